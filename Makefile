@@ -1,0 +1,37 @@
+# make         builds bin/sluice
+# make demo    starts real servers and a cluster, and migrates
+# make test    runs all tests against real servers
+# make check   gofmt, go vet and staticcheck
+# make lab     fetches and builds the servers of the tests
+# make kill    kills nodes while they replicate: KILLS=100 SEED=1 SOURCE=mysql|mariadb
+# make perf    measures throughput and lag
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+export KILLS SEED SOURCE
+
+.PHONY: build demo test check lab kill perf
+
+build:
+	go build -o bin/sluice .
+
+demo:
+	go run ./itest/demo
+
+test: lab
+	go test ./... -count=1 -timeout 50m
+
+check:
+	@files=$$(gofmt -l .); if [ -n "$$files" ]; then echo "gofmt -w is due for:"; echo "$$files"; exit 1; fi
+	go vet ./...
+	@if go run $(STATICCHECK) -version; then go run $(STATICCHECK) ./...; \
+	else echo "staticcheck cannot be had here: not run"; fi
+
+lab:
+	go run ./itest/lab build
+
+kill:
+	go run ./itest/kill
+
+perf:
+	go run ./perf

@@ -1,0 +1,102 @@
+// Command lab gets and starts the database servers of the tests.
+//
+//	go run ./itest/lab build   fetches and builds all of them
+//	go run ./itest/lab up      starts one of each and prints where they listen
+//
+// up prints mysql=HOST:PORT, mariadb=.. and tidb=.., then ready, and stops
+// the servers on SIGINT or SIGTERM. All of them let root in without a password.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/itest/lab/servers"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	err := run(ctx, os.Args[1:], os.Stdout, log)
+	stop()
+	if err != nil {
+		log.Error("lab", "error", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
+	if len(args) != 1 {
+		return errors.New("usage: lab up | lab build")
+	}
+	switch args[0] {
+	case "up":
+		return up(ctx, out, log)
+	case "build":
+		return build(ctx, log)
+	default:
+		return fmt.Errorf("lab has no %q: usage: lab up | lab build", args[0])
+	}
+}
+
+// build gets every server, client and load generator. A MySQL that cannot be had is no failure: MariaDB
+// stands in for it, and the log says so.
+func build(ctx context.Context, log *slog.Logger) error {
+	for _, kind := range append(servers.Kinds(), servers.MariaDB11) {
+		use, err := servers.Fallback(ctx, kind, log)
+		if err != nil {
+			return err
+		}
+		if _, err := servers.LocateClient(ctx, use, log); err != nil {
+			return err
+		}
+		log.Info("server is here", "kind", use)
+	}
+	_, err := servers.LocateSysbench(ctx, log)
+	return err
+}
+
+// up starts one server of each kind, says where they listen, and keeps them
+// until ctx ends.
+func up(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
+	started := make([]*servers.Server, len(servers.Kinds()))
+	defer func() {
+		// The sources stop before their target, whose clients they are not.
+		for _, s := range started {
+			if s != nil {
+				err = errors.Join(err, s.Close())
+			}
+		}
+	}()
+	group, startCtx := errgroup.WithContext(ctx)
+	for i, kind := range servers.Kinds() {
+		group.Go(func() error {
+			use, err := servers.Fallback(startCtx, kind, log)
+			if err != nil {
+				return err
+			}
+			started[i], err = servers.Start(startCtx, use, servers.Options{Log: log})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop while starting
+		}
+		return err
+	}
+	for i, kind := range servers.Kinds() {
+		fmt.Fprintf(out, "%s=%s\n", kind, started[i].Addr())
+	}
+	fmt.Fprintln(out, "ready")
+	<-ctx.Done()
+	return nil
+}
