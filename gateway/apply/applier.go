@@ -1,0 +1,412 @@
+package apply
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sluice/replica"
+)
+
+// Conflict says what happens when the target's rows are not what they must be.
+type Conflict uint8
+
+// The answers to a conflict.
+const (
+	ConflictStop    Conflict = iota // stop the channel
+	ConflictReplace                 // make the rows as the source has them, and report
+)
+
+// DefaultLanes is how many lanes a channel has unless it is told otherwise.
+const DefaultLanes = 8
+
+// Config says how an Applier writes.
+type Config struct {
+	// Connector connects to the target. Its client flags must have multiple
+	// statements on and FOUND_ROWS off, its character set must be utf8mb4.
+	Connector   driver.Connector
+	Lanes       int // 0: DefaultLanes
+	ForeignKeys bool
+	OnConflict  Conflict
+	Limits      Limits
+	Log         *slog.Logger
+	// Report is told of conflicts that were settled, and of transactions that
+	// were split; nil: nobody is. It must not block.
+	Report func(*replica.Error)
+}
+
+// Router says where a table version's rows go. It is called by Apply, once per
+// table and transaction.
+type Router interface {
+	// Route returns the binding of the rows of t in transaction txn; nil when
+	// the target has them already or they are not wanted. upsert says that the
+	// target may be ahead of the transaction.
+	Route(t *replica.Table, txn *replica.Transaction) (b *Binding, upsert bool, err error)
+}
+
+// Applier writes one channel's transactions. Apply, Drain, SetBase, RunDDL and
+// Chunks' use are for one goroutine; the rest may be called from any.
+type Applier struct {
+	cfg     Config
+	router  Router
+	sched   *scheduler
+	control *slot
+	// controlMu lets the idle checkpoint and the owner share the control lane.
+	controlMu sync.Mutex
+	skip      *replica.TxnSet // applied before this owner came
+	partial   *Partial
+	stats     counters
+
+	group  *errgroup.Group
+	cancel context.CancelFunc
+}
+
+// counters are what Stats is made from.
+type counters struct {
+	inserts, updates, deletes  atomic.Uint64
+	rows, bytes, txns, commits atomic.Uint64
+	conflicts, split           atomic.Uint64
+	commitNanos                atomic.Int64
+}
+
+// Stats are totals since Open.
+type Stats struct {
+	Inserts, Updates, Deletes uint64
+	Rows, Bytes, Transactions uint64
+	Commits, Conflicts        uint64
+	// CommitTime is the time that all lanes together spent in transactions.
+	CommitTime time.Duration
+	QueueRows  int
+	QueueBytes int
+}
+
+// Open starts the lanes of a claimed channel. They run until Close or until
+// ctx ends; Close must be called in either case.
+func Open(ctx context.Context, cfg Config, c *Claimed, router Router) (*Applier, error) {
+	if cfg.Lanes == 0 {
+		cfg.Lanes = DefaultLanes
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if len(c.lanes) <= cfg.Lanes {
+		return nil, fmt.Errorf("open the applier: %d lanes are wanted and %d were claimed", cfg.Lanes, len(c.lanes)-1)
+	}
+	a := &Applier{cfg: cfg, router: router, skip: c.Extra, partial: c.Partial, sched: newScheduler(c.Base, cfg.Limits)}
+	a.control = a.slot(c, 0)
+	a.control.partial = c.Partial
+	for i := 1; i <= cfg.Lanes; i++ {
+		l := &lane{slot: *a.slot(c, i), a: a, wake: sync.NewCond(&a.sched.mu)}
+		a.sched.lanes = append(a.sched.lanes, l)
+	}
+	ctx, a.cancel = context.WithCancel(ctx)
+	a.group, ctx = errgroup.WithContext(ctx)
+	for _, l := range a.sched.lanes {
+		a.group.Go(func() error { return l.run(ctx) })
+	}
+	a.group.Go(func() error { return a.checkpoints(ctx) })
+	return a, nil
+}
+
+// slot returns the claimed lane row as a slot.
+func (a *Applier) slot(c *Claimed, lane int) *slot {
+	return &slot{connector: a.cfg.Connector, foreignKeys: a.cfg.ForeignKeys, log: a.cfg.Log,
+		channel: c.Channel, lane: lane, epoch: c.Epoch, seq: c.lanes[lane].seq, extra: c.lanes[lane].extra}
+}
+
+// Close stops the lanes at their transactions' boundaries and closes the
+// connections. What is queued and not begun is dropped: it is read again by
+// the next owner. It returns the first error of a lane, ErrFenced included.
+func (a *Applier) Close() error {
+	a.sched.close()
+	err := a.stopLanes()
+	a.controlMu.Lock()
+	defer a.controlMu.Unlock()
+	a.control.drop()
+	return err
+}
+
+// stopLanes waits a while for transactions under way, then cuts them off.
+func (a *Applier) stopLanes() error {
+	done := make(chan error, 1)
+	go func() { done <- a.group.Wait() }()
+	t := time.NewTimer(stopPatience)
+	defer t.Stop()
+	select {
+	case err := <-done:
+		a.cancel()
+		return err
+	case <-t.C:
+		a.cancel()
+		return <-done
+	}
+}
+
+// stopPatience is how long a transaction under way may take to end before its
+// connection is cut. Cutting is safe: it leaves an unknown commit to the next
+// claim. It is below the 10 s in which SIGTERM must be done.
+const stopPatience = 6 * time.Second
+
+// Err returns the error that stopped the lanes, or nil.
+func (a *Applier) Err() error {
+	a.sched.mu.Lock()
+	defer a.sched.mu.Unlock()
+	return a.sched.err
+}
+
+// Position returns the position below which everything is committed, and the
+// source's commit time of the newest transaction there.
+func (a *Applier) Position() (replica.Position, time.Time) {
+	a.sched.mu.Lock()
+	defer a.sched.mu.Unlock()
+	return a.sched.base.Clone(), a.sched.newest
+}
+
+// CaughtUp says whether everything that was submitted is committed.
+func (a *Applier) CaughtUp() bool {
+	a.sched.mu.Lock()
+	defer a.sched.mu.Unlock()
+	return a.sched.head == len(a.sched.queue)
+}
+
+// Stats returns the totals so far.
+func (a *Applier) Stats() Stats {
+	s := &a.stats
+	st := Stats{Inserts: s.inserts.Load(), Updates: s.updates.Load(), Deletes: s.deletes.Load(), Rows: s.rows.Load(),
+		Bytes: s.bytes.Load(), Transactions: s.txns.Load(), Commits: s.commits.Load(), Conflicts: s.conflicts.Load(),
+		CommitTime: time.Duration(s.commitNanos.Load())}
+	a.sched.mu.Lock()
+	defer a.sched.mu.Unlock()
+	st.QueueRows, st.QueueBytes = a.sched.rows, a.sched.bytes
+	return st
+}
+
+func (a *Applier) count(batch []*unit, rows int, d time.Duration) {
+	s := &a.stats
+	for _, u := range batch {
+		s.bytes.Add(uint64(u.bytes))
+		s.countOps(u.changes)
+	}
+	s.rows.Add(uint64(rows))
+	s.txns.Add(uint64(len(batch)))
+	s.commits.Add(1)
+	s.commitNanos.Add(int64(d))
+}
+
+func (s *counters) countOps(changes []change) {
+	var n [4]uint64
+	for i := range changes {
+		n[changes[i].op]++
+	}
+	s.inserts.Add(n[replica.Insert])
+	s.updates.Add(n[replica.Update])
+	s.deletes.Add(n[replica.Delete])
+}
+
+// Apply queues a transaction; it blocks while the queue is full. A part of a
+// large transaction is written before Apply returns. A DDL must be given to
+// RunDDL instead. After an error the applier is of no use but for Close.
+func (a *Applier) Apply(ctx context.Context, t *replica.Transaction) error {
+	if t.Keepalive {
+		return a.Err()
+	}
+	if a.skip.Contains(t.ID) {
+		return a.sched.submit(ctx, &unit{id: t.ID, commit: t.CommitTime})
+	}
+	if t.Part() || a.partial != nil && a.partial.ID == t.ID {
+		return a.applyPart(ctx, t)
+	}
+	u := &unit{id: t.ID, bytes: t.Bytes, commit: t.CommitTime}
+	var err error
+	if u.changes, err = a.changes(t, t.Rows); err != nil {
+		return err
+	}
+	if len(u.changes) == 0 {
+		u.bytes = 0
+	}
+	u.keys = keysOf(u.changes)
+	return a.sched.submit(ctx, u)
+}
+
+// changes binds rows to their targets; rows that are not wanted are left out.
+func (a *Applier) changes(t *replica.Transaction, rows []replica.RowChange) ([]change, error) {
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	out := make([]change, 0, len(rows))
+	var last *replica.Table
+	var b *Binding
+	var upsert bool
+	for i := range rows {
+		r := &rows[i]
+		if r.Table != last {
+			var err error
+			if b, upsert, err = a.router.Route(r.Table, t); err != nil {
+				return nil, err
+			}
+			last = r.Table
+		}
+		if b != nil {
+			out = append(out, change{binding: b, op: r.Op, before: r.Before, after: r.After, upsert: upsert})
+		}
+	}
+	return out, nil
+}
+
+func keysOf(changes []change) []keyHash {
+	var keys []keyHash
+	for i := range changes {
+		c := &changes[i]
+		if c.before != nil {
+			keys = c.binding.appendKeys(keys, c.before)
+		}
+		if c.after != nil {
+			keys = c.binding.appendKeys(keys, c.after)
+		}
+	}
+	return keys
+}
+
+// applyPart writes one part of a transaction that is too large to hold. All
+// lanes are empty then; the rows go in order through the control lane, each
+// commit recording how many rows of the transaction are done. A crash between
+// two commits leaves that record, and the next owner skips as many rows: a
+// source sends the rows of a transaction in the same order every time.
+func (a *Applier) applyPart(ctx context.Context, t *replica.Transaction) error {
+	if err := a.Drain(ctx); err != nil {
+		return err
+	}
+	a.controlMu.Lock()
+	defer a.controlMu.Unlock()
+	done := uint64(0)
+	if a.partial != nil && a.partial.ID == t.ID {
+		done = a.partial.Rows
+	} else if t.More && a.cfg.Report != nil {
+		a.stats.split.Add(1)
+		a.cfg.Report(&replica.Error{Code: 61120, Class: "DATA", Transient: true,
+			Message: fmt.Sprintf("transaction %s is larger than max_transaction_rows: it becomes visible in parts", t.ID)})
+	}
+	for at := 0; at < len(t.Rows) || at == 0; at += a.sched.limits.BatchRows {
+		end := min(at+a.sched.limits.BatchRows, len(t.Rows))
+		rows := t.Rows[at:end]
+		last := end == len(t.Rows) && !t.More
+		upTo := t.FirstRow + uint64(end)
+		if upTo <= done && !last {
+			continue
+		}
+		if first := t.FirstRow + uint64(at); first < done {
+			rows = rows[min(int(done-first), len(rows)):]
+		}
+		if err := a.writePart(ctx, t, rows, upTo, last); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writePart commits some rows of a large transaction and how far it is.
+func (a *Applier) writePart(ctx context.Context, t *replica.Transaction, rows []replica.RowChange, upTo uint64, last bool) error {
+	changes, err := a.changes(t, rows)
+	if err != nil {
+		return err
+	}
+	if len(changes) == 0 && !last {
+		return nil // the next commit records these rows too
+	}
+	base, _ := a.Position()
+	partial := &Partial{ID: t.ID, Rows: upTo}
+	if last {
+		base.Advance(t.ID)
+		partial = nil
+	}
+	extra := a.control.extra.Clone()
+	base.Prune(extra)
+	began := time.Now()
+	err = a.control.commit(ctx, base.String(), extra, partial, fold(changes).statements())
+	if err != nil && classify(err) == outcomeConflict {
+		err = a.conflict(ctx, a.control, base.String(), extra, partial, changes, t.ID, err)
+	}
+	if err != nil {
+		return rowError(err, t.ID)
+	}
+	a.partial = partial
+	a.stats.countOps(changes)
+	a.stats.rows.Add(uint64(len(changes)))
+	a.stats.commits.Add(1)
+	a.stats.commitNanos.Add(int64(time.Since(began)))
+	if last {
+		a.stats.txns.Add(1)
+		a.moveBase(base, t.CommitTime)
+	}
+	return nil
+}
+
+// moveBase sets the base after a commit of the control lane, when no lane has
+// anything in hand.
+func (a *Applier) moveBase(base replica.Position, commit time.Time) {
+	a.sched.mu.Lock()
+	defer a.sched.mu.Unlock()
+	a.sched.base, a.sched.baseText, a.sched.unwritten = base, "", false
+	if !commit.IsZero() {
+		a.sched.newest = commit
+	}
+}
+
+// Drain waits until everything submitted is committed: a barrier.
+func (a *Applier) Drain(ctx context.Context) error { return a.sched.drain(ctx) }
+
+// SetBase records a channel's first position, in one fenced commit together
+// with stmts.
+func (a *Applier) SetBase(ctx context.Context, base replica.Position, stmts ...Statement) error {
+	a.controlMu.Lock()
+	defer a.controlMu.Unlock()
+	if err := a.control.commit(ctx, base.String(), replica.NewTxnSet(), nil, convert(stmts)); err != nil {
+		return err
+	}
+	a.moveBase(base.Clone(), time.Time{})
+	return nil
+}
+
+// checkpointEvery is how long a position that moved over irrelevant
+// transactions may stay in memory only.
+const checkpointEvery = time.Second
+
+// checkpoints stores the base while no lane does.
+func (a *Applier) checkpoints(ctx context.Context) error {
+	tick := time.NewTicker(checkpointEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		a.sched.mu.Lock()
+		stop, need := a.sched.closed || a.sched.err != nil, a.sched.unwritten
+		a.sched.mu.Unlock()
+		if stop {
+			return nil
+		}
+		if !need {
+			continue
+		}
+		if err := a.storeBase(ctx); err != nil && !errors.Is(err, context.Canceled) {
+			a.sched.fail(err)
+			return err
+		}
+	}
+}
+
+func (a *Applier) storeBase(ctx context.Context) error {
+	a.controlMu.Lock()
+	defer a.controlMu.Unlock()
+	base, extra := a.sched.checkpoint(a.control.extra, nil)
+	return a.control.commit(ctx, base, extra, a.control.partial, nil)
+}

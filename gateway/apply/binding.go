@@ -1,0 +1,119 @@
+package apply
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"sluice/replica"
+)
+
+// Binding ties one version of a source table to its target table: which
+// columns are written and what identifies a row. It is immutable.
+type Binding struct {
+	Source *replica.Table
+	Schema string // of the target table
+	Name   string
+
+	quoted  string   // `schema`.`name`
+	columns []int    // written columns, as indexes into Source.Columns
+	names   []string // their quoted names, in the same order
+	list    string   // "(`a`,`b`)"
+	key     *replica.Index
+	keyCols []string // the key's quoted names
+	indexes []boundIndex
+	hash    uint64
+	// updatable says that a multi-row upsert may stand for updates: the row's
+	// key is the only unique key, so that no other row can be hit.
+	updatable bool
+}
+
+// boundIndex is one unique key as the scheduler needs it.
+type boundIndex struct {
+	columns []int
+	prefix  []int
+	hash    uint64
+	// folding says, per column, that the target may hold values equal that
+	// differ in their bytes: a collation that is not binary.
+	folding []bool
+	opaque  bool // values cannot be computed: every row may conflict
+}
+
+// Bind prepares rows of source for the target table. binary says whether a
+// target column's collation compares bytes (trailing spaces aside); unknown
+// columns count as not binary, which costs parallelism and never correctness.
+func Bind(source *replica.Table, schema, name string, binary func(column string) bool) (*Binding, error) {
+	b := &Binding{Source: source, Schema: schema, Name: name, quoted: replica.QuoteTable(schema, name)}
+	b.hash = hashString(strings.ToLower(schema) + "\x00" + strings.ToLower(name))
+	for i := range source.Columns {
+		c := &source.Columns[i]
+		if c.Generated {
+			continue
+		}
+		if c.Type == replica.TypeGeometry || c.Type == replica.TypeVector || c.Type == replica.TypeUnknown {
+			return nil, &replica.Error{Code: 61103, Class: "DATA",
+				Message: fmt.Sprintf("column %q of %s has the type %s, which cannot be carried yet", c.Name, source, c.SQLType),
+				Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or change the column on the source"}
+		}
+		b.columns = append(b.columns, i)
+		b.names = append(b.names, replica.Quote(c.Name))
+	}
+	b.list = "(" + strings.Join(b.names, ",") + ")"
+	if k := source.RowKey(); k != nil && !hasGenerated(source, k) {
+		b.key = k
+		for _, i := range k.Columns {
+			b.keyCols = append(b.keyCols, replica.Quote(source.Columns[i].Name))
+		}
+	}
+	others := 0
+	if source.Primary != nil {
+		b.indexes = append(b.indexes, bindIndex(source, source.Primary, b.hash, binary))
+		if source.Primary != b.key {
+			others++
+		}
+	}
+	for i := range source.Unique {
+		b.indexes = append(b.indexes, bindIndex(source, &source.Unique[i], b.hash, binary))
+		if &source.Unique[i] != b.key {
+			others++
+		}
+	}
+	b.updatable = b.key != nil && others == 0
+	return b, nil
+}
+
+// hasGenerated says whether a key column's values are not in the row image.
+func hasGenerated(t *replica.Table, k *replica.Index) bool {
+	for _, i := range k.Columns {
+		if t.Columns[i].Generated {
+			return true
+		}
+	}
+	return false
+}
+
+func bindIndex(t *replica.Table, x *replica.Index, table uint64, binary func(string) bool) boundIndex {
+	// By columns, not by name: a merged table's shards may name keys otherwise.
+	h := table
+	bi := boundIndex{columns: x.Columns, prefix: x.Prefix, opaque: x.Expression || hasGenerated(t, x)}
+	for _, i := range x.Columns {
+		c := &t.Columns[i]
+		h = mix(h, hashString(strings.ToLower(c.Name)))
+		bi.folding = append(bi.folding, c.IsText() && !binary(c.Name))
+	}
+	bi.hash = h
+	return bi
+}
+
+func hashString(s string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(s))
+	return h.Sum64()
+}
+
+func mix(a, b uint64) uint64 {
+	a ^= b + 0x9e3779b97f4a7c15 + a<<6 + a>>2
+	a ^= a >> 31
+	a *= 0xbf58476d1ce4e5b9
+	return a ^ a>>29
+}

@@ -1,0 +1,201 @@
+package apply
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/replica"
+)
+
+// Statement is one statement of a fenced commit.
+type Statement struct {
+	SQL string
+	// Want is the number of affected rows that it must report; -1: any.
+	Want int64
+}
+
+// Literal returns a text as an SQL literal.
+func Literal(s string) string { return string(appendQuoted(nil, []byte(s))) }
+
+func convert(stmts []Statement) []statement {
+	out := make([]statement, len(stmts))
+	for i, s := range stmts {
+		out[i] = statement{sql: []byte(s.SQL), want: s.Want, binding: &Binding{Schema: MetaSchema}}
+	}
+	return out
+}
+
+// Copier writes a channel's copy: chunks through the lanes' rows, everything
+// else through the control lane. Nothing else may write for the channel
+// meanwhile. Lane n is for one goroutine at a time.
+type Copier struct {
+	claimed *Claimed
+	slots   []*slot
+}
+
+// Chunk is the record that is committed together with a chunk's rows.
+type Chunk struct {
+	Schema, Table string // of the source
+	No            int
+	Lo, Hi        string // the bounds as text
+	Rows          uint64
+	Bytes         uint64
+}
+
+// NewCopier prepares the copy of a claimed channel. Close gives the lanes back.
+func NewCopier(cfg Config, c *Claimed) *Copier {
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	a := &Applier{cfg: cfg}
+	cp := &Copier{claimed: c}
+	for i := range c.lanes {
+		cp.slots = append(cp.slots, a.slot(c, i))
+	}
+	cp.slots[0].partial = c.Partial
+	return cp
+}
+
+// Lanes returns how many chunks may be written at the same time: lanes 1 to
+// Lanes.
+func (c *Copier) Lanes() int { return len(c.slots) - 1 }
+
+// Close closes the connections and hands the lanes' state back to the Claimed.
+func (c *Copier) Close() {
+	for i, s := range c.slots {
+		s.drop()
+		c.claimed.lanes[i] = laneRow{seq: s.seq, extra: s.extra}
+	}
+}
+
+// Control commits statements through the control lane; the position stays.
+//
+// Dying before it leaves nothing of them, dying after it all of them; a
+// channel with a newer owner gets ErrFenced and nothing.
+func (c *Copier) Control(ctx context.Context, stmts ...Statement) error {
+	s := c.slots[0]
+	return s.commit(ctx, c.claimed.Base.String(), s.extra, s.partial, convert(stmts))
+}
+
+// Start records the channel's first position together with stmts.
+func (c *Copier) Start(ctx context.Context, base replica.Position, stmts ...Statement) error {
+	s := c.slots[0]
+	if err := s.commit(ctx, base.String(), replica.NewTxnSet(), nil, convert(stmts)); err != nil {
+		return err
+	}
+	c.claimed.Base, c.claimed.Extra, c.claimed.Partial = base, replica.NewTxnSet(), nil
+	return nil
+}
+
+// WriteChunk writes a chunk's rows and its record in one fenced transaction: a
+// chunk is in the target whole and with its record, or not at all, so that a
+// resumed copy reads exactly the chunks that have no record. rows has one
+// Value per column of the binding's source table.
+//
+// A table with several unique keys is written with REPLACE: chunks are read at
+// different moments, so that two rows may be read with a unique value that
+// moved between them; the change event of the row that lost it comes later and
+// writes that row again.
+func (c *Copier) WriteChunk(ctx context.Context, lane int, b *Binding, rows [][]replica.Value, rec Chunk) error {
+	s := c.slots[lane]
+	verb, want := "INSERT INTO ", int64(1)
+	if b.key != nil && !b.updatable {
+		verb, want = "REPLACE INTO ", -1
+	}
+	record := statement{sql: []byte("INSERT INTO " + MetaSchema + ".chunks VALUES (" + strings.Join([]string{
+		Literal(s.channel), Literal(rec.Schema), Literal(rec.Table), strconv.Itoa(rec.No), Literal(rec.Lo), Literal(rec.Hi),
+		strconv.FormatUint(rec.Rows, 10), strconv.FormatUint(rec.Bytes, 10)}, ",") + ")"), want: 1, binding: b, op: replica.Insert}
+	stmts := append(appendInserts(nil, b, verb, rows, want), record)
+	err := s.commit(ctx, c.claimed.Base.String(), s.extra, s.partial, stmts)
+	if err != nil && classify(err) == outcomeConflict && b.key != nil && want == 1 {
+		stmts = append(appendInserts(nil, b, "REPLACE INTO ", rows, -1), record)
+		err = s.commit(ctx, c.claimed.Base.String(), s.extra, s.partial, stmts)
+	}
+	if err != nil {
+		return copyError(err, b)
+	}
+	return nil
+}
+
+func copyError(err error, b *Binding) error {
+	switch classify(err) {
+	case outcomeFenced:
+		return err
+	case outcomeConflict:
+		return conflictError(err, replica.TxnID{Source: "copy"})
+	}
+	return targetError(err, "copy rows into "+b.Schema+"."+b.Name)
+}
+
+// Empty deletes a target table's rows in fenced transactions of some thousand
+// rows each, together with after in the last one. It is used before a table is
+// copied again.
+func (c *Copier) Empty(ctx context.Context, b *Binding, after ...Statement) error {
+	s := c.slots[0]
+	for {
+		n, err := s.deleteSome(ctx, c.claimed.Base.String(), b)
+		if err != nil {
+			return copyError(err, b)
+		}
+		if n == 0 {
+			return c.Control(ctx, after...)
+		}
+	}
+}
+
+// deleteSome deletes up to 5,000 rows and returns how many there were. The
+// count is read before, so that a repeated transaction is harmless.
+func (s *slot) deleteSome(ctx context.Context, base string, b *Binding) (int, error) {
+	if err := s.ready(ctx); err != nil {
+		return 0, err
+	}
+	row, err := s.sess.queryRow(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+b.quoted+" LIMIT 5000) x")
+	if err != nil {
+		if classify(err) == outcomeLost {
+			s.drop()
+			return 1, nil
+		}
+		return 0, err
+	}
+	n, err := strconv.Atoi(row[0])
+	if err != nil || n == 0 {
+		return 0, err
+	}
+	del := statement{sql: []byte("DELETE FROM " + b.quoted + " LIMIT 5000"), want: -1, binding: b, op: replica.Delete}
+	return n, s.commit(ctx, base, s.extra, s.partial, []statement{del})
+}
+
+// TableColumns reads a target table's columns: which there are, and whether
+// their collation compares bytes. It returns nil when there is no such table.
+func (c *Copier) TableColumns(ctx context.Context, schema, table string) (map[string]bool, error) {
+	s := c.slots[0]
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	return s.sess.columns(ctx, schema, table)
+}
+
+func (s *session) columns(ctx context.Context, schema, table string) (map[string]bool, error) {
+	rows, err := s.queryAll(ctx, "SELECT LOWER(COLUMN_NAME), IFNULL(COLLATION_NAME,'') FROM information_schema.columns WHERE LOWER(TABLE_SCHEMA)="+
+		Literal(strings.ToLower(schema))+" AND LOWER(TABLE_NAME)="+Literal(strings.ToLower(table)))
+	if err != nil {
+		return nil, fmt.Errorf("read the target's columns of %s.%s: %w", schema, table, err)
+	}
+	var out map[string]bool
+	for _, r := range rows {
+		if out == nil {
+			out = map[string]bool{}
+		}
+		out[r[0]] = r[1] == "" || strings.HasSuffix(r[1], "_bin") || r[1] == "binary"
+	}
+	return out, nil
+}
+
+// timestamp is now as the target's tables store it.
+func timestamp() string {
+	return "'" + time.Now().UTC().Format("2006-01-02 15:04:05.000000") + "'"
+}

@@ -1,0 +1,126 @@
+package apply
+
+import (
+	"math"
+
+	"sluice/replica"
+)
+
+// keyHash is one unique value that a row change touches.
+//
+// Two values that the target may hold equal have the same hash, or one of them
+// is wild. A wild value conflicts with every value of its index: text outside
+// printable ASCII under a collation that is not binary may equal text with
+// quite other bytes ('é' and 'e', 'ß' and 'ss', 'a' and 'a' with a control
+// character), so that a hash of its own would be a false independence.
+type keyHash struct {
+	index uint64 // identifies the index
+	value uint64
+	wild  bool
+}
+
+// appendKeys appends the unique values of one row image.
+func (b *Binding) appendKeys(keys []keyHash, row []replica.Value) []keyHash {
+	if b.key == nil {
+		// Rows without an identity: every change may meet every other.
+		keys = append(keys, keyHash{index: mix(b.hash, 1), value: mix(b.hash, 1)})
+	}
+	for i := range b.indexes {
+		if k, ok := b.indexes[i].keyOf(row); ok {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// keyOf returns the index's value in the row; false when a part is NULL, which
+// conflicts with nothing.
+func (x *boundIndex) keyOf(row []replica.Value) (keyHash, bool) {
+	k := keyHash{index: x.hash, value: x.hash, wild: x.opaque}
+	if x.opaque {
+		return k, true
+	}
+	for i, col := range x.columns {
+		v := row[col]
+		if v.IsNull() {
+			return keyHash{}, false
+		}
+		prefix := 0
+		if i < len(x.prefix) {
+			prefix = x.prefix[i]
+		}
+		h, ok := hashValue(v, x.folding[i], prefix)
+		if !ok {
+			k.wild = true
+		}
+		k.value = mix(k.value, h)
+	}
+	return k, true
+}
+
+// hashValue hashes a value's canonical form; false when the form is not known.
+func hashValue(v replica.Value, folding bool, prefix int) (uint64, bool) {
+	h := uint64(14695981039346656037)
+	add := func(c byte) { h = (h ^ uint64(c)) * 1099511628211 }
+	switch v.Kind {
+	case replica.KindFloat, replica.KindDouble:
+		if math.Float64frombits(v.Num) == 0 { // -0 equals 0
+			return mix(h, 0), true
+		}
+		return mix(h, v.Num), true
+	case replica.KindString:
+		return hashText(v.Bytes, folding, prefix)
+	case replica.KindBytes:
+		b := v.Bytes
+		if prefix > 0 && prefix < len(b) {
+			b = b[:prefix]
+		}
+		for _, c := range b {
+			add(c)
+		}
+		return h, true
+	case replica.KindDecimal, replica.KindTime, replica.KindJSON:
+		for _, c := range v.Bytes {
+			add(c)
+		}
+		return h, true
+	}
+	return mix(h, v.Num), true
+}
+
+func hashText(b []byte, folding bool, prefix int) (uint64, bool) {
+	h := uint64(14695981039346656037)
+	if folding {
+		for _, c := range b {
+			if c < 0x20 || c > 0x7e {
+				return 0, false
+			}
+		}
+	}
+	if prefix > 0 {
+		b = firstRunes(b, prefix)
+	}
+	for len(b) > 0 && b[len(b)-1] == ' ' { // PAD SPACE
+		b = b[:len(b)-1]
+	}
+	for _, c := range b {
+		if folding && c >= 'A' && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h, true
+}
+
+// firstRunes returns the first n characters of UTF-8 text.
+func firstRunes(b []byte, n int) []byte {
+	for i, c := range b {
+		if c&0xc0 != 0x80 {
+			if n == 0 {
+				return b[:i]
+			}
+			n--
+		}
+	}
+	return b
+}

@@ -1,0 +1,123 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/replica"
+)
+
+// lane is one of the applier's parallel writers.
+type lane struct {
+	slot slot
+	a    *Applier
+
+	// Guarded by the scheduler's mutex.
+	wake  *sync.Cond
+	queue []*unit
+	rows  int // queued
+	busy  bool
+}
+
+// run commits batches until the scheduler closes or fails.
+func (l *lane) run(ctx context.Context) error {
+	defer l.slot.drop()
+	for {
+		batch := l.a.sched.take(l)
+		if batch == nil {
+			return nil
+		}
+		began := time.Now()
+		rows, err := l.write(ctx, batch)
+		if err != nil {
+			l.a.sched.fail(err)
+			return err
+		}
+		l.a.count(batch, rows, time.Since(began))
+		l.a.sched.complete(batch)
+	}
+}
+
+// write commits one batch.
+func (l *lane) write(ctx context.Context, batch []*unit) (rows int, err error) {
+	var changes []change
+	for _, u := range batch {
+		changes = append(changes, u.changes...)
+	}
+	base, extra := l.a.sched.checkpoint(l.slot.extra, batch)
+	stmts := fold(changes).statements()
+	err = l.slot.commit(ctx, base, extra, nil, stmts)
+	if err != nil && classify(err) == outcomeConflict {
+		err = l.a.conflict(ctx, &l.slot, base, extra, nil, changes, batch[0].id, err)
+	}
+	if err != nil {
+		return 0, rowError(err, batch[0].id)
+	}
+	return len(changes), nil
+}
+
+// rowError names the transaction at which the target refused the rows.
+func rowError(err error, id replica.TxnID) error {
+	if errors.Is(err, ErrFenced) || errors.Is(err, context.Canceled) {
+		return err
+	}
+	return targetError(err, fmt.Sprintf("write the batch that begins with transaction %s", id))
+}
+
+// conflict handles a batch whose rows were not what they must be: the target
+// differs from the source. Nothing of the batch is committed. With
+// on_conflict=REPLACE the rows are made as the source has them, and the
+// conflict is reported; otherwise the channel stops.
+func (a *Applier) conflict(ctx context.Context, s *slot, base string, extra *replica.TxnSet, partial *Partial, changes []change, id replica.TxnID, cause error) error {
+	e := conflictError(cause, id)
+	if a.cfg.OnConflict != ConflictReplace {
+		return e
+	}
+	for i := range changes {
+		if changes[i].binding.key == nil {
+			return e // without a key there is nothing to replace by
+		}
+		changes[i].upsert = true
+	}
+	if err := s.commit(ctx, base, extra, partial, fold(changes).statements()); err != nil {
+		return err
+	}
+	a.stats.conflicts.Add(1)
+	if a.cfg.Report != nil {
+		a.cfg.Report(e)
+	}
+	return nil
+}
+
+// conflictError names the table and what differed, never a value.
+func conflictError(cause error, id replica.TxnID) *replica.Error {
+	what := "a unique key has a value already"
+	table := ""
+	var mm *mismatchError
+	var me *mysql.MySQLError
+	switch {
+	case errors.As(cause, &mm):
+		table = mm.stmt.binding.Schema + "." + mm.stmt.binding.Name
+		verb := map[replica.Op]string{replica.Insert: "an INSERT", replica.Update: "an UPDATE", replica.Delete: "a DELETE"}[mm.stmt.op]
+		what = fmt.Sprintf("%s affected %d rows instead of %d", verb, mm.got, mm.stmt.want)
+	case errors.As(cause, &me):
+		if _, key, ok := strings.Cut(me.Message, "for key '"); ok {
+			table, _, _ = strings.Cut(strings.TrimSuffix(key, "'"), ".")
+			what = "the key " + strings.TrimSuffix(key, "'") + " has a value already"
+		}
+	}
+	where := ""
+	if table != "" {
+		where = " in " + table
+	}
+	return &replica.Error{Code: 61052, Class: "DATA",
+		Message: fmt.Sprintf("the target differs from the source%s: %s (in the batch that begins with transaction %s)", where, what, id),
+		Remedy: "somebody else writes to the target's table, or its rows were not what the copy left: " +
+			"compare the row, then set on_conflict=REPLACE to take the source's rows, or RESET MIGRATION and copy again"}
+}

@@ -1,0 +1,105 @@
+package apply
+
+import (
+	"encoding/hex"
+	"math"
+	"strconv"
+
+	"sluice/replica"
+)
+
+// appendLiteral appends v as SQL text. The session's sql_mode must not have
+// NO_BACKSLASH_ESCAPES, and its character set must be utf8mb4.
+func appendLiteral(b []byte, v replica.Value) []byte {
+	switch v.Kind {
+	case replica.KindNull:
+		return append(b, "NULL"...)
+	case replica.KindInt:
+		return strconv.AppendInt(b, int64(v.Num), 10)
+	case replica.KindUint, replica.KindBit, replica.KindEnum, replica.KindSet:
+		return strconv.AppendUint(b, v.Num, 10)
+	case replica.KindFloat:
+		return appendFloat(b, math.Float64frombits(v.Num), 32)
+	case replica.KindDouble:
+		return appendFloat(b, math.Float64frombits(v.Num), 64)
+	case replica.KindDecimal:
+		return append(b, v.Bytes...)
+	case replica.KindBytes:
+		if len(v.Bytes) == 0 {
+			return append(b, "''"...)
+		}
+		b = append(b, "x'"...)
+		b = hex.AppendEncode(b, v.Bytes)
+		return append(b, '\'')
+	}
+	return appendQuoted(b, v.Bytes)
+}
+
+// appendFloat writes the shortest digits that read back as the same number,
+// always with an exponent, so that the server reads a double and no decimal.
+func appendFloat(b []byte, f float64, bits int) []byte {
+	return strconv.AppendFloat(b, f, 'e', -1, bits)
+}
+
+func appendQuoted(b, s []byte) []byte {
+	b = append(b, '\'')
+	start := 0
+	for i, c := range s {
+		var esc byte
+		switch c {
+		case '\'', '\\':
+			esc = c
+		case 0:
+			esc = '0'
+		case '\n':
+			esc = 'n'
+		case '\r':
+			esc = 'r'
+		case 0x1a:
+			esc = 'Z'
+		default:
+			continue
+		}
+		b = append(append(b, s[start:i]...), '\\', esc)
+		start = i + 1
+	}
+	return append(append(b, s[start:]...), '\'')
+}
+
+// appendMatch appends a condition that is true for exactly the values that are
+// v in every byte, NULL included: for rows that no key identifies.
+func appendMatch(b []byte, column string, t replica.ColumnType, v replica.Value) []byte {
+	if v.IsNull() {
+		return append(append(b, column...), " IS NULL"...)
+	}
+	switch v.Kind {
+	case replica.KindString:
+		b = append(append(append(b, "CAST("...), column...), " AS BINARY)="...)
+		return appendLiteral(b, replica.Value{Kind: replica.KindBytes, Bytes: v.Bytes})
+	case replica.KindJSON:
+		b = append(append(b, column...), "=CAST("...)
+		return append(appendQuoted(b, v.Bytes), " AS JSON)"...)
+	case replica.KindEnum, replica.KindSet, replica.KindBit:
+		b = append(append(b, column...), "+0="...)
+		return appendLiteral(b, v)
+	case replica.KindFloat:
+		// The column's exact value, as a double.
+		b = append(append(b, column...), '=')
+		return appendFloat(b, math.Float64frombits(v.Num), 64)
+	}
+	b = append(append(b, column...), '=')
+	return appendLiteral(b, v)
+}
+
+// appendKeyMatch appends column = value for a key column.
+func appendKeyMatch(b []byte, column string, v replica.Value) []byte {
+	b = append(append(b, column...), '=')
+	if v.Kind == replica.KindFloat {
+		return appendFloat(b, math.Float64frombits(v.Num), 64)
+	}
+	if v.Kind == replica.KindEnum || v.Kind == replica.KindSet {
+		b = b[:len(b)-1]
+		b = append(b, "+0="...)
+	}
+	return appendLiteral(b, v)
+}

@@ -1,0 +1,393 @@
+package apply
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sluice/replica"
+)
+
+// unit is one source transaction on its way through the lanes.
+type unit struct {
+	id      replica.TxnID
+	changes []change
+	bytes   int
+	commit  time.Time // the source's commit time
+	keys    []keyHash
+
+	lane    *lane
+	waits   int     // unfinished predecessors in other lanes
+	waiters []*unit // units in other lanes that wait for this one
+	done    bool
+}
+
+// wildIndex orders units around a value whose equals are not known.
+type wildIndex struct {
+	last  *unit   // the newest unit with a wild value
+	since []*unit // units with any value of the index, behind last
+}
+
+// scheduler hands transactions to lanes so that what depends on each other
+// runs in stream order, and knows which prefix of the stream is committed.
+//
+// No deadlock: the oldest unfinished unit has no unfinished predecessor; in its
+// lane's queue everything before it is older, hence done; so its lane can
+// always take it.
+type scheduler struct {
+	mu    sync.Mutex
+	space *sync.Cond // the producer and Drain wait here
+
+	lanes  []*lane
+	fill   int // the lane that is being filled
+	queue  []*unit
+	head   int // queue[:head] is finished
+	last   map[uint64]*unit
+	wild   map[uint64]*wildIndex
+	rows   int // unfinished
+	bytes  int // unfinished
+	err    error
+	closed bool
+
+	base      replica.Position // every transaction up to here is committed
+	baseText  string           // its stored form; "" when it has to be made anew
+	unwritten bool             // base is newer than what any lane has stored
+	newest    time.Time        // source commit time at base
+	limits    Limits
+	stats     counters
+}
+
+// Limits bound what an applier holds. The zero value of a field means its
+// default.
+type Limits struct {
+	QueueRows  int // unfinished rows; 100,000
+	QueueBytes int // unfinished bytes; 64 MiB
+	BatchRows  int // rows in one lane transaction; 1,000
+	BatchBytes int // bytes in one lane transaction; 4 MiB
+}
+
+func (l *Limits) complete() {
+	def := func(p *int, n int) {
+		if *p == 0 {
+			*p = n
+		}
+	}
+	def(&l.QueueRows, 100_000)
+	def(&l.QueueBytes, 64<<20)
+	def(&l.BatchRows, 1_000)
+	def(&l.BatchBytes, 4<<20)
+}
+
+// maxQueueUnits bounds the transactions, relevant or not, that wait behind an
+// unfinished one: about 20 MiB of bookkeeping.
+const maxQueueUnits = 200_000
+
+func newScheduler(base replica.Position, limits Limits) *scheduler {
+	limits.complete()
+	s := &scheduler{last: map[uint64]*unit{}, wild: map[uint64]*wildIndex{}, base: base.Clone(), limits: limits}
+	s.space = sync.NewCond(&s.mu)
+	return s
+}
+
+// submit queues a unit; it blocks while the queue is full. A unit without
+// changes only moves the position.
+func (s *scheduler) submit(ctx context.Context, u *unit) error {
+	stop := context.AfterFunc(ctx, func() { s.mu.Lock(); s.space.Broadcast(); s.mu.Unlock() })
+	defer stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.err == nil && ctx.Err() == nil && s.head < len(s.queue) &&
+		(s.rows+len(u.changes) > s.limits.QueueRows || s.bytes+u.bytes > s.limits.QueueBytes || len(s.queue)-s.head >= maxQueueUnits) {
+		s.space.Wait()
+	}
+	if s.err != nil {
+		return s.err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	s.queue = append(s.queue, u)
+	if len(u.changes) == 0 {
+		u.done = true
+		s.advance()
+		return nil
+	}
+	s.rows += len(u.changes)
+	s.bytes += u.bytes
+	s.place(u)
+	return nil
+}
+
+// place finds the unit's predecessors and its lane.
+func (s *scheduler) place(u *unit) {
+	preds := s.predecessors(u)
+	var target *lane
+	several := false
+	for _, p := range preds {
+		if target == nil {
+			target = p.lane
+		} else if target != p.lane {
+			several = true
+		}
+	}
+	if target == nil {
+		target = s.filling()
+	}
+	u.lane = target
+	if several {
+		for _, p := range preds {
+			if p.lane != target {
+				p.waiters = append(p.waiters, u)
+				u.waits++
+			}
+		}
+	}
+	target.queue = append(target.queue, u)
+	target.rows += len(u.changes)
+	if !target.busy {
+		target.wake.Signal()
+	}
+}
+
+// predecessors returns the unfinished units that must come before u, each
+// once, and makes u the newest holder of its keys.
+func (s *scheduler) predecessors(u *unit) []*unit {
+	var preds []*unit
+	add := func(p *unit) {
+		if p == nil || p == u || p.done {
+			return
+		}
+		for _, q := range preds {
+			if p == q {
+				return
+			}
+		}
+		preds = append(preds, p)
+	}
+	for _, k := range u.keys {
+		w := s.wild[k.index]
+		if w == nil && k.wild {
+			w = s.openWild(k.index, u)
+		}
+		switch {
+		case k.wild:
+			add(w.last)
+			for _, p := range w.since {
+				add(p)
+			}
+			w.last, w.since = u, w.since[:0]
+		default:
+			add(s.last[k.value])
+			s.last[k.value] = u
+			if w != nil {
+				add(w.last)
+				w.follow(u)
+			}
+		}
+	}
+	return preds
+}
+
+// follow notes a unit behind the newest wild one; finished ones are forgotten
+// now and then.
+func (w *wildIndex) follow(u *unit) {
+	w.since = append(w.since, u)
+	if len(w.since)%1024 == 0 {
+		left := w.since[:0]
+		for _, p := range w.since {
+			if !p.done {
+				left = append(left, p)
+			}
+		}
+		w.since = left
+	}
+}
+
+// openWild begins to follow an index in which a wild value appears for the
+// first time: every unfinished unit with a value of the index counts.
+func (s *scheduler) openWild(index uint64, u *unit) *wildIndex {
+	w := &wildIndex{}
+	for _, p := range s.queue[s.head:] {
+		if p == u || p.done {
+			continue
+		}
+		for _, k := range p.keys {
+			if k.index == index {
+				w.since = append(w.since, p)
+				break
+			}
+		}
+	}
+	s.wild[index] = w
+	return w
+}
+
+// filling returns the lane for a unit without predecessors: an idle lane, else
+// the lane that is being filled, until it has a batch's worth.
+func (s *scheduler) filling() *lane {
+	l := s.lanes[s.fill]
+	if l.rows < s.limits.BatchRows/2 && (l.busy || len(l.queue) > 0) {
+		if idle := s.idle(); idle != nil && len(l.queue) == 0 {
+			return idle
+		}
+		return l
+	}
+	if idle := s.idle(); idle != nil {
+		return idle
+	}
+	best := 0
+	for i, c := range s.lanes {
+		if c.rows < s.lanes[best].rows {
+			best = i
+		}
+	}
+	s.fill = best
+	return s.lanes[best]
+}
+
+func (s *scheduler) idle() *lane {
+	for i, c := range s.lanes {
+		if !c.busy && len(c.queue) == 0 {
+			s.fill = i
+			return c
+		}
+	}
+	return nil
+}
+
+// take returns what waits for the lane and may go, at least one unit; nil when
+// the scheduler is closed or failed.
+func (s *scheduler) take(l *lane) []*unit {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l.busy = false
+	for s.err == nil && !s.closed && (len(l.queue) == 0 || l.queue[0].waits > 0) {
+		l.wake.Wait()
+	}
+	if s.err != nil || s.closed {
+		return nil
+	}
+	rows, bytes, n := 0, 0, 0
+	for _, u := range l.queue {
+		if u.waits > 0 || n > 0 && (rows+len(u.changes) > s.limits.BatchRows || bytes+u.bytes > s.limits.BatchBytes) {
+			break
+		}
+		rows, bytes, n = rows+len(u.changes), bytes+u.bytes, n+1
+	}
+	batch := append([]*unit(nil), l.queue[:n]...)
+	l.queue = append(l.queue[:0:0], l.queue[n:]...)
+	l.rows -= rows
+	l.busy = true
+	return batch
+}
+
+// complete records that the units are committed.
+func (s *scheduler) complete(batch []*unit) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, u := range batch {
+		u.done = true
+		s.rows -= len(u.changes)
+		s.bytes -= u.bytes
+		for _, k := range u.keys {
+			if s.last[k.value] == u {
+				delete(s.last, k.value)
+			}
+		}
+		for _, w := range u.waiters {
+			w.waits--
+			if w.waits == 0 && w.lane.queue[0] == w {
+				w.lane.wake.Signal()
+			}
+		}
+		u.changes, u.keys, u.waiters = nil, nil, nil
+	}
+	s.advance()
+}
+
+// advance moves the base over the finished prefix of the stream.
+func (s *scheduler) advance() {
+	for s.head < len(s.queue) && s.queue[s.head].done {
+		u := s.queue[s.head]
+		if u.id.Source != "" {
+			s.base.Advance(u.id)
+			s.baseText, s.unwritten = "", true
+		}
+		if !u.commit.IsZero() {
+			s.newest = u.commit
+		}
+		s.queue[s.head] = nil
+		s.head++
+	}
+	if s.head == len(s.queue) {
+		s.queue, s.head = s.queue[:0], 0
+		clear(s.wild)
+	} else if s.head > 4096 && s.head*2 > len(s.queue) {
+		s.queue = append(s.queue[:0:0], s.queue[s.head:]...)
+		s.head = 0
+	}
+	s.space.Broadcast()
+}
+
+// checkpoint returns what a lane that applied ids has to store: the base and
+// its own transactions beyond it.
+func (s *scheduler) checkpoint(own *replica.TxnSet, batch []*unit) (string, *replica.TxnSet) {
+	extra := own.Clone()
+	for _, u := range batch {
+		extra.Add(u.id)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.base.Prune(extra)
+	s.unwritten = false
+	return s.baseLocked(), extra
+}
+
+func (s *scheduler) baseLocked() string {
+	if s.baseText == "" {
+		s.baseText = s.base.String()
+	}
+	return s.baseText
+}
+
+// drain waits until everything submitted is committed.
+func (s *scheduler) drain(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { s.mu.Lock(); s.space.Broadcast(); s.mu.Unlock() })
+	defer stop()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.err == nil && ctx.Err() == nil && s.head < len(s.queue) {
+		s.space.Wait()
+	}
+	if s.err != nil {
+		return s.err
+	}
+	if s.head < len(s.queue) {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
+// fail ends everything with the first error.
+func (s *scheduler) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err == nil {
+		s.err = err
+	}
+	s.wakeAll()
+}
+
+func (s *scheduler) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	s.wakeAll()
+}
+
+func (s *scheduler) wakeAll() {
+	s.space.Broadcast()
+	for _, l := range s.lanes {
+		l.wake.Broadcast()
+	}
+}

@@ -1,0 +1,220 @@
+package apply
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"io"
+	"log/slog"
+	"strconv"
+	"time"
+
+	"sluice/replica"
+)
+
+// slot is one lane row and the connection that commits under it. Whatever
+// writes to the target for a channel does it through a slot: lanes, the copy,
+// DDL records. It is for one goroutine.
+type slot struct {
+	connector   driver.Connector
+	foreignKeys bool
+	log         *slog.Logger
+
+	channel string
+	lane    int
+	epoch   uint64
+	seq     uint64
+	extra   *replica.TxnSet // applied by this lane, beyond the base
+	partial *Partial        // control lane only
+
+	sess *session
+}
+
+// mismatchError says which statement affected another number of rows than it
+// must. It unwraps to errMismatch.
+type mismatchError struct {
+	stmt *statement
+	got  int64
+}
+
+func (e *mismatchError) Error() string {
+	return fmt.Sprintf("%s: %d instead of %d", errMismatch, e.got, e.stmt.want)
+}
+
+func (e *mismatchError) Unwrap() error { return errMismatch }
+
+// maxPacketBytes bounds what is sent in one packet; a larger statement goes
+// alone.
+const maxPacketBytes = 8 << 20
+
+// pause waits before attempt+1: 10 ms, doubled up to 2 s.
+func pause(ctx context.Context, attempt int) error {
+	d := 10 * time.Millisecond << min(attempt, 8)
+	t := time.NewTimer(min(d, 2*time.Second))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// ready makes sure that there is a connection; it tries until ctx ends while
+// the target cannot be reached.
+func (s *slot) ready(ctx context.Context) error {
+	for attempt := 0; s.sess == nil; attempt++ {
+		sess, err := openSession(ctx, s.connector, s.foreignKeys)
+		if err == nil {
+			s.sess = sess
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if o := classify(err); o != outcomeLost && o != outcomeRetry {
+			return targetError(err, "open a session in the target")
+		}
+		if attempt == 3 {
+			s.log.Warn("the target cannot be reached, waiting", "lane", s.lane, "error", err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *slot) drop() {
+	if s.sess != nil {
+		s.sess.close()
+		s.sess = nil
+	}
+}
+
+// commit writes stmts, the new base and the new extra in one transaction.
+//
+// What if the process dies: before COMMIT reaches the server nothing is
+// changed; after it everything is, and the next claim reads it from the lane
+// row. If another node took over meanwhile, the guard matches no row, or the
+// COMMIT meets a write conflict on the lane row and the second try's guard
+// matches none: ErrFenced. If the connection breaks at the COMMIT, its outcome
+// is unknown: the same transaction runs again, and its guard shows whether the
+// first one was done (seq has moved on under our own epoch) or cannot be done
+// any more (both write the lane row, so only one of them can commit).
+func (s *slot) commit(ctx context.Context, base string, extra *replica.TxnSet, partial *Partial, stmts []statement) error {
+	guard := s.guard(base, formatExtra(extra, partial))
+	unknown := false
+	for attempt := 0; ; attempt++ {
+		if err := s.ready(ctx); err != nil {
+			return err
+		}
+		sent, err := s.try(ctx, guard, stmts, unknown)
+		if err == nil {
+			s.seq++
+			s.extra, s.partial = extra, partial
+			return nil
+		}
+		if ctx.Err() != nil {
+			s.drop()
+			return context.Cause(ctx)
+		}
+		switch classify(err) {
+		case outcomeRetry:
+		case outcomeLost:
+			unknown = unknown || sent
+			s.drop()
+		default:
+			return err
+		}
+		if attempt > 0 {
+			if err := pause(ctx, attempt-1); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *slot) guard(base, extra string) []byte {
+	b := []byte("BEGIN /*T! OPTIMISTIC */;UPDATE " + MetaSchema + ".lanes SET base=")
+	b = appendQuoted(b, []byte(base))
+	b = append(b, ",extra="...)
+	b = appendQuoted(b, []byte(extra))
+	b = append(b, ",seq=seq+1 WHERE channel="...)
+	b = appendQuoted(b, []byte(s.channel))
+	b = append(b, " AND lane="+strconv.Itoa(s.lane)+" AND epoch="...)
+	b = strconv.AppendUint(b, s.epoch, 10)
+	b = append(b, " AND seq="...)
+	return strconv.AppendUint(b, s.seq, 10)
+}
+
+// try runs the transaction once. sent says that COMMIT was sent, so that a
+// lost connection leaves the outcome unknown.
+func (s *slot) try(ctx context.Context, guard []byte, stmts []statement, unknown bool) (sent bool, err error) {
+	packet := append(make([]byte, 0, 64<<10), guard...)
+	counts := make([]int64, 0, len(stmts)+2)
+	send := func() error {
+		n, err := s.sess.exec(ctx, packet)
+		counts = append(counts, n...)
+		packet = packet[:0]
+		return err
+	}
+	for i := range stmts {
+		if len(packet) > 0 && len(packet)+len(stmts[i].sql) > maxPacketBytes {
+			if err := send(); err != nil {
+				return false, s.abort(ctx, err)
+			}
+		}
+		if len(packet) > 0 {
+			packet = append(packet, ';')
+		}
+		packet = append(packet, stmts[i].sql...)
+	}
+	if err := send(); err != nil {
+		return false, s.abort(ctx, err)
+	}
+	if len(counts) != len(stmts)+2 {
+		return false, s.abort(ctx, fmt.Errorf("the target answered %d of %d statements", len(counts), len(stmts)+2))
+	}
+	if counts[1] != 1 {
+		return false, s.lostGuard(ctx, unknown)
+	}
+	for i := range stmts {
+		if want := stmts[i].want; want >= 0 && counts[i+2] != want {
+			return false, s.abort(ctx, &mismatchError{&stmts[i], counts[i+2]})
+		}
+	}
+	if _, err := s.sess.exec(ctx, []byte("COMMIT")); err != nil {
+		return true, err
+	}
+	return true, nil
+}
+
+// abort rolls back and returns cause; a session that cannot is dropped.
+func (s *slot) abort(ctx context.Context, cause error) error {
+	if classify(cause) == outcomeLost {
+		return cause
+	}
+	if _, err := s.sess.exec(ctx, []byte("ROLLBACK")); err != nil {
+		s.drop()
+	}
+	return cause
+}
+
+// lostGuard is called when the guard matched no row. The row is read in the
+// same transaction: if a commit of unknown outcome came before and the row
+// shows our epoch and the sequence number behind it, that commit was done.
+func (s *slot) lostGuard(ctx context.Context, unknown bool) error {
+	row, err := s.sess.queryRow(ctx, "SELECT epoch, seq FROM "+MetaSchema+".lanes WHERE channel="+
+		string(appendQuoted(nil, []byte(s.channel)))+" AND lane="+strconv.Itoa(s.lane))
+	if err != nil && err != io.EOF {
+		return s.abort(ctx, err)
+	}
+	if err := s.abort(ctx, ErrFenced); err != ErrFenced {
+		return err
+	}
+	if unknown && row != nil && row[0] == strconv.FormatUint(s.epoch, 10) && row[1] == strconv.FormatUint(s.seq+1, 10) {
+		return nil
+	}
+	return ErrFenced
+}

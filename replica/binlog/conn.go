@@ -1,0 +1,221 @@
+package binlog
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/client"
+	"github.com/go-mysql-org/go-mysql/mysql"
+
+	"sluice/replica"
+)
+
+// Config says how to connect to a source as a replica.
+type Config struct {
+	Addr     string // host:port
+	User     string
+	Password string
+	TLS      *tls.Config // nil: no TLS
+	MariaDB  bool
+	// ServerID and UUID are this replica's own. A source ends an older dump
+	// connection with the same UUID (MySQL) or ServerID (MariaDB), so both
+	// must be of the channel: then a channel's new owner evicts its old one,
+	// and two channels of one source leave each other alone.
+	ServerID uint32
+	UUID     string
+	// ReportHost and ReportPort are what the source's SHOW REPLICAS names.
+	ReportHost string
+	ReportPort uint16
+	// Heartbeat is the longest silence of an idle source; 0 means 1 s. After
+	// three of them and 10 s without a byte the connection counts as dead.
+	Heartbeat time.Duration
+	// ConnectTimeout bounds the connection's set-up; 0 means 10 s.
+	ConnectTimeout time.Duration
+	// MaxRows and MaxBytes bound a Transaction: a larger one is handed on in
+	// parts. 0 means 50,000 rows and 32 MiB.
+	MaxRows  int
+	MaxBytes int
+}
+
+func (c *Config) complete() {
+	if c.Heartbeat == 0 {
+		c.Heartbeat = time.Second
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 10 * time.Second
+	}
+	if c.MaxRows == 0 {
+		c.MaxRows = 50_000
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = 32 << 20
+	}
+}
+
+// conn is a dump connection: after dump, packets are only read.
+type conn struct {
+	c       *client.Conn
+	timeout time.Duration
+	stop    func() bool
+}
+
+// dial connects, registers as a replica and asks for the binlog from start.
+func dial(ctx context.Context, cfg *Config, start replica.Position) (*conn, error) {
+	opts := []client.Option{}
+	if cfg.TLS != nil {
+		opts = append(opts, func(c *client.Conn) error { c.SetTLSConfig(cfg.TLS); return nil })
+	}
+	dialer := (&net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 10 * time.Second}).DialContext
+	dctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	defer cancel()
+	c, err := client.ConnectWithDialer(dctx, "tcp", cfg.Addr, cfg.User, cfg.Password, "", dialer, opts...)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the source: %w", err)
+	}
+	k := &conn{c: c, timeout: 3*cfg.Heartbeat + 10*time.Second}
+	k.stop = context.AfterFunc(ctx, func() { _ = c.Conn.Conn.Close() })
+	if err := k.setUp(cfg, start); err != nil {
+		k.close()
+		return nil, err
+	}
+	return k, nil
+}
+
+func (k *conn) close() {
+	k.stop()
+	_ = k.c.Close()
+}
+
+// exec runs one of the session statements a replica sends before its dump.
+func (k *conn) exec(sql string) error {
+	_ = k.c.Conn.Conn.SetDeadline(time.Now().Add(k.timeout))
+	r, err := k.c.Execute(sql)
+	if err != nil {
+		return err
+	}
+	r.Close()
+	return nil
+}
+
+func (k *conn) setUp(cfg *Config, start replica.Position) error {
+	period := cfg.Heartbeat.Nanoseconds()
+	sets := []string{
+		fmt.Sprintf("SET @master_heartbeat_period=%d, @source_heartbeat_period=%d", period, period),
+		"SET @master_binlog_checksum='CRC32', @source_binlog_checksum='CRC32'",
+		fmt.Sprintf("SET @slave_uuid='%s', @replica_uuid='%s'", cfg.UUID, cfg.UUID),
+	}
+	if cfg.MariaDB {
+		// 4: GTID events are understood (MARIA_SLAVE_CAPABILITY_GTID).
+		sets = append(sets, "SET @mariadb_slave_capability=4")
+	}
+	if start.Mode() == replica.ModeMariaDB {
+		sets = append(sets, "SET @slave_connect_state='"+start.Text()+"'",
+			"SET @slave_gtid_strict_mode=1", "SET @slave_gtid_ignore_duplicates=0")
+	}
+	for _, s := range sets {
+		if err := k.exec(s); err != nil {
+			return fmt.Errorf("set up the dump session: %w", err)
+		}
+	}
+	if err := k.register(cfg); err != nil {
+		return fmt.Errorf("register as a replica: %w", err)
+	}
+	if err := k.dump(cfg, start); err != nil {
+		return fmt.Errorf("ask for the binlog: %w", err)
+	}
+	return nil
+}
+
+// register sends COM_REGISTER_SLAVE (sql/rpl_source.cc register_replica).
+func (k *conn) register(cfg *Config) error {
+	host := cfg.ReportHost
+	if len(host) > 60 {
+		host = host[:60]
+	}
+	b := make([]byte, 4, 64)
+	b = append(b, mysql.COM_REGISTER_SLAVE)
+	b = binary.LittleEndian.AppendUint32(b, cfg.ServerID)
+	b = append(b, byte(len(host)))
+	b = append(b, host...)
+	b = append(b, 0, 0) // user, password: not ours to tell
+	b = binary.LittleEndian.AppendUint16(b, cfg.ReportPort)
+	b = binary.LittleEndian.AppendUint32(b, 0) // rank: unused
+	b = binary.LittleEndian.AppendUint32(b, 0) // source id: filled by the server
+	k.c.ResetSequence()
+	_ = k.c.Conn.Conn.SetDeadline(time.Now().Add(k.timeout))
+	if err := k.c.WritePacket(b); err != nil {
+		return err
+	}
+	_, err := k.c.ReadOKPacket()
+	return err
+}
+
+// dump sends COM_BINLOG_DUMP or COM_BINLOG_DUMP_GTID.
+func (k *conn) dump(cfg *Config, start replica.Position) error {
+	b := make([]byte, 4, 256)
+	switch start.Mode() {
+	case replica.ModeGTID:
+		set, err := mysql.ParseMysqlGTIDSet(start.Text())
+		if err != nil {
+			return err
+		}
+		data := set.Encode()
+		b = append(b, mysql.COM_BINLOG_DUMP_GTID)
+		b = binary.LittleEndian.AppendUint16(b, 0)
+		b = binary.LittleEndian.AppendUint32(b, cfg.ServerID)
+		b = binary.LittleEndian.AppendUint32(b, 0) // no file name
+		b = binary.LittleEndian.AppendUint64(b, 4)
+		b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
+		b = append(b, data...)
+	case replica.ModeMariaDB:
+		b = appendDump(b, cfg.ServerID, "", 0)
+	case replica.ModeFile:
+		at := start.At()
+		if at.Pos > 1<<32-1 {
+			return &replica.Error{Code: 61050, Class: "SOURCE",
+				Message: "the binlog position " + at.String() + " is above 4 GiB, which the dump command without GTIDs cannot name",
+				Remedy:  "turn GTIDs on at the source, or keep max_binlog_size and transactions below 4 GiB"}
+		}
+		b = appendDump(b, cfg.ServerID, at.File, uint32(at.Pos))
+	default:
+		return fmt.Errorf("no start position")
+	}
+	k.c.ResetSequence()
+	return k.c.WritePacket(b)
+}
+
+func appendDump(b []byte, serverID uint32, file string, pos uint32) []byte {
+	b = append(b, mysql.COM_BINLOG_DUMP)
+	b = binary.LittleEndian.AppendUint32(b, pos)
+	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint32(b, serverID)
+	return append(b, file...)
+}
+
+// read returns the next event's bytes, header included. The slice is the
+// caller's. It blocks until an event, a heartbeat or the time-out.
+func (k *conn) read() ([]byte, error) {
+	if err := k.c.Conn.Conn.SetReadDeadline(time.Now().Add(k.timeout)); err != nil {
+		return nil, err
+	}
+	p, err := k.c.ReadPacket()
+	if err != nil {
+		return nil, fmt.Errorf("read the binlog stream: %w", err)
+	}
+	if len(p) == 0 {
+		return nil, fmt.Errorf("read the binlog stream: empty packet")
+	}
+	switch p[0] {
+	case 0x00:
+		return p[1:], nil
+	case 0xff:
+		return nil, k.c.HandleErrorPacket(p)
+	case 0xfe:
+		return nil, errEndOfStream
+	}
+	return nil, fmt.Errorf("read the binlog stream: unknown packet type %#x", p[0])
+}

@@ -1,0 +1,239 @@
+package binlog
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/go-mysql-org/go-mysql/replication"
+
+	"sluice/replica"
+)
+
+// MariaDB's GTID event flags: sql/log_event.h Gtid_log_event.
+const (
+	mariaStandalone = 1
+	mariaCommitID   = 2
+	mariaPreparedXA = 64
+)
+
+// beginMySQL handles GTID_LOG, ANONYMOUS_GTID_LOG and GTID_TAGGED_LOG.
+func (r *Reader) beginMySQL(e *event) error {
+	var id replica.TxnID
+	var commit time.Time
+	if e.typ == evGTIDTagged {
+		g := &replication.GtidTaggedLogEvent{}
+		if err := g.Decode(e.body); err != nil {
+			return corrupt("a tagged GTID event does not decode")
+		}
+		id = replica.TxnID{Source: uuidText(g.SID), Seq: uint64(g.GNO)}
+		if tag := g.Tag.String(); tag != "" {
+			id.Source += ":" + tag
+		}
+		if g.ImmediateCommitTimestamp > 0 {
+			commit = time.UnixMicro(int64(g.ImmediateCommitTimestamp))
+		}
+	} else {
+		if len(e.body) < 25 {
+			return corrupt("a GTID event is cut off")
+		}
+		id = replica.TxnID{Source: uuidText(e.body[1:17]), Seq: binary.LittleEndian.Uint64(e.body[17:])}
+		// Logical timestamps (2 x 8 bytes behind a type byte), then the 55-bit
+		// immediate commit time in microseconds: MySQL 8.0.1+.
+		if len(e.body) >= 49 && e.body[25] == 2 {
+			var b [8]byte
+			copy(b[:7], e.body[42:49])
+			commit = time.UnixMicro(int64(binary.LittleEndian.Uint64(b[:]) &^ (1 << 55)))
+		}
+	}
+	if e.typ == evAnonymousGTID {
+		if r.mode == replica.ModeGTID {
+			return &replica.Error{Code: 61110, Class: "SOURCE",
+				Message: "the binlog has a transaction without a GTID, and this channel follows GTIDs",
+				Remedy:  "set gtid_mode=ON on the source, then RESET MIGRATION and start again"}
+		}
+		id = replica.TxnID{}
+	}
+	if commit.IsZero() {
+		commit = time.Unix(int64(e.time), 0)
+	}
+	return r.start(id, e, commit)
+}
+
+func uuidText(b []byte) string {
+	if len(b) != 16 {
+		return ""
+	}
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// beginMariaDB handles MariaDB's GTID event, which stands for BEGIN too.
+func (r *Reader) beginMariaDB(e *event) error {
+	if len(e.body) < 13 {
+		return corrupt("a GTID event is cut off")
+	}
+	seq := binary.LittleEndian.Uint64(e.body)
+	domain := binary.LittleEndian.Uint32(e.body[8:])
+	flags := e.body[12]
+	id := replica.TxnID{Source: fmt.Sprintf("%d-%d", domain, e.serverID), Seq: seq}
+	if err := r.start(id, e, time.Unix(int64(e.time), 0)); err != nil {
+		return err
+	}
+	r.standalone = flags&mariaStandalone != 0
+	r.grouped = !r.standalone
+	r.prepared = flags&mariaPreparedXA != 0
+	return nil
+}
+
+// parseQuery reads a query event: Query_event in statement_events.h.
+func parseQuery(e *event) (replica.DDL, error) {
+	c := &cursor{b: e.body}
+	c.take(8)
+	schema := int(c.uint(1))
+	c.take(2)
+	vars := &cursor{b: c.take(int(c.uint(2)))}
+	ddl := replica.DDL{Schema: string(c.take(schema))}
+	c.take(1)
+	if c.bad {
+		return ddl, corrupt("a query event is cut off")
+	}
+	text := c.b
+	if e.typ == evMQueryZ {
+		var err error
+		if text, err = inflate(text); err != nil {
+			return ddl, corrupt("a compressed query event does not decompress")
+		}
+	}
+	statusVars(vars, &ddl)
+	ddl.Text = string(text)
+	return ddl, nil
+}
+
+// statusVars reads the session variables up to the character set; they are
+// logged in the order of their codes.
+func statusVars(c *cursor, ddl *replica.DDL) {
+	for len(c.b) > 0 && !c.bad {
+		switch c.uint(1) {
+		case 0: // flags2
+			c.take(4)
+		case 1:
+			ddl.SQLMode = c.uint(8)
+		case 2: // catalog with a zero byte
+			c.take(int(c.uint(1)) + 1)
+		case 3: // auto_increment_increment, _offset
+			c.take(4)
+		case 4:
+			ddl.CharsetID = uint16(c.uint(2))
+			c.take(4)
+		case 6: // catalog
+			c.take(int(c.uint(1)))
+		default:
+			return
+		}
+	}
+}
+
+// query handles BEGIN, COMMIT and their like, DDL, and writes logged as text.
+func (r *Reader) query(e *event) error {
+	q, err := parseQuery(e)
+	if err != nil {
+		return err
+	}
+	word, rest := keyword(q.Text)
+	switch word {
+	case "BEGIN":
+		if r.txn == nil { // servers that log no GTID event
+			if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0)); err != nil {
+				return err
+			}
+		}
+		r.grouped = true
+		return nil
+	case "COMMIT":
+		return r.commit(e)
+	case "SAVEPOINT", "RELEASE":
+		return nil
+	case "ROLLBACK":
+		return r.rollback(e, rest)
+	case "XA":
+		return r.xa(e, rest)
+	}
+	return r.statement(e, q, word)
+}
+
+// rollback handles a group that was rolled back but had to be logged because
+// it changed a table of an engine without transactions.
+func (r *Reader) rollback(e *event, rest string) error {
+	if r.txn != nil && r.rowsSeen > 0 {
+		return &replica.Error{Code: 61111, Class: "SOURCE",
+			Message: fmt.Sprintf("transaction %s was rolled back in part: it mixes engines with and without transactions", r.txn.ID),
+			Remedy:  "convert the tables of this migration to InnoDB on the source, then RESET MIGRATION and start again"}
+	}
+	if w, _ := keyword(rest); w == "TO" {
+		return nil
+	}
+	return r.commit(e)
+}
+
+func (r *Reader) xa(e *event, rest string) error {
+	switch w, _ := keyword(rest); w {
+	case "START", "BEGIN":
+		if r.txn != nil {
+			r.grouped = true
+		}
+		return nil
+	case "END":
+		return nil
+	}
+	// XA COMMIT or ROLLBACK of a prepared transaction: that one was refused
+	// if it had rows of this migration.
+	if r.txn == nil {
+		if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0)); err != nil {
+			return err
+		}
+	}
+	r.finish()
+	return nil
+}
+
+// dataWords begin the statements that change rows and are not DDL.
+var dataWords = map[string]bool{"INSERT": true, "UPDATE": true, "DELETE": true, "REPLACE": true, "LOAD": true,
+	"WITH": true, "CALL": true, "DO": true, "SELECT": true, "SET": true, "VALUES": true, "TABLE": true}
+
+func (r *Reader) statement(e *event, q replica.DDL, word string) error {
+	if !utf8.ValidString(q.Text) {
+		return &replica.Error{Code: 61112, Class: "DDL",
+			Message: fmt.Sprintf("a statement at %s is not UTF-8 text", r.at),
+			Remedy:  "run DDL with names outside ASCII from sessions with character_set_client=utf8mb4, then RESET MIGRATION and start again"}
+	}
+	if r.txn == nil {
+		if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0)); err != nil {
+			return err
+		}
+	}
+	if dataWords[word] {
+		if err := r.resolver.Statement(q); err != nil {
+			return err
+		}
+		if !r.grouped {
+			r.finish()
+		}
+		return nil
+	}
+	r.dropTables()
+	if strings.TrimSpace(q.Text) != "" {
+		r.txn.DDL = &q
+	}
+	if !r.grouped {
+		r.finish()
+		return nil
+	}
+	// CREATE TABLE .. SELECT: the table, then its rows, in one transaction.
+	if len(r.txn.Rows) > 0 {
+		return corrupt("a DDL follows rows in one transaction")
+	}
+	r.part()
+	return nil
+}

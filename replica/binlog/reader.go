@@ -1,0 +1,346 @@
+package binlog
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/replica"
+)
+
+// Resolver knows the tables of the channel at the reader's position. It is
+// called from Next, in stream order.
+type Resolver interface {
+	// Table returns the definition of the table that m maps, or nil when its
+	// rows are not wanted: they are then not decoded.
+	Table(m *TableMap) (*replica.Table, error)
+	// Statement is asked about a data-changing statement that was logged as
+	// text. It returns an error when the statement may touch a wanted table.
+	Statement(stmt replica.DDL) error
+}
+
+// Reader reads one source's binlog as transactions. It is for one goroutine.
+type Reader struct {
+	cfg      Config
+	resolver Resolver
+	mode     replica.Mode
+	k        *conn
+	checksum byte
+
+	at      replica.Coordinates // the end of the newest event
+	tables  map[uint64]*TableMap
+	payload *payload
+	out     *replica.Transaction
+
+	// The transaction being read.
+	txn        *replica.Transaction
+	grouped    bool // BEGIN was seen: it ends with a commit
+	standalone bool // MariaDB: the next query is the whole transaction
+	prepared   bool // it is the first half of an XA transaction
+	rowsSeen   uint64
+	parts      uint64
+}
+
+// Open connects to the source and asks for everything behind start. The
+// connection ends when ctx does. Errors of the source are *mysql.MyError of
+// go-mysql inside; errors of what the binlog holds are *replica.Error.
+func Open(ctx context.Context, cfg Config, start replica.Position, resolver Resolver) (*Reader, error) {
+	cfg.complete()
+	k, err := dial(ctx, &cfg, start)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reader{cfg: cfg, resolver: resolver, mode: start.Mode(), k: k, tables: map[uint64]*TableMap{}}
+	if r.mode == replica.ModeFile {
+		r.at = start.At()
+	}
+	return r, nil
+}
+
+// Close ends the dump connection.
+func (r *Reader) Close() { r.k.close() }
+
+// ConnectionID returns the dump connection's id at the source.
+func (r *Reader) ConnectionID() uint32 { return r.k.c.GetConnectionID() }
+
+// Next returns the next transaction, the next part of a large one, or a
+// keepalive. It blocks until there is one; the source sends a heartbeat when it
+// is idle, so that it returns at least every Config.Heartbeat while all is well.
+func (r *Reader) Next() (*replica.Transaction, error) {
+	for {
+		e, err := r.nextEvent()
+		if err != nil {
+			return nil, err
+		}
+		if err := r.handle(&e); err != nil {
+			return nil, err
+		}
+		if t := r.out; t != nil {
+			r.out = nil
+			return t, nil
+		}
+	}
+}
+
+// nextEvent returns the next event of the stream or of the compressed
+// transaction that is being unrolled.
+func (r *Reader) nextEvent() (event, error) {
+	if r.payload != nil {
+		e, ok, err := r.payload.next()
+		if err != nil {
+			return event{}, err
+		}
+		if ok {
+			return e, nil
+		}
+		r.payload.close()
+		r.payload = nil
+	}
+	b, err := r.k.read()
+	if err != nil {
+		return event{}, err
+	}
+	e, err := parseEvent(b, r.checksum)
+	if err != nil {
+		return event{}, err
+	}
+	r.track(&e)
+	return e, nil
+}
+
+// track follows the position. Event positions have 32 bits and wrap in files
+// above 4 GiB; MariaDB 11.4+ leaves them 0 inside a group.
+func (r *Reader) track(e *event) {
+	if e.typ == evRotate || e.typ == evFormat && e.logPos == 0 || e.flags&flagArtificial != 0 {
+		return
+	}
+	if e.typ == evHeartbeat || e.typ == evHeartbeatV2 {
+		r.heartbeat(e)
+		return
+	}
+	if e.logPos == 0 {
+		r.at.Pos += uint64(e.size)
+		return
+	}
+	r.at.Pos = widen(r.at.Pos, e.logPos)
+}
+
+func widen(last uint64, pos uint32) uint64 {
+	n := last&^0xffffffff | uint64(pos)
+	if n+1<<31 < last {
+		n += 1 << 32
+	}
+	return n
+}
+
+// heartbeat reads where the source is; it matters when the source skips
+// transactions that this replica has.
+func (r *Reader) heartbeat(e *event) {
+	if e.typ == evHeartbeat {
+		if file := string(e.body); file != "" && e.logPos > 4 {
+			r.setAt(replica.Coordinates{File: file, Pos: widen(r.at.Pos, e.logPos)})
+		}
+		return
+	}
+	// Version 2: type-length-value; 1 is the file, 2 the position.
+	c := &cursor{b: e.body}
+	var at replica.Coordinates
+	for len(c.b) > 0 && !c.bad {
+		typ := c.uint(1)
+		f := &cursor{b: c.take(c.size())}
+		switch typ {
+		case 1:
+			at.File = string(f.b)
+		case 2:
+			at.Pos = f.lenenc()
+		}
+	}
+	if !c.bad && at.File != "" && at.Pos > 4 {
+		r.setAt(at)
+	}
+}
+
+// setAt only moves forward: a heartbeat may be older than the newest event.
+func (r *Reader) setAt(at replica.Coordinates) {
+	if r.at.Before(at) {
+		r.at = at
+	}
+}
+
+func (r *Reader) handle(e *event) error {
+	switch e.typ {
+	case evFormat:
+		r.tables = map[uint64]*TableMap{}
+		r.checksum = checksumOf(e)
+	case evRotate:
+		if len(e.body) < 8 {
+			return corrupt("a rotate event is cut off")
+		}
+		c := &cursor{b: e.body}
+		pos := c.uint(8)
+		r.at = replica.Coordinates{File: string(c.b), Pos: pos}
+		r.tables = map[uint64]*TableMap{}
+	case evHeartbeat, evHeartbeatV2:
+		if r.txn == nil {
+			r.out = &replica.Transaction{Keepalive: true, Start: r.at, End: r.at}
+		}
+	case evGTID, evAnonymousGTID, evGTIDTagged:
+		return r.beginMySQL(e)
+	case evMGTID:
+		return r.beginMariaDB(e)
+	case evQuery, evMQueryZ:
+		return r.query(e)
+	case evXID:
+		return r.commit(e)
+	case evXAPrepare:
+		if len(e.body) > 0 && e.body[0] == 1 { // XA COMMIT .. ONE PHASE
+			return r.commit(e)
+		}
+		r.prepared = true
+		return r.commit(e)
+	case evPayload:
+		return r.openPayload(e)
+	case evTableMap:
+		return r.tableMap(e)
+	case evWriteRowsV1, evWriteRowsV2, evMWriteRowsZ1, evMWriteRowsZ2:
+		return r.rows(e, replica.Insert)
+	case evUpdateRowsV1, evUpdateRowsV2, evMUpdateRowsZ1, evMUpdateRowsZ2:
+		return r.rows(e, replica.Update)
+	case evDeleteRowsV1, evDeleteRowsV2, evMDeleteRowsZ1, evMDeleteRowsZ2:
+		return r.rows(e, replica.Delete)
+	default:
+		return r.other(e)
+	}
+	return nil
+}
+
+func checksumOf(e *event) byte {
+	// parseEvent has cut the checksum off when there is one.
+	if n := len(e.body); uint32(n)+headerLen == e.size {
+		return 0
+	}
+	return checksumCRC32
+}
+
+// other handles the events that carry no rows, and refuses the rest.
+func (r *Reader) other(e *event) error {
+	switch e.typ {
+	case evStop, evPreviousGTIDs, evTransactionCtx, evViewChange, evRowsQuery, evIgnorable,
+		evMAnnotate, evMCheckpoint, evMGTIDList, evMStartEncrypt, evIntvar, evRand, evUserVar, evSlave:
+		return nil
+	case evPartialUpdate:
+		return r.partialJSON(e)
+	case evMPartialRow:
+		return &replica.Error{Code: 61107, Class: "SOURCE",
+			Message: "the binlog splits a row over several events, which is not supported yet",
+			Remedy:  "raise binlog_row_event_fragment_threshold on the source above the largest row, then RESET MIGRATION and start again"}
+	case evIncident:
+		return &replica.Error{Code: 61109, Class: "SOURCE",
+			Message: "the source logged an incident: its binlog may lack changes",
+			Remedy:  "find the cause in the source's error log, then RESET MIGRATION and start again"}
+	case evLoad, evCreateFile, evAppendBlock, evExecLoad, evDeleteFile, evNewLoad, evBeginLoad, evExecuteLoad:
+		return r.resolver.Statement(replica.DDL{Text: "LOAD DATA"})
+	}
+	if e.flags&flagIgnorable != 0 {
+		return nil
+	}
+	return &replica.Error{Code: 61108, Class: "SOURCE",
+		Message: fmt.Sprintf("the binlog has an event of the unknown type %d at %s", e.typ, r.at),
+		Remedy:  "the source is newer than this version of Sluice: upgrade Sluice"}
+}
+
+// start opens a transaction.
+func (r *Reader) start(id replica.TxnID, e *event, commit time.Time) error {
+	if r.txn != nil {
+		return corrupt("a transaction begins inside another one")
+	}
+	begin := r.at
+	if uint64(e.size) <= begin.Pos {
+		begin.Pos -= uint64(e.size)
+	}
+	r.txn = &replica.Transaction{ID: id, Start: begin, CommitTime: commit}
+	r.grouped, r.standalone, r.prepared = false, false, false
+	r.rowsSeen, r.parts = 0, 0
+	return nil
+}
+
+// finish hands the transaction on.
+func (r *Reader) finish() {
+	t := r.txn
+	t.End = r.at
+	if r.mode == replica.ModeFile {
+		t.ID = replica.TxnID{Source: r.at.File, Seq: r.at.Pos}
+	}
+	r.txn, r.grouped = nil, false
+	r.out = t
+}
+
+// part hands on what has been read of a large transaction.
+func (r *Reader) part() {
+	t := *r.txn
+	t.More = true
+	t.End = r.at
+	r.out = &t
+	r.parts++
+	r.txn.Rows, r.txn.DDL, r.txn.Bytes = nil, nil, 0
+	r.txn.FirstRow = r.rowsSeen
+}
+
+// commit ends the transaction at an XID, a COMMIT or an XA PREPARE.
+func (r *Reader) commit(e *event) error {
+	if r.txn == nil {
+		return corrupt("a commit without a transaction")
+	}
+	if r.prepared && r.rowsSeen > 0 {
+		return &replica.Error{Code: 61106, Class: "SOURCE",
+			Message: fmt.Sprintf("transaction %s is the first half of an XA transaction, which is not supported yet", r.txn.ID),
+			Remedy:  "use one-phase transactions on the tables of this migration, then RESET MIGRATION and start again"}
+	}
+	if r.txn.CommitTime.IsZero() {
+		r.txn.CommitTime = time.Unix(int64(e.time), 0)
+	}
+	r.finish()
+	return nil
+}
+
+// full says that what there is of the transaction is handed on as a part.
+func (r *Reader) full() bool {
+	return len(r.txn.Rows) >= r.cfg.MaxRows || r.txn.Bytes >= r.cfg.MaxBytes
+}
+
+// dropTables forgets table maps: a DDL may have changed what they stand for.
+func (r *Reader) dropTables() { r.tables = map[uint64]*TableMap{} }
+
+// keyword returns a statement's first word in upper case, comments skipped.
+func keyword(sql string) (word, rest string) {
+	for {
+		sql = strings.TrimLeft(sql, " \t\r\n;(")
+		switch {
+		case strings.HasPrefix(sql, "/*"):
+			if strings.HasPrefix(sql, "/*!") || strings.HasPrefix(sql, "/*M!") {
+				sql = strings.TrimLeft(strings.TrimLeft(sql[2:], "M!"), "0123456789")
+				continue
+			}
+			_, after, ok := strings.Cut(sql[2:], "*/")
+			if !ok {
+				return "", ""
+			}
+			sql = after
+		case strings.HasPrefix(sql, "-- "), strings.HasPrefix(sql, "#"):
+			_, after, ok := strings.Cut(sql, "\n")
+			if !ok {
+				return "", ""
+			}
+			sql = after
+		default:
+			i := strings.IndexFunc(sql, func(c rune) bool {
+				return c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
+			})
+			if i < 0 {
+				i = len(sql)
+			}
+			return strings.ToUpper(sql[:i]), sql[i:]
+		}
+	}
+}

@@ -1,0 +1,226 @@
+package binlog
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+
+	"sluice/replica"
+)
+
+func (r *Reader) tableMap(e *event) error {
+	c := &cursor{b: e.body}
+	id := c.uint(6)
+	if old := r.tables[id]; old != nil && bytes.Equal(old.raw, e.body) {
+		return nil
+	}
+	m, err := parseTableMap(e.body)
+	if err != nil {
+		return err
+	}
+	m.raw = e.body
+	r.tables[id] = m
+	return nil
+}
+
+// resolve finds the map's definition once.
+func (r *Reader) resolve(m *TableMap) error {
+	if m.known {
+		return nil
+	}
+	t, err := r.resolver.Table(m)
+	if err != nil {
+		return err
+	}
+	if t != nil {
+		if m.decoder, err = newRowDecoder(m, t); err != nil {
+			return err
+		}
+	}
+	m.table, m.known = t, true
+	return nil
+}
+
+// rowsHeader is what precedes the images in a rows event.
+type rowsHeader struct {
+	m             *TableMap // nil: unwanted
+	before, after []byte    // columns-present bitmaps
+	images        []byte
+}
+
+func (r *Reader) rowsHeader(e *event, op replica.Op) (rowsHeader, error) {
+	c := &cursor{b: e.body}
+	id := c.uint(6)
+	c.uint(2)
+	switch e.typ {
+	case evWriteRowsV2, evUpdateRowsV2, evDeleteRowsV2, evPartialUpdate, evMWriteRowsZ2, evMUpdateRowsZ2, evMDeleteRowsZ2:
+		c.take(int(c.uint(2)) - 2)
+	}
+	if id == 0xffffff && len(c.b) == 0 {
+		return rowsHeader{}, nil // a dummy event that only ends a statement
+	}
+	m := r.tables[id]
+	if m == nil {
+		return rowsHeader{}, corrupt(fmt.Sprintf("rows of table id %d, which no table map named", id))
+	}
+	if r.txn == nil {
+		return rowsHeader{}, corrupt("rows outside a transaction")
+	}
+	if err := r.resolve(m); err != nil {
+		return rowsHeader{}, err
+	}
+	if m.table == nil {
+		return rowsHeader{}, nil
+	}
+	n := int(c.lenenc())
+	if n != len(m.types) {
+		return rowsHeader{}, corrupt("a rows event and its table map differ in width")
+	}
+	h := rowsHeader{m: m}
+	h.before = c.take((n + 7) / 8)
+	h.after = h.before
+	if op == replica.Update {
+		h.after = c.take((n + 7) / 8)
+	}
+	if c.bad {
+		return rowsHeader{}, corrupt("a rows event is cut off")
+	}
+	h.images = c.b
+	switch e.typ {
+	case evMWriteRowsZ1, evMUpdateRowsZ1, evMDeleteRowsZ1, evMWriteRowsZ2, evMUpdateRowsZ2, evMDeleteRowsZ2:
+		var err error
+		if h.images, err = inflate(c.b); err != nil {
+			return rowsHeader{}, corrupt("a compressed rows event does not decompress")
+		}
+	}
+	return h, nil
+}
+
+// rows decodes one rows event into the transaction.
+func (r *Reader) rows(e *event, op replica.Op) error {
+	h, err := r.rowsHeader(e, op)
+	if err != nil || h.m == nil {
+		return err
+	}
+	t := r.txn
+	images := 1
+	if op == replica.Update {
+		images = 2
+	}
+	first := len(t.Rows)
+	for b := h.images; len(b) > 0; {
+		c := replica.RowChange{Table: h.m.table, Op: op}
+		if op != replica.Insert {
+			if c.Before, b, err = h.m.decoder.image(b, h.before); err != nil {
+				return r.rowError(err)
+			}
+		}
+		if op != replica.Delete {
+			if c.After, b, err = h.m.decoder.image(b, h.after); err != nil {
+				return r.rowError(err)
+			}
+		}
+		t.Rows = append(t.Rows, c)
+		r.rowsSeen++
+	}
+	// A Value takes 40 bytes, and the images alias the event.
+	t.Bytes += len(h.images) + (len(t.Rows)-first)*images*len(h.m.types)*40
+	if r.full() {
+		r.part()
+	}
+	return nil
+}
+
+func (r *Reader) rowError(err error) error {
+	if err == errShort {
+		return corrupt("a row image is cut off")
+	}
+	return err
+}
+
+// partialJSON refuses an update that carries only JSON differences.
+func (r *Reader) partialJSON(e *event) error {
+	h, err := r.rowsHeader(e, replica.Insert)
+	if err != nil || h.m == nil {
+		return err
+	}
+	return &replica.Error{Code: 61107, Class: "SOURCE",
+		Message: fmt.Sprintf("the binlog has a partial JSON update of %s", h.m.table),
+		Remedy:  "set binlog_row_value_options='' on the source, reconnect its writers, then RESET MIGRATION and start again"}
+}
+
+// payload unrolls a compressed transaction event by event, holding one of them
+// and the decoder's window in memory.
+type payload struct {
+	in io.Reader
+	z  *zstd.Decoder // nil when stored plain
+}
+
+// payloadWindow bounds the decoder's window; the server compresses with levels
+// up to 22, whose windows reach 128 MiB only for inputs that large.
+const payloadWindow = 128 << 20
+
+// openPayload reads a TRANSACTION_PAYLOAD event's fields:
+// libs/mysql/binlog/event/compression and codecs.
+func (r *Reader) openPayload(e *event) error {
+	c := &cursor{b: e.body}
+	algorithm := uint64(255)
+	for {
+		typ := c.lenenc()
+		if typ == 0 || c.bad {
+			break
+		}
+		f := &cursor{b: c.take(c.size())}
+		if typ == 2 {
+			algorithm = f.lenenc()
+		}
+	}
+	if c.bad {
+		return corrupt("a compressed transaction is cut off")
+	}
+	p := &payload{in: bytes.NewReader(c.b)}
+	switch algorithm {
+	case 0:
+		z, err := zstd.NewReader(p.in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
+			zstd.WithDecoderMaxWindow(payloadWindow))
+		if err != nil {
+			return fmt.Errorf("decompress a transaction: %w", err)
+		}
+		p.z, p.in = z, z
+	case 255:
+	default:
+		return &replica.Error{Code: 61108, Class: "SOURCE",
+			Message: fmt.Sprintf("a transaction is compressed with the unknown algorithm %d", algorithm),
+			Remedy:  "set binlog_transaction_compression=OFF on the source, then RESET MIGRATION and start again"}
+	}
+	r.payload = p
+	return nil
+}
+
+func (p *payload) next() (event, bool, error) {
+	var head [headerLen]byte
+	if _, err := io.ReadFull(p.in, head[:]); err == io.EOF {
+		return event{}, false, nil
+	} else if err != nil {
+		return event{}, false, corrupt("a compressed transaction does not decompress")
+	}
+	size := uint32(head[9]) | uint32(head[10])<<8 | uint32(head[11])<<16 | uint32(head[12])<<24
+	if size < headerLen || size > 1<<30 {
+		return event{}, false, corrupt("an event in a compressed transaction has a wrong size")
+	}
+	b := make([]byte, size)
+	copy(b, head[:])
+	if _, err := io.ReadFull(p.in, b[headerLen:]); err != nil {
+		return event{}, false, corrupt("a compressed transaction does not decompress")
+	}
+	e, err := parseEvent(b, 0)
+	return e, err == nil, err
+}
+
+func (p *payload) close() {
+	if p.z != nil {
+		p.z.Close()
+	}
+}

@@ -1,0 +1,247 @@
+package binlog
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+
+	"sluice/replica"
+)
+
+// Column type codes of table maps: include/field_types.h.
+const (
+	colTiny        = 1
+	colShort       = 2
+	colLong        = 3
+	colFloat       = 4
+	colDouble      = 5
+	colNull        = 6
+	colTimestamp   = 7
+	colLongLong    = 8
+	colInt24       = 9
+	colDate        = 10
+	colTime        = 11
+	colDateTime    = 12
+	colYear        = 13
+	colNewDate     = 14
+	colVarchar     = 15
+	colBit         = 16
+	colTimestamp2  = 17
+	colDateTime2   = 18
+	colTime2       = 19
+	colTypedArray  = 20
+	colMBlobZ      = 140 // MariaDB COMPRESSED
+	colMVarcharZ   = 141
+	colVector      = 242
+	colJSON        = 245
+	colNewDecimal  = 246
+	colEnum        = 247
+	colSet         = 248
+	colTinyBlob    = 249
+	colMediumBlob  = 250
+	colLongBlob    = 251
+	colBlob        = 252
+	colVarString   = 253
+	colString      = 254
+	colGeometry    = 255
+	metaSignedness = 1
+	metaNames      = 4
+)
+
+// TableMap is what a table map event says about a table.
+type TableMap struct {
+	ID     uint64
+	Schema string
+	Name   string
+	types  []byte
+	meta   []uint16
+	// names is nil unless the source logs them (binlog_row_metadata=FULL).
+	names []string
+	// unsigned has one entry per numeric column, in order; nil when unknown.
+	unsigned []bool
+
+	table   *replica.Table // nil: unwanted
+	decoder *rowDecoder
+	known   bool // table was resolved
+	raw     []byte
+}
+
+// Columns returns how many columns the table has on the source.
+func (m *TableMap) Columns() int { return len(m.types) }
+
+// Names returns the column names where the source logs them, else nil.
+func (m *TableMap) Names() []string { return m.names }
+
+func parseTableMap(body []byte) (*TableMap, error) {
+	c := &cursor{b: body}
+	m := &TableMap{ID: c.uint(6)}
+	c.uint(2)
+	m.Schema = string(c.take(int(c.uint(1))))
+	c.take(1)
+	m.Name = string(c.take(int(c.uint(1))))
+	c.take(1)
+	n := c.lenenc()
+	if n > 4096*4 {
+		c.bad = true
+	}
+	if c.bad {
+		return nil, corrupt("a table map is cut off")
+	}
+	m.types = append([]byte(nil), c.take(int(n))...)
+	meta := &cursor{b: c.take(c.size())}
+	m.meta = make([]uint16, len(m.types))
+	for i, t := range m.types {
+		m.meta[i] = columnMeta(meta, t)
+	}
+	c.take((len(m.types) + 7) / 8)
+	if c.bad || meta.bad {
+		return nil, corrupt("a table map's columns are cut off")
+	}
+	m.optional(c)
+	if c.bad {
+		return nil, corrupt("a table map's optional metadata is cut off")
+	}
+	return m, nil
+}
+
+func columnMeta(c *cursor, t byte) uint16 {
+	switch t {
+	case colFloat, colDouble, colTinyBlob, colMediumBlob, colLongBlob, colBlob, colJSON, colGeometry, colVector,
+		colTimestamp2, colDateTime2, colTime2, colMBlobZ:
+		return uint16(c.uint(1))
+	case colVarchar, colVarString, colMVarcharZ, colBit:
+		return uint16(c.uint(2))
+	case colString, colEnum, colSet, colNewDecimal:
+		b := c.take(2)
+		if len(b) < 2 {
+			return 0
+		}
+		return binary.BigEndian.Uint16(b)
+	case colTypedArray:
+		// A multi-valued index's hidden column: never in a base table's map.
+		c.bad = true
+	}
+	return 0
+}
+
+// optional reads the type-length-value fields behind the null bitmap.
+func (m *TableMap) optional(c *cursor) {
+	for len(c.b) > 0 && !c.bad {
+		typ := c.uint(1)
+		field := &cursor{b: c.take(c.size())}
+		switch typ {
+		case metaSignedness:
+			for _, t := range m.types {
+				if !isNumeric(t) {
+					continue
+				}
+				i := len(m.unsigned)
+				if i/8 >= len(field.b) {
+					c.bad = true
+					return
+				}
+				m.unsigned = append(m.unsigned, field.b[i/8]&(0x80>>(i%8)) != 0)
+			}
+		case metaNames:
+			for len(field.b) > 0 && !field.bad {
+				m.names = append(m.names, string(field.take(field.size())))
+			}
+			c.bad = c.bad || field.bad
+		}
+	}
+}
+
+func isNumeric(t byte) bool {
+	switch t {
+	case colTiny, colShort, colInt24, colLong, colLongLong, colNewDecimal, colFloat, colDouble, colYear:
+		return true
+	}
+	return false
+}
+
+// realType returns the type of a column with CHAR's three disguises taken off,
+// and the byte length of a CHAR or BINARY.
+func (m *TableMap) realType(i int) (byte, int) {
+	t := m.types[i]
+	if t != colString {
+		return t, int(m.meta[i])
+	}
+	b0, b1 := byte(m.meta[i]>>8), int(m.meta[i]&0xff)
+	if b0 == 0 {
+		return colString, b1
+	}
+	if b0&0x30 != 0x30 {
+		return b0 | 0x30, b1 | int((b0&0x30)^0x30)<<4
+	}
+	return b0, b1
+}
+
+// match checks the table map against the table's known definition: a
+// difference means that the schema history is wrong, and is never guessed at.
+func (m *TableMap) match(t *replica.Table) error {
+	if len(t.Columns) != len(m.types) {
+		return mismatch(t, fmt.Sprintf("the binlog has %d columns, the known definition has %d", len(m.types), len(t.Columns)))
+	}
+	if m.names != nil {
+		for i, n := range m.names {
+			if i < len(t.Columns) && !strings.EqualFold(n, t.Columns[i].Name) {
+				return mismatch(t, fmt.Sprintf("column %d is %q in the binlog and %q in the known definition", i+1, n, t.Columns[i].Name))
+			}
+		}
+	}
+	numeric := 0
+	for i := range t.Columns {
+		col := &t.Columns[i]
+		real, _ := m.realType(i)
+		if !fits(real, col) {
+			return mismatch(t, fmt.Sprintf("column %q has binlog type %d, which is not %s", col.Name, real, col.SQLType))
+		}
+		if isNumeric(m.types[i]) {
+			if m.unsigned != nil && col.Type != replica.TypeYear && m.unsigned[numeric] != col.Unsigned {
+				return mismatch(t, fmt.Sprintf("column %q has another sign than %s", col.Name, col.SQLType))
+			}
+			numeric++
+		}
+	}
+	return nil
+}
+
+// typeCodes lists the binlog types in which a column's values may arrive.
+var typeCodes = map[replica.ColumnType]string{
+	replica.TypeTinyInt:   string([]byte{colTiny}),
+	replica.TypeSmallInt:  string([]byte{colShort}),
+	replica.TypeMediumInt: string([]byte{colInt24}),
+	replica.TypeInt:       string([]byte{colLong}),
+	replica.TypeBigInt:    string([]byte{colLongLong}),
+	replica.TypeFloat:     string([]byte{colFloat}),
+	replica.TypeDouble:    string([]byte{colDouble}),
+	replica.TypeDecimal:   string([]byte{colNewDecimal}),
+	replica.TypeBit:       string([]byte{colBit}),
+	replica.TypeDate:      string([]byte{colDate, colNewDate}),
+	replica.TypeTime:      string([]byte{colTime, colTime2}),
+	replica.TypeDateTime:  string([]byte{colDateTime, colDateTime2}),
+	replica.TypeTimestamp: string([]byte{colTimestamp, colTimestamp2}),
+	replica.TypeYear:      string([]byte{colYear}),
+	replica.TypeChar:      string([]byte{colString, colVarString, colVarchar}),
+	replica.TypeVarchar:   string([]byte{colVarchar, colVarString, colMVarcharZ}),
+	replica.TypeText:      string([]byte{colBlob, colTinyBlob, colMediumBlob, colLongBlob, colMBlobZ}),
+	replica.TypeBinary:    string([]byte{colString, colVarString}),
+	replica.TypeVarbinary: string([]byte{colVarchar, colVarString, colMVarcharZ}),
+	replica.TypeBlob:      string([]byte{colBlob, colTinyBlob, colMediumBlob, colLongBlob, colMBlobZ}),
+	replica.TypeEnum:      string([]byte{colEnum}),
+	replica.TypeSet:       string([]byte{colSet}),
+	replica.TypeJSON:      string([]byte{colJSON, colBlob, colLongBlob}),
+	replica.TypeGeometry:  string([]byte{colGeometry}),
+	replica.TypeVector:    string([]byte{colVector}),
+}
+
+func fits(real byte, col *replica.Column) bool {
+	return strings.IndexByte(typeCodes[col.Type], real) >= 0
+}
+
+func mismatch(t *replica.Table, what string) error {
+	return &replica.Error{Code: 61101, Class: "DATA",
+		Message: fmt.Sprintf("the definition of %s known at this position does not fit its rows: %s", t, what),
+		Remedy: "the table was changed by a session with sql_log_bin=0, or its history is incomplete: " +
+			"set binlog_row_metadata=FULL on the source, then RESET MIGRATION and start again"}
+}
