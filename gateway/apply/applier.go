@@ -48,7 +48,7 @@ type Router interface {
 	// Route returns the binding of the rows of t in transaction txn; nil when
 	// the target has them already or they are not wanted. upsert says that the
 	// target may be ahead of the transaction.
-	Route(t *replica.Table, txn *replica.Transaction) (b *Binding, upsert bool, err error)
+	Route(ctx context.Context, t *replica.Table, txn *replica.Transaction) (b *Binding, upsert bool, err error)
 }
 
 // Applier writes one channel's transactions. Apply, Drain, SetBase, RunDDL and
@@ -225,7 +225,7 @@ func (a *Applier) Apply(ctx context.Context, t *replica.Transaction) error {
 	}
 	u := &unit{id: t.ID, bytes: t.Bytes, commit: t.CommitTime}
 	var err error
-	if u.changes, err = a.changes(t, t.Rows); err != nil {
+	if u.changes, err = a.changes(ctx, t, t.Rows); err != nil {
 		return err
 	}
 	if len(u.changes) == 0 {
@@ -236,7 +236,7 @@ func (a *Applier) Apply(ctx context.Context, t *replica.Transaction) error {
 }
 
 // changes binds rows to their targets; rows that are not wanted are left out.
-func (a *Applier) changes(t *replica.Transaction, rows []replica.RowChange) ([]change, error) {
+func (a *Applier) changes(ctx context.Context, t *replica.Transaction, rows []replica.RowChange) ([]change, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -248,7 +248,7 @@ func (a *Applier) changes(t *replica.Transaction, rows []replica.RowChange) ([]c
 		r := &rows[i]
 		if r.Table != last {
 			var err error
-			if b, upsert, err = a.router.Route(r.Table, t); err != nil {
+			if b, upsert, err = a.router.Route(ctx, r.Table, t); err != nil {
 				return nil, err
 			}
 			last = r.Table
@@ -313,7 +313,7 @@ func (a *Applier) applyPart(ctx context.Context, t *replica.Transaction) error {
 
 // writePart commits some rows of a large transaction and how far it is.
 func (a *Applier) writePart(ctx context.Context, t *replica.Transaction, rows []replica.RowChange, upTo uint64, last bool) error {
-	changes, err := a.changes(t, rows)
+	changes, err := a.changes(ctx, t, rows)
 	if err != nil {
 		return err
 	}

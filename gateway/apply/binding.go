@@ -117,3 +117,6 @@ func mix(a, b uint64) uint64 {
 	a *= 0xbf58476d1ce4e5b9
 	return a ^ a>>29
 }
+
+// Keyless says whether no key identifies the table's rows.
+func (b *Binding) Keyless() bool { return b.key == nil }

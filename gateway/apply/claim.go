@@ -46,6 +46,10 @@ type laneRow struct {
 // first, it is seen; otherwise its guard matches no row or its commit meets a
 // write conflict. ErrFenced says that a newer owner was here already.
 //
+// seq moves on too: an owner that claims again under its own epoch, after its
+// source or target was away, so fences what it sent itself before and whose
+// outcome it does not know.
+//
 // Dying before the commit leaves the old state; dying after it leaves a raised
 // epoch and nobody who writes, until the next claim raises it again.
 func Claim(ctx context.Context, db *sql.DB, channel string, epoch uint64, lanes int) (*Claimed, error) {
@@ -93,7 +97,7 @@ func claimIn(ctx context.Context, conn *sql.Conn, channel string, epoch uint64, 
 	if _, err := conn.ExecContext(ctx, "INSERT IGNORE INTO "+MetaSchema+".lanes VALUES "+strings.Join(values, ","), args...); err != nil {
 		return nil, fmt.Errorf("make the lanes of %s: %w", channel, err)
 	}
-	if _, err := conn.ExecContext(ctx, "UPDATE "+MetaSchema+".lanes SET epoch=? WHERE channel=? AND epoch<?", epoch, channel, epoch); err != nil {
+	if _, err := conn.ExecContext(ctx, "UPDATE "+MetaSchema+".lanes SET epoch=?, seq=seq+1 WHERE channel=? AND epoch<=?", epoch, channel, epoch); err != nil {
 		return nil, fmt.Errorf("raise the epoch of %s: %w", channel, err)
 	}
 	rows, err := conn.QueryContext(ctx, "SELECT lane, epoch, seq, base, extra FROM "+MetaSchema+".lanes WHERE channel=? ORDER BY lane FOR UPDATE", channel)

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"strconv"
 	"strings"
@@ -70,6 +69,7 @@ func (c *Copier) Close() {
 		s.drop()
 		c.claimed.lanes[i] = laneRow{seq: s.seq, extra: s.extra}
 	}
+	c.slots = nil
 }
 
 // Control commits statements through the control lane; the position stays.
@@ -167,32 +167,6 @@ func (s *slot) deleteSome(ctx context.Context, base string, b *Binding) (int, er
 	}
 	del := statement{sql: []byte("DELETE FROM " + b.quoted + " LIMIT 5000"), want: -1, binding: b, op: replica.Delete}
 	return n, s.commit(ctx, base, s.extra, s.partial, []statement{del})
-}
-
-// TableColumns reads a target table's columns: which there are, and whether
-// their collation compares bytes. It returns nil when there is no such table.
-func (c *Copier) TableColumns(ctx context.Context, schema, table string) (map[string]bool, error) {
-	s := c.slots[0]
-	if err := s.ready(ctx); err != nil {
-		return nil, err
-	}
-	return s.sess.columns(ctx, schema, table)
-}
-
-func (s *session) columns(ctx context.Context, schema, table string) (map[string]bool, error) {
-	rows, err := s.queryAll(ctx, "SELECT LOWER(COLUMN_NAME), IFNULL(COLLATION_NAME,'') FROM information_schema.columns WHERE LOWER(TABLE_SCHEMA)="+
-		Literal(strings.ToLower(schema))+" AND LOWER(TABLE_NAME)="+Literal(strings.ToLower(table)))
-	if err != nil {
-		return nil, fmt.Errorf("read the target's columns of %s.%s: %w", schema, table, err)
-	}
-	var out map[string]bool
-	for _, r := range rows {
-		if out == nil {
-			out = map[string]bool{}
-		}
-		out[r[0]] = r[1] == "" || strings.HasSuffix(r[1], "_bin") || r[1] == "binary"
-	}
-	return out, nil
 }
 
 // timestamp is now as the target's tables store it.

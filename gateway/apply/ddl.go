@@ -30,7 +30,12 @@ type Step struct {
 
 // Definition is a source table's definition from a position on; an empty
 // Create says that there is no such table any more.
-type Definition struct{ Schema, Table, Create string }
+// Table is "" for a schema, whose Create is "charset collation".
+type Definition struct {
+	Schema, Table             string
+	Create                    string
+	TargetSchema, TargetTable string
+}
 
 // DDLPlan is everything that one DDL transaction of the source changes.
 type DDLPlan struct {
@@ -105,8 +110,9 @@ func (a *Applier) finishDDL(ctx context.Context, p *DDLPlan) error {
 
 // HistoryStatement records a definition.
 func HistoryStatement(channel, position string, d Definition) Statement {
-	where := "(" + Literal(channel) + "," + Literal(d.Schema) + "," + Literal(d.Table) + "," + Literal(position) + "," + Literal(d.Create) + ")"
-	return Statement{SQL: "REPLACE INTO " + MetaSchema + ".schema_history VALUES " + where, Want: -1}
+	values := "(" + Literal(channel) + "," + Literal(d.Schema) + "," + Literal(d.Table) + "," + Literal(position) + "," + Literal(d.Create) + "," +
+		Literal(d.TargetSchema) + "," + Literal(d.TargetTable) + ")"
+	return Statement{SQL: "REPLACE INTO " + MetaSchema + ".schema_history VALUES " + values, Want: -1}
 }
 
 // ddlRecord is a row of ddl_log.

@@ -46,6 +46,7 @@ var metaTables = []string{
 	`CREATE TABLE IF NOT EXISTS ` + MetaSchema + `.schema_history (
   channel VARBINARY(200) NOT NULL, schema_name VARBINARY(256) NOT NULL, table_name VARBINARY(256) NOT NULL,
   position MEDIUMBLOB NOT NULL, definition MEDIUMBLOB NOT NULL,
+  target_schema VARBINARY(256) NOT NULL, target_table VARBINARY(256) NOT NULL,
   PRIMARY KEY (channel, schema_name, table_name) /*T![clustered_index] CLUSTERED */)`,
 }
 

@@ -1,0 +1,290 @@
+package migration
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"sluice/gateway/apply"
+	"sluice/replica"
+	"sluice/replica/schema"
+	"sluice/replica/snapshot"
+	"sluice/replica/source"
+	"sluice/ruleset"
+)
+
+// sourceTable is a table of the source with its parsed definition.
+type sourceTable struct {
+	info  source.TableInfo
+	table *replica.Table
+}
+
+// defaults are what the meaning of the source's statements depends on.
+func defaults(f source.Facts) schema.Defaults { return schema.SourceDefaults(f.Version) }
+
+// readTables reads and parses the definitions of all wanted tables.
+func readTables(ctx context.Context, src *source.Source, rules *ruleset.Rules) ([]sourceTable, error) {
+	infos, err := src.Tables(ctx, rules.Wanted)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]sourceTable, 0, len(infos))
+	for _, info := range infos {
+		d := defaults(src.Facts())
+		d.Charset, d.Collation = info.DefaultCharset, info.DefaultCollation
+		t, err := schema.ParseCreate(info.Schema, info.Create, d)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, sourceTable{info, t})
+	}
+	return out, nil
+}
+
+// checkNames refuses source tables that would share a target table.
+func checkNames(tables []sourceTable, rules *ruleset.Rules) error {
+	names := make([]ruleset.TableName, len(tables))
+	for i, t := range tables {
+		names[i] = ruleset.TableName{Schema: t.info.Schema, Table: t.info.Name}
+	}
+	if err := rules.Conflicts(names); err != nil {
+		return &replica.Error{Code: 61090, Class: "CONFIG", Message: err.Error(),
+			Remedy: "route the tables to different target tables"}
+	}
+	return nil
+}
+
+func noTables() error {
+	return &replica.Error{Code: 61091, Class: "CONFIG", Message: "the migration's rules match no table of the source",
+		Remedy: "see the REPLICATE_ clauses with SHOW CREATE MIGRATION and the tables with SHOW TABLES on the source; names compare with case"}
+}
+
+// begin gives a channel without a position its first one: it makes the target
+// tables, takes the start position, and records both with the definitions in
+// one fenced commit. A crash before that commit leaves at most empty target
+// tables, which the next attempt takes as they are.
+func (x *run) begin(ctx context.Context) error {
+	x.r.enter(PhaseSchema)
+	for attempt := 0; attempt < 5; attempt++ {
+		tables, err := readTables(ctx, x.src, x.cfg.Rules)
+		if err != nil {
+			return err
+		}
+		if len(tables) == 0 {
+			return noTables()
+		}
+		if err := checkNames(tables, x.cfg.Rules); err != nil {
+			return err
+		}
+		pos, at, err := x.firstPosition(ctx, tables)
+		if err != nil {
+			return err
+		}
+		// A DDL between the two reads would be lost, or seen twice.
+		again, err := readTables(ctx, x.src, x.cfg.Rules)
+		if err != nil {
+			return err
+		}
+		if !sameTables(tables, again) {
+			x.cfg.Log.Info("tables changed while the start position was taken, trying again")
+			continue
+		}
+		if err := x.makeTables(ctx, tables); err != nil {
+			return err
+		}
+		return x.recordStart(ctx, tables, pos, at)
+	}
+	return &replica.Error{Code: 61092, Class: "SOURCE", Transient: true,
+		Message: "the source's tables change too often to begin", Remedy: "wait until the DDL on the source is over"}
+}
+
+func sameTables(a, b []sourceTable) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].info.Schema != b[i].info.Schema || a[i].info.Name != b[i].info.Name ||
+			schema.SameShape(a[i].table, b[i].table) != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// firstPosition returns where the stream of a new channel begins.
+func (x *run) firstPosition(ctx context.Context, tables []sourceTable) (replica.Position, replica.Coordinates, error) {
+	switch x.cfg.Start.Kind {
+	case StartGTID:
+		pos, err := replica.GTIDPosition(x.mode(), x.cfg.Start.GTIDs)
+		return pos, replica.Coordinates{}, err
+	case StartFile:
+		if x.src.Facts().Flavor == source.FlavorMariaDB {
+			gtids, err := x.src.GTIDsAt(ctx, x.src.DB(), x.cfg.Start.At)
+			if err != nil {
+				return replica.Position{}, replica.Coordinates{}, err
+			}
+			pos, err := replica.GTIDPosition(replica.ModeMariaDB, gtids)
+			return pos, x.cfg.Start.At, err
+		}
+		return replica.FilePosition(x.cfg.Start.At), x.cfg.Start.At, nil
+	}
+	keyed := make([]*replica.Table, len(tables))
+	for i := range tables {
+		keyed[i] = tables[i].table
+	}
+	gtids, at, err := snapshot.StartPosition(ctx, x.src, keyed...)
+	if err != nil {
+		return replica.Position{}, at, err
+	}
+	pos, err := x.position(gtids, at)
+	return pos, at, err
+}
+
+// mode says how this source's transactions are identified.
+func (x *run) mode() replica.Mode {
+	f := x.src.Facts()
+	switch {
+	case f.Flavor == source.FlavorMariaDB:
+		return replica.ModeMariaDB
+	case f.GTIDMode:
+		return replica.ModeGTID
+	}
+	return replica.ModeFile
+}
+
+func (x *run) position(gtids string, at replica.Coordinates) (replica.Position, error) {
+	if m := x.mode(); m != replica.ModeFile {
+		return replica.GTIDPosition(m, gtids)
+	}
+	return replica.FilePosition(at), nil
+}
+
+// makeTables makes the target's schemas and tables where they are missing and
+// compares those that are there.
+func (x *run) makeTables(ctx context.Context, tables []sourceTable) error {
+	schemas := map[string]bool{}
+	for _, t := range tables {
+		ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
+		if !schemas[ts] {
+			if _, err := x.cfg.Target.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+replica.Quote(ts)); err != nil {
+				return x.targetError(err, "create the schema "+ts)
+			}
+			schemas[ts] = true
+		}
+		have, err := targetColumns(ctx, x.cfg.Target, ts, tt)
+		if err != nil {
+			return x.targetError(err, "read its columns")
+		}
+		if have != nil {
+			if err := x.adopt(ctx, t.table, ts, tt, have); err != nil {
+				return err
+			}
+			continue
+		}
+		if x.cfg.Mode == ModeIncremental || x.cfg.Start.Kind != StartSnapshot {
+			return missingTable(ts, tt)
+		}
+		sql, notes, err := schema.TargetCreate(t.table, ts, tt)
+		if err != nil {
+			return err
+		}
+		if err := x.create(ctx, sql, ts, tt); err != nil {
+			return err
+		}
+		for _, n := range notes {
+			x.r.event("TABLE", fmt.Sprintf("%s.%s: %s", ts, tt, n))
+		}
+	}
+	return nil
+}
+
+func missingTable(ts, tt string) error {
+	return &replica.Error{Code: 61093, Class: "TARGET", Message: fmt.Sprintf("the target has no table %s.%s", ts, tt),
+		Remedy: "a migration that does not copy needs its tables in the target: create it, or copy with mode=ALL and START AT SNAPSHOT"}
+}
+
+// create makes a table in a session that takes the source's odd defaults.
+func (x *run) create(ctx context.Context, sql, ts, tt string) error {
+	conn, err := x.cfg.Target.Conn(ctx)
+	if err != nil {
+		return x.targetError(err, "create the table "+ts+"."+tt)
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, "SET SESSION sql_mode='ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'"); err != nil {
+		return x.targetError(err, "create the table "+ts+"."+tt)
+	}
+	if _, err := conn.ExecContext(ctx, sql); err != nil {
+		return &replica.Error{Code: 61053, Class: "DDL", Err: err, Message: fmt.Sprintf("the target refused to create the table %s.%s", ts, tt),
+			Remedy: "create the table by hand in a form that TiDB takes, with the same columns, then START MIGRATION again"}
+	}
+	return nil
+}
+
+// adopt checks that a table that is there already can hold the source's rows.
+func (x *run) adopt(ctx context.Context, t *replica.Table, ts, tt string, have map[string]bool) error {
+	if err := holds(t, ts, tt, have); err != nil {
+		return err
+	}
+	if x.cfg.Mode == ModeIncremental || x.cfg.Start.Kind != StartSnapshot {
+		return nil
+	}
+	var one int
+	err := x.cfg.Target.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+replica.QuoteTable(ts, tt)+" LIMIT 1) x").Scan(&one)
+	if err != nil {
+		return x.targetError(err, "look into the table "+ts+"."+tt)
+	}
+	if one > 0 {
+		return notEmpty(ts, tt)
+	}
+	return nil
+}
+
+func notEmpty(ts, tt string) error {
+	return &replica.Error{Code: 61094, Class: "TARGET", Message: fmt.Sprintf("the target table %s.%s has rows already", ts, tt),
+		Remedy: "empty or drop it, route the source's table elsewhere, or use mode=INCREMENTAL with START AT if the rows are the source's"}
+}
+
+// holds compares a target table's columns with the source's.
+func holds(t *replica.Table, ts, tt string, have map[string]bool) error {
+	var missing []string
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		if _, ok := have[strings.ToLower(c.Name)]; !ok && !c.Generated {
+			missing = append(missing, c.Name)
+		}
+	}
+	if missing != nil {
+		return &replica.Error{Code: 61095, Class: "TARGET",
+			Message: fmt.Sprintf("the target table %s.%s lacks the columns %s", ts, tt, strings.Join(missing, ", ")),
+			Remedy:  "add the columns, or drop the table so that it is made anew"}
+	}
+	return nil
+}
+
+// recordStart commits the first position, the tables and their definitions.
+func (x *run) recordStart(ctx context.Context, tables []sourceTable, pos replica.Position, at replica.Coordinates) error {
+	copies := x.cfg.Start.Kind == StartSnapshot && x.cfg.Mode != ModeIncremental
+	var stmts []apply.Statement
+	schemas := map[string]bool{}
+	for _, t := range tables {
+		ts := &tableState{schema: t.info.Schema, table: t.info.Name, state: stateFollow,
+			rowsEstimated: t.info.RowsEstimated, bytesEstimated: t.info.BytesEstimated}
+		if copies {
+			ts.state = stateCopy
+		}
+		stmts = append(stmts, ts.insert(x.cfg.Channel))
+		d := apply.Definition{Schema: t.info.Schema, Table: t.info.Name, Create: t.table.Create}
+		d.TargetSchema, d.TargetTable = x.cfg.Rules.Target(d.Schema, d.Table)
+		stmts = append(stmts, apply.HistoryStatement(x.cfg.Channel, pos.String(), d))
+		if !schemas[d.Schema] {
+			schemas[d.Schema] = true
+			stmts = append(stmts, apply.HistoryStatement(x.cfg.Channel, pos.String(),
+				apply.Definition{Schema: d.Schema, Create: t.info.DefaultCharset + " " + t.info.DefaultCollation}))
+		}
+	}
+	if err := x.copier.Start(ctx, pos, stmts...); err != nil {
+		return err
+	}
+	x.r.event("SOURCE", "begins at "+pos.Text()+" "+at.String())
+	return nil
+}

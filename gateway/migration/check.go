@@ -1,0 +1,194 @@
+package migration
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"sluice/gateway/apply"
+	"sluice/replica"
+	"sluice/replica/schema"
+	"sluice/replica/source"
+)
+
+// Check reports what stands between a channel and its start: the source's
+// settings and rights, its tables, and the target's tables. It writes nothing.
+// The error is that of a target that does not answer; a source that does not is
+// a finding.
+func Check(ctx context.Context, cfg Config) ([]Finding, error) {
+	r, err := New(cfg)
+	if err != nil {
+		return nil, err
+	}
+	src, err := source.Open(ctx, r.cfg.Source)
+	if err != nil {
+		e := r.name(err)
+		return []Finding{blocking("source.connect", "SOURCE", cfg.Source.Name, e)}, nil
+	}
+	defer src.Close()
+	found, err := src.Check(ctx, r.cfg.Rules.Wanted)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Finding, 0, len(found)+4)
+	for _, f := range found {
+		blocks := "-"
+		if f.Severity == source.Error {
+			blocks = "START"
+		}
+		out = append(out, Finding{ID: f.ID, Severity: string(f.Severity), Scope: "SOURCE", Object: f.Object, Finding: f.Finding,
+			Remedy: f.Remedy, RemedySQL: f.RemedySQL, Blocks: blocks})
+	}
+	tables, err := readTables(ctx, src, r.cfg.Rules)
+	if err != nil {
+		return append(out, blocking("source.definition", "TABLE", cfg.Source.Name, r.name(err))), nil
+	}
+	return r.checkTables(ctx, out, tables)
+}
+
+func blocking(id, scope, object string, e *replica.Error) Finding {
+	return Finding{ID: id, Severity: "ERROR", Scope: scope, Object: object, Finding: e.Message + cause(e), Remedy: e.Remedy, Blocks: "START"}
+}
+
+func cause(e *replica.Error) string {
+	if e.Err == nil {
+		return ""
+	}
+	return ": " + e.Err.Error()
+}
+
+// checkTables compares the source's tables with what the target has.
+func (r *Runner) checkTables(ctx context.Context, out []Finding, tables []sourceTable) ([]Finding, error) {
+	if len(tables) == 0 {
+		return append(out, blocking("source.tables", "TABLE", r.cfg.Source.Name, noTables().(*replica.Error))), nil
+	}
+	if err := checkNames(tables, r.cfg.Rules); err != nil {
+		return append(out, blocking("target.names", "TABLE", r.cfg.Migration, r.name(err))), nil
+	}
+	started, err := r.started(ctx)
+	if err != nil {
+		return nil, err
+	}
+	taken, err := r.takenTables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tables {
+		ts, tt := r.cfg.Rules.Target(t.info.Schema, t.info.Name)
+		if other := taken[strings.ToLower(ts+"\x00"+tt)]; other != "" {
+			out = append(out, blocking("target.shared", "TABLE", ts+"."+tt, &replica.Error{
+				Message: "another migration writes this target table (channel " + other + ")",
+				Remedy:  "route one of the two elsewhere, or drop the other migration"}))
+		}
+		if started {
+			continue
+		}
+		f, err := r.checkTarget(ctx, t.table, ts, tt)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f...)
+	}
+	return append(out, Finding{ID: "source.tables", Severity: "OK", Scope: "TABLE", Object: r.cfg.Source.Name,
+		Finding: fmt.Sprintf("%d tables", len(tables)), Blocks: "-"}), nil
+}
+
+// started says whether the channel has a position already.
+func (r *Runner) started(ctx context.Context) (bool, error) {
+	var n int
+	err := r.cfg.Target.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+apply.MetaSchema+".lanes WHERE channel=? AND base<>''", r.cfg.Channel).Scan(&n)
+	return n > 0, absentIsNil(err)
+}
+
+// absentIsNil takes a target without Sluice's tables as an empty one.
+func absentIsNil(err error) error {
+	if err != nil && (strings.Contains(err.Error(), "1146") || strings.Contains(err.Error(), "1049")) {
+		return nil
+	}
+	return err
+}
+
+// takenTables returns the target tables that other migrations write.
+func (r *Runner) takenTables(ctx context.Context) (map[string]string, error) {
+	id, _, _ := strings.Cut(r.cfg.Channel, "/")
+	rows, err := r.cfg.Target.QueryContext(ctx, "SELECT channel, target_schema, target_table FROM "+apply.MetaSchema+
+		".schema_history WHERE table_name<>'' AND definition<>'' AND channel NOT LIKE ?", id+"/%")
+	if err != nil {
+		return nil, absentIsNil(err)
+	}
+	defer rows.Close()
+	out := map[string]string{}
+	for rows.Next() {
+		var channel, ts, tt string
+		if err := rows.Scan(&channel, &ts, &tt); err != nil {
+			return nil, fmt.Errorf("read the schema history: %w", err)
+		}
+		out[strings.ToLower(ts+"\x00"+tt)] = channel
+	}
+	return out, rows.Err()
+}
+
+// checkTarget says whether a source table can be made or held in the target.
+func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt string) ([]Finding, error) {
+	object := ts + "." + tt
+	have, err := targetColumns(ctx, r.cfg.Target, ts, tt)
+	if err != nil {
+		return nil, err
+	}
+	follows := r.cfg.Mode == ModeIncremental || r.cfg.Start.Kind != StartSnapshot
+	if have == nil {
+		if follows {
+			return []Finding{blocking("target.missing", "TABLE", object, r.name(missingTable(ts, tt)))}, nil
+		}
+		_, notes, err := schema.TargetCreate(t, ts, tt)
+		if err != nil {
+			return []Finding{blocking("target.create", "TABLE", object, r.name(err))}, nil
+		}
+		if _, err := apply.Bind(t, ts, tt, func(string) bool { return false }); err != nil {
+			return []Finding{blocking("source.types", "TABLE", t.String(), r.name(err))}, nil
+		}
+		var out []Finding
+		for _, n := range notes {
+			out = append(out, Finding{ID: "target.translated", Severity: "INFO", Scope: "TABLE", Object: object, Finding: n, Blocks: "-"})
+		}
+		return out, nil
+	}
+	if err := holds(t, ts, tt, have); err != nil {
+		return []Finding{blocking("target.columns", "TABLE", object, r.name(err))}, nil
+	}
+	if follows {
+		return nil, nil
+	}
+	n := 0
+	if err := r.cfg.Target.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+replica.QuoteTable(ts, tt)+" LIMIT 1) x").Scan(&n); err != nil {
+		return nil, fmt.Errorf("look into the target table: %w", err)
+	}
+	if n > 0 {
+		return []Finding{blocking("target.rows", "TABLE", object, r.name(notEmpty(ts, tt)))}, nil
+	}
+	return nil, nil
+}
+
+// targetColumns reads a target table's columns, in lower case, and whether
+// their collation compares bytes; nil when there is no such table.
+func targetColumns(ctx context.Context, db *sql.DB, schemaName, table string) (map[string]bool, error) {
+	rows, err := db.QueryContext(ctx, "SELECT LOWER(COLUMN_NAME), IFNULL(COLLATION_NAME,'') FROM information_schema.columns "+
+		"WHERE LOWER(TABLE_SCHEMA)=? AND LOWER(TABLE_NAME)=?", strings.ToLower(schemaName), strings.ToLower(table))
+	if err != nil {
+		return nil, fmt.Errorf("read the target's columns: %w", err)
+	}
+	defer rows.Close()
+	var out map[string]bool
+	for rows.Next() {
+		var name, coll string
+		if err := rows.Scan(&name, &coll); err != nil {
+			return nil, fmt.Errorf("read the target's columns: %w", err)
+		}
+		if out == nil {
+			out = map[string]bool{}
+		}
+		out[name] = coll == "" || coll == "binary" || strings.HasSuffix(coll, "_bin")
+	}
+	return out, rows.Err()
+}

@@ -1,0 +1,130 @@
+package migration
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice/gateway/apply"
+	"sluice/replica"
+	"sluice/replica/binlog"
+	"sluice/replica/schema"
+)
+
+// Table implements binlog.Resolver.
+func (x *run) Table(m *binlog.TableMap) (*replica.Table, error) {
+	if !x.cfg.Rules.Wanted(m.Schema, m.Name) || x.tracker.Sequence(m.Schema, m.Name) {
+		return nil, nil
+	}
+	if t := x.tracker.Table(m.Schema, m.Name); t != nil {
+		return t, nil
+	}
+	return nil, &replica.Error{Code: 61113, Class: "DDL",
+		Message: fmt.Sprintf("the binlog has rows of %s.%s, whose definition is not known", m.Schema, m.Name),
+		Remedy:  "it was created by a session with sql_log_bin=0, or before the migration began without matching its rules then: RESET MIGRATION and start again"}
+}
+
+// Statement implements binlog.Resolver: a write that was logged as text.
+func (x *run) Statement(stmt replica.DDL) error {
+	if stmt.Text != "LOAD DATA" && !schema.MayTouch(stmt, x.cfg.Rules) {
+		return nil
+	}
+	return &replica.Error{Code: 61105, Class: "SOURCE",
+		Message: "the binlog has a data-changing statement as text, which may touch a table of this migration",
+		Remedy:  "set binlog_format=ROW on the source for all sessions (SET GLOBAL, then reconnect them), then RESET MIGRATION and start again"}
+}
+
+// plan follows a DDL in the tracker and says what it becomes on the target;
+// nil when nothing of this channel changes.
+func (x *run) plan(t *replica.Transaction) (*apply.DDLPlan, error) {
+	changes, err := x.tracker.Apply(*t.DDL)
+	if err != nil {
+		return nil, err
+	}
+	p := &apply.DDLPlan{Txn: t}
+	var names, notes []string
+	for _, c := range changes {
+		if c.Kind == schema.Other {
+			continue
+		}
+		stmts, more, err := schema.TargetDDL(c, x.cfg.Rules)
+		if err != nil {
+			return nil, err
+		}
+		notes = append(notes, more...)
+		for _, s := range stmts {
+			p.Steps = append(p.Steps, x.step(c, s))
+		}
+		p.History = append(p.History, x.history(c)...)
+		if len(stmts) > 0 {
+			names = append(names, strings.TrimSuffix(c.Schema+"."+c.Table, "."))
+		}
+	}
+	if len(p.Steps) == 0 && len(p.History) == 0 && !t.More {
+		t.DDL = nil
+		return nil, nil
+	}
+	p.SourceTable, p.Note = strings.Join(names, ", "), clip(strings.Join(notes, "; "), 1900)
+	return p, nil
+}
+
+func clip(s string, n int) string {
+	if len(s) > n {
+		return s[:n] + ".."
+	}
+	return s
+}
+
+// step names the target definitions that a statement changes.
+func (x *run) step(c schema.Change, sql string) apply.Step {
+	s := apply.Step{SQL: sql}
+	add := func(t *replica.Table) {
+		if t != nil && x.cfg.Rules.Wanted(t.Schema, t.Name) {
+			ts, tt := x.cfg.Rules.Target(t.Schema, t.Name)
+			s.Tables = append(s.Tables, [2]string{ts, tt})
+		}
+	}
+	switch c.Kind {
+	case schema.CreateDatabase, schema.DropDatabase, schema.AlterDatabase:
+		s.Schema = x.cfg.Rules.TargetSchema(c.Schema)
+	default:
+		add(c.Before)
+		if c.Before == nil || c.After != nil && (c.After.Schema != c.Before.Schema || c.After.Name != c.Before.Name) {
+			add(c.After)
+		}
+	}
+	return s
+}
+
+// history lists the definitions that a change leaves behind.
+func (x *run) history(c schema.Change) []apply.Definition {
+	var out []apply.Definition
+	def := func(t *replica.Table, create string) {
+		if t == nil || !x.cfg.Rules.Wanted(t.Schema, t.Name) {
+			return
+		}
+		d := apply.Definition{Schema: t.Schema, Table: t.Name, Create: create}
+		d.TargetSchema, d.TargetTable = x.cfg.Rules.Target(t.Schema, t.Name)
+		out = append(out, d)
+		if create == "" {
+			x.progress.drop(tableKey(t.Schema, t.Name))
+		} else {
+			x.show(t)
+		}
+	}
+	switch c.Kind {
+	case schema.CreateDatabase, schema.AlterDatabase:
+		return []apply.Definition{{Schema: c.Schema, Create: c.Charset + " " + c.Collation}}
+	case schema.DropDatabase:
+		for _, t := range c.Dropped {
+			def(t, "")
+		}
+		return out
+	}
+	if c.Before != nil && (c.After == nil || c.After.Schema != c.Before.Schema || c.After.Name != c.Before.Name) {
+		def(c.Before, "")
+	}
+	if c.After != nil && c.After != c.Before {
+		def(c.After, c.After.Create)
+	}
+	return out
+}

@@ -1,0 +1,230 @@
+package migration
+
+import (
+	"sort"
+	"sync"
+	"time"
+)
+
+// progress counts what the copy and the stream did, per table. Its methods may
+// be called from any goroutine.
+type progress struct {
+	mu     sync.Mutex
+	tables map[string]*TableStatus
+	rates  rates
+}
+
+// rates turns totals into rates per second over the last seconds.
+type rates struct {
+	samples []sample
+}
+
+type sample struct {
+	at                time.Time
+	rows, bytes, txns uint64
+	copied            uint64 // bytes
+}
+
+// rateWindow is how far back a rate looks.
+const rateWindow = 5 * time.Second
+
+// etaWindow is how far back an ETA looks.
+const etaWindow = 5 * time.Minute
+
+func newProgress() *progress { return &progress{tables: map[string]*TableStatus{}} }
+
+func (p *progress) table(key string) *TableStatus {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.get(key)
+}
+
+func (p *progress) get(key string) *TableStatus {
+	t := p.tables[key]
+	if t == nil {
+		t = &TableStatus{}
+		p.tables[key] = t
+	}
+	return t
+}
+
+func (p *progress) put(key string, t TableStatus) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.tables[key] = &t
+}
+
+func (p *progress) drop(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	delete(p.tables, key)
+}
+
+func (p *progress) start(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.get(key)
+	t.Phase, t.Status = PhaseCopy, StatusRunning
+}
+
+func (p *progress) restart(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.get(key)
+	t.RowsCopied, t.BytesCopied, t.ChunksDone = 0, 0, 0
+}
+
+func (p *progress) chunk(key string, rows, bytes uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.get(key)
+	t.RowsCopied += rows
+	t.BytesCopied += bytes
+	t.ChunksDone++
+	p.estimate(t)
+}
+
+// estimate keeps the chunks' total above what is done and near what the
+// remaining bytes will take.
+func (p *progress) estimate(t *TableStatus) {
+	t.ChunksTotal = t.ChunksDone + 1
+	if left := t.rowsLeft(); left > 0 && t.RowsCopied > 0 {
+		t.ChunksTotal = t.ChunksDone + uint64(float64(left)*float64(t.ChunksDone)/float64(t.RowsCopied)) + 1
+	}
+}
+
+func (t *TableStatus) rowsLeft() uint64 {
+	if t.RowsEstimated > t.RowsCopied {
+		return t.RowsEstimated - t.RowsCopied
+	}
+	return 0
+}
+
+func (p *progress) copied(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.get(key)
+	t.Phase, t.ChunksTotal, t.ProgressPct = PhaseCatchup, t.ChunksDone, 100
+	zero := int64(0)
+	t.ETASeconds = &zero
+}
+
+func (p *progress) strict(key string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.get(key).Phase = PhaseReplicate
+}
+
+func (p *progress) count(key string, ins, upd, del uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.get(key)
+	t.Inserts += ins
+	t.Updates += upd
+	t.Deletes += del
+}
+
+// observe takes a sample for the rates.
+func (p *progress) observe(rows, bytes, txns uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	var copiedRows, copied uint64
+	for _, t := range p.tables {
+		copiedRows += t.RowsCopied
+		copied += t.BytesCopied
+	}
+	r := &p.rates
+	r.samples = append(r.samples, sample{now, rows + copiedRows, bytes + copied, txns, copied})
+	for len(r.samples) > 2 && now.Sub(r.samples[0].at) > etaWindow {
+		r.samples = r.samples[1:]
+	}
+}
+
+// since returns the oldest sample of the last d and the newest one.
+func (r *rates) since(d time.Duration) (first, last sample, ok bool) {
+	if len(r.samples) < 2 {
+		return first, last, false
+	}
+	last = r.samples[len(r.samples)-1]
+	i := sort.Search(len(r.samples), func(i int) bool { return last.at.Sub(r.samples[i].at) <= d })
+	if i == len(r.samples)-1 {
+		i--
+	}
+	return r.samples[i], last, true
+}
+
+// fill writes the tables, the totals, the progress and the rates.
+func (p *progress) fill(st *Status) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	st.RowsCopied, st.RowsEstimated, st.BytesCopied, st.BytesEstimated = 0, 0, 0, 0
+	st.ChunksDone, st.ChunksTotal, st.TablesTotal, st.TablesDone = 0, 0, 0, 0
+	st.Tables = make([]TableStatus, 0, len(p.tables))
+	for _, t := range p.tables {
+		done := t.Phase == PhaseCatchup || t.Phase == PhaseReplicate
+		if done {
+			t.RowsEstimated, t.BytesEstimated = max(t.RowsCopied, 0), t.BytesCopied
+			t.ProgressPct = 100
+		} else if t.RowsEstimated > 0 {
+			t.ProgressPct = min(99, 100*float64(t.RowsCopied)/float64(t.RowsEstimated))
+		}
+		st.RowsCopied += t.RowsCopied
+		st.BytesCopied += t.BytesCopied
+		st.RowsEstimated += max(t.RowsEstimated, t.RowsCopied)
+		st.BytesEstimated += max(t.BytesEstimated, t.BytesCopied)
+		st.ChunksDone += t.ChunksDone
+		st.ChunksTotal += t.ChunksTotal
+		st.TablesTotal++
+		if done {
+			st.TablesDone++
+		}
+		st.Tables = append(st.Tables, *t)
+	}
+	sort.Slice(st.Tables, func(i, j int) bool {
+		a, b := &st.Tables[i], &st.Tables[j]
+		return a.Schema < b.Schema || a.Schema == b.Schema && a.Table < b.Table
+	})
+	st.ProgressPct = blend(st)
+	p.fillRates(st)
+}
+
+// blend is SQL.md's progress: bytes 0.6, rows 0.3, tables 0.1, each where there
+// is a total, so that one huge table moves and 100,000 empty ones do.
+func blend(st *Status) float64 {
+	if st.TablesTotal > 0 && st.TablesDone == st.TablesTotal {
+		return 100
+	}
+	var sum, weight float64
+	add := func(done, total uint64, w float64) {
+		if total > 0 {
+			sum += w * float64(min(done, total)) / float64(total)
+			weight += w
+		}
+	}
+	add(st.BytesCopied, st.BytesEstimated, 0.6)
+	add(st.RowsCopied, st.RowsEstimated, 0.3)
+	add(uint64(st.TablesDone), uint64(st.TablesTotal), 0.1)
+	if weight == 0 {
+		return 0
+	}
+	return min(99.9, 100*sum/weight)
+}
+
+func (p *progress) fillRates(st *Status) {
+	st.RowsPerSec, st.BytesPerSec, st.TrxPerSec, st.ETASeconds = 0, 0, 0, nil
+	if a, b, ok := p.rates.since(rateWindow); ok {
+		if s := b.at.Sub(a.at).Seconds(); s > 0 {
+			st.RowsPerSec = float64(b.rows-min(a.rows, b.rows)) / s
+			st.BytesPerSec = float64(b.bytes-min(a.bytes, b.bytes)) / s
+			st.TrxPerSec = float64(b.txns-min(a.txns, b.txns)) / s
+		}
+	}
+	if st.Phase != PhaseCopy {
+		return
+	}
+	if a, b, ok := p.rates.since(etaWindow); ok && b.copied > a.copied && st.BytesEstimated >= st.BytesCopied {
+		eta := int64(float64(st.BytesEstimated-st.BytesCopied) / (float64(b.copied-a.copied) / b.at.Sub(a.at).Seconds()))
+		st.ETASeconds = &eta
+	}
+}

@@ -1,0 +1,218 @@
+package migration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/gateway/apply"
+	"sluice/replica"
+	"sluice/replica/schema"
+	"sluice/replica/source"
+)
+
+// run is one attempt to run a channel: it lives from a claim of the lanes to
+// the first error.
+type run struct {
+	r       *Runner
+	cfg     *Config
+	src     *source.Source
+	claimed *apply.Claimed
+
+	copier    *apply.Copier
+	controlMu sync.Mutex // the copier's control lane
+	tables    map[string]*tableState
+	tracker   *schema.Tracker // the reader's, once the stream runs
+	progress  *progress
+
+	// bindings belong to the goroutine that applies.
+	bindings map[*replica.Table]*apply.Binding
+
+	mu       sync.Mutex // guards what follows; read by fill
+	applier  *apply.Applier
+	live     live
+	applying replica.Coordinates // the end of the newest applied transaction
+}
+
+// live is what the stream and the monitor know.
+type live struct {
+	connected   bool
+	read        replica.Coordinates // the reader is here
+	retrieved   replica.Position    // handed on to the applier
+	sourceEnd   replica.Coordinates
+	executed    string // the source's
+	missing     uint64
+	caughtUp    bool // all that the source had at the last look is applied
+	clockOffset time.Duration
+	expires     *int64
+	lastDDL     string
+	checkpoint  time.Time
+	highest     replica.Coordinates // the highest high-water of all tables
+	strict      bool                // the stream is past it
+}
+
+func newRun(r *Runner, src *source.Source, c *apply.Claimed) *run {
+	return &run{r: r, cfg: &r.cfg, src: src, claimed: c, progress: newProgress(), tables: map[string]*tableState{},
+		bindings: map[*replica.Table]*apply.Binding{}}
+}
+
+// phases runs what is left to do.
+func (x *run) phases(ctx context.Context) error {
+	x.copier = apply.NewCopier(apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys, Log: x.cfg.Log}, x.claimed)
+	defer x.copier.Close()
+	if x.claimed.Base.IsZero() {
+		x.r.enter(PhaseCheck)
+		if err := x.precheck(ctx); err != nil {
+			return err
+		}
+		if err := x.begin(ctx); err != nil {
+			return err
+		}
+	}
+	if err := x.load(ctx); err != nil {
+		return err
+	}
+	x.r.setStatus(StatusRunning)
+	mctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	wg.Go(func() { x.monitor(mctx) })
+	if err := x.copyTables(ctx); err != nil {
+		return err
+	}
+	x.copier.Close()
+	if x.cfg.Until.Phase == PhaseCatchup {
+		return errDone
+	}
+	return x.stream(ctx)
+}
+
+// precheck stops a channel that could not run before anything is written.
+func (x *run) precheck(ctx context.Context) error {
+	findings, err := x.src.Check(ctx, x.cfg.Rules.Wanted)
+	if err != nil {
+		return err
+	}
+	for _, f := range findings {
+		if f.Severity == source.Error {
+			return &replica.Error{Code: 61010, Class: "SOURCE", Message: fmt.Sprintf("the check %s failed on %s: %s", f.ID, f.Object, f.Finding), Remedy: f.Remedy}
+		}
+	}
+	return nil
+}
+
+// load reads the channel's tables and definitions as of its position.
+func (x *run) load(ctx context.Context) error {
+	st, err := loadState(ctx, x.cfg.Target, x.cfg.Channel)
+	if err != nil {
+		return x.targetError(err, "read the channel's state")
+	}
+	x.tracker = schema.NewTracker(x.cfg.Rules, defaults(x.src.Facts()))
+	for _, d := range st.history {
+		if d.Table == "" {
+			cs, coll, _ := strings.Cut(d.Create, " ")
+			x.tracker.SetDatabase(d.Schema, cs, coll)
+		}
+	}
+	for _, t := range st.tables {
+		x.tables[t.key()] = t
+	}
+	for _, d := range st.history {
+		if d.Table == "" || d.Create == "" {
+			continue
+		}
+		t, err := x.tracker.Load(d.Schema, d.Create)
+		if err != nil {
+			return fmt.Errorf("read the recorded definition of %s.%s: %w", d.Schema, d.Table, err)
+		}
+		x.show(t)
+	}
+	if err := x.loadProgress(ctx); err != nil {
+		return err
+	}
+	for _, t := range x.tables {
+		if x.live.highest.Before(t.high) {
+			x.live.highest = t.high
+		}
+	}
+	return nil
+}
+
+// show lists a table among the channel's.
+func (x *run) show(t *replica.Table) {
+	key := tableKey(t.Schema, t.Name)
+	ts := x.tables[key]
+	s := TableStatus{Schema: t.Schema, Table: t.Name, Phase: PhaseReplicate, Status: StatusRunning}
+	s.TargetSchema, s.TargetTable = x.cfg.Rules.Target(t.Schema, t.Name)
+	if k := t.RowKey(); k != nil {
+		var cols []string
+		for _, i := range k.Columns {
+			cols = append(cols, t.Columns[i].Name)
+		}
+		s.PrimaryKey = strings.Join(cols, ",")
+	}
+	for i := range t.Columns {
+		if t.Columns[i].AutoInc {
+			s.AutoColumn = t.Columns[i].Name
+		}
+	}
+	if ts != nil {
+		s.RowsEstimated, s.BytesEstimated, s.Note = ts.rowsEstimated, ts.bytesEstimated, ts.note
+		switch ts.state {
+		case stateCopy:
+			s.Phase = PhaseSchema
+		case stateDone, stateExact:
+			s.Phase = PhaseCatchup
+		}
+	}
+	x.progress.put(key, s)
+}
+
+// loadProgress counts the chunks that are done already.
+func (x *run) loadProgress(ctx context.Context) error {
+	rows, err := x.cfg.Target.QueryContext(ctx, `SELECT schema_name, table_name, COUNT(*), SUM(row_count), SUM(byte_count) FROM `+apply.MetaSchema+
+		`.chunks WHERE channel=? GROUP BY schema_name, table_name`, x.cfg.Channel)
+	if err != nil {
+		return x.targetError(err, "read the chunks")
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var schemaName, table string
+		var chunks, n, bytes uint64
+		if err := rows.Scan(&schemaName, &table, &chunks, &n, &bytes); err != nil {
+			return x.targetError(err, "read the chunks")
+		}
+		key := tableKey(schemaName, table)
+		if _, ok := x.tables[key]; !ok {
+			continue
+		}
+		x.progress.mu.Lock()
+		t := x.progress.get(key)
+		t.ChunksDone, t.RowsCopied, t.BytesCopied = chunks, n, bytes
+		t.ChunksTotal = chunks
+		x.progress.mu.Unlock()
+	}
+	return rows.Err()
+}
+
+// targetError names an error of the target; a broken connection is transient.
+func (x *run) targetError(err error, what string) error {
+	var re *replica.Error
+	if errors.As(err, &re) || errors.Is(err, apply.ErrFenced) {
+		return err
+	}
+	var me *mysql.MySQLError
+	e := &replica.Error{Code: 61070, Class: "TARGET", Message: "the target did not " + what, Err: err,
+		Transient: !errors.As(err, &me), Remedy: "see whether the target is reachable, healthy, and its user has its rights"}
+	if me != nil {
+		e.Code = me.Number
+	}
+	return e
+}

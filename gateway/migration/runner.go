@@ -1,0 +1,222 @@
+package migration
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"sluice/gateway/apply"
+	"sluice/replica"
+	"sluice/replica/source"
+)
+
+// Runner runs one channel for its owner at one epoch.
+type Runner struct {
+	cfg Config
+
+	mu      sync.Mutex
+	st      Status
+	run     *run // the attempt under way; nil between attempts
+	failing bool // an error was reported and not yet recovered from
+}
+
+// errDone ends a run whose Until was reached.
+var errDone = errors.New("the run reached its end")
+
+// New checks and completes cfg; it does no I/O.
+func New(cfg Config) (*Runner, error) {
+	if err := cfg.complete(); err != nil {
+		return nil, err
+	}
+	if cfg.Source.ServerID == 0 {
+		cfg.Source.ServerID = replicaID(cfg.Channel)
+	}
+	if cfg.Source.UUID == "" {
+		cfg.Source.UUID = replicaUUID(cfg.Channel)
+	}
+	return &Runner{cfg: cfg, st: Status{Phase: PhaseNew, Status: StatusStarting}}, nil
+}
+
+// replicaID is a channel's server id at its source: the same on every node, so
+// that a new owner evicts the old one's dump, and above the small numbers that
+// people give their servers.
+func replicaID(channel string) uint32 {
+	h := sha256.Sum256([]byte(channel))
+	return binary.BigEndian.Uint32(h[:])%3_000_000_000 + 1_000_000_000
+}
+
+// replicaUUID is a channel's UUID at its source (RFC 9562 version 8: of our
+// own making).
+func replicaUUID(channel string) string {
+	h := sha256.Sum256([]byte("uuid\x00" + channel))
+	h[6] = h[6]&0x0f | 0x80
+	h[8] = h[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", h[:4], h[4:6], h[6:8], h[8:10], h[10:16])
+}
+
+// Run runs the channel until ctx ends (then it stops at a transaction boundary
+// and returns nil), until Until is reached (nil, and Status says DONE), or until
+// an error that trying again cannot mend: a *replica.Error, or apply.ErrFenced
+// when the channel has a newer owner. Everything else is tried again, with a
+// pause that grows up to Config.RetryEvery, and reported.
+func (r *Runner) Run(ctx context.Context) error {
+	defer func() {
+		r.mu.Lock()
+		r.run, r.st.Connected, r.st.ReceiverState, r.st.ApplierState = nil, false, "", ""
+		r.st.SecondsBehind = nil
+		r.mu.Unlock()
+	}()
+	for attempt := 0; ; attempt++ {
+		began := time.Now()
+		err := r.once(ctx)
+		if ctx.Err() != nil && !errors.Is(err, apply.ErrFenced) {
+			r.setStatus(StatusStopped)
+			return nil
+		}
+		switch {
+		case errors.Is(err, errDone):
+			r.setStatus(StatusDone)
+			return nil
+		case errors.Is(err, apply.ErrFenced):
+			r.setStatus(StatusStopped)
+			return apply.ErrFenced
+		}
+		e := r.name(err)
+		r.fail(e, false)
+		if !e.Transient {
+			r.setStatus(StatusError)
+			return e
+		}
+		r.setStatus(StatusRetrying)
+		if time.Since(began) > time.Minute {
+			attempt = 0
+		}
+		if pauseFor(ctx, attempt, r.cfg.RetryEvery) != nil {
+			r.setStatus(StatusStopped)
+			return nil
+		}
+	}
+}
+
+// pauseFor waits 250 ms, doubled with each attempt up to limit.
+func pauseFor(ctx context.Context, attempt int, limit time.Duration) error {
+	d := min(250*time.Millisecond<<min(attempt, 8), limit)
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
+
+// once claims the lanes and runs the channel's phases.
+func (r *Runner) once(ctx context.Context) error {
+	r.setStatus(StatusStarting)
+	src, err := source.Open(ctx, r.cfg.Source)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	claimed, err := apply.Claim(ctx, r.cfg.Target, r.cfg.Channel, r.cfg.Epoch, r.cfg.Lanes)
+	if err != nil {
+		return err
+	}
+	x := newRun(r, src, claimed)
+	r.mu.Lock()
+	r.run = x
+	r.mu.Unlock()
+	return x.phases(ctx)
+}
+
+// name makes an operator's error of any error.
+func (r *Runner) name(err error) *replica.Error {
+	var e *replica.Error
+	if errors.As(err, &e) {
+		return e
+	}
+	if errors.As(source.Classify(err), &e) {
+		return e
+	}
+	return &replica.Error{Code: 61199, Class: "INTERNAL", Message: "the channel stopped", Err: err,
+		Remedy: "START MIGRATION tries again; if it stays, report it with the node's log"}
+}
+
+// fail records an error for SHOW. io says that it is the receiver's.
+func (r *Runner) fail(e *replica.Error, io bool) {
+	r.mu.Lock()
+	now := time.Now()
+	if io || e.Class == "SOURCE" || e.Class == "NETWORK" {
+		r.st.IOErrno, r.st.IOError, r.st.IOErrorAt = int(e.Code), e.Error(), now
+	} else {
+		r.st.SQLErrno, r.st.SQLError, r.st.SQLErrorAt = int(e.Code), e.Error(), now
+	}
+	r.st.Remedy = e.Remedy
+	r.failing = true
+	pos := r.st.Executed
+	if pos == "" && r.st.ExecFile != "" {
+		pos = replica.Coordinates{File: r.st.ExecFile, Pos: r.st.ExecPos}.String()
+	}
+	r.mu.Unlock()
+	r.cfg.Log.Error("channel error", "code", e.Code, "transient", e.Transient, "error", e.Error())
+	if r.cfg.Report != nil {
+		r.cfg.Report.Error(e, "", pos)
+	}
+}
+
+// recovered clears the errors once the channel works again.
+func (r *Runner) recovered() {
+	r.mu.Lock()
+	was := r.failing
+	r.failing = false
+	r.st.IOErrno, r.st.IOError, r.st.SQLErrno, r.st.SQLError, r.st.Remedy = 0, "", 0, "", ""
+	r.mu.Unlock()
+	if was && r.cfg.Report != nil {
+		r.cfg.Report.Recovered()
+	}
+}
+
+func (r *Runner) setStatus(s string) {
+	r.mu.Lock()
+	r.st.Status = s
+	r.mu.Unlock()
+}
+
+// enter moves to a phase and reports it.
+func (r *Runner) enter(phase string) {
+	r.mu.Lock()
+	was := r.st.Phase
+	r.st.Phase = phase
+	if was != phase {
+		r.st.PhaseStartedAt = time.Now().UTC()
+	}
+	r.mu.Unlock()
+	if was != phase {
+		r.cfg.Log.Info("phase", "phase", phase)
+		r.event("PHASE", "phase "+phase)
+	}
+}
+
+func (r *Runner) event(kind, message string) {
+	if r.cfg.Report != nil {
+		r.cfg.Report.Event(kind, message)
+	}
+}
+
+// Status returns what the channel does now. It may be called from any
+// goroutine, before, during and after Run.
+func (r *Runner) Status() Status {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	st := r.st
+	if r.run != nil {
+		r.run.fill(&st)
+		r.st = st
+	}
+	return st
+}

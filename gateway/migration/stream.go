@@ -1,0 +1,296 @@
+package migration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"sluice/gateway/apply"
+	"sluice/replica"
+	"sluice/replica/binlog"
+	"sluice/replica/source"
+)
+
+// item is a transaction on its way from the reader to the applier.
+type item struct {
+	txn   *replica.Transaction
+	plan  *apply.DDLPlan // nil unless the transaction is a DDL that matters
+	bytes int64
+}
+
+// Bounds of what waits between the reader and the applier.
+const (
+	pipeItems = 1024
+	pipeBytes = 16 << 20
+	partBytes = 8 << 20
+)
+
+// stream follows the binlog until ctx ends or an error that trying again in
+// place cannot mend.
+func (x *run) stream(ctx context.Context) error {
+	x.r.enter(PhaseCatchup)
+	x.live.retrieved = x.claimed.Base.Clone()
+	// The lanes outlive ctx for a moment, so that a stop finds them at a
+	// transaction boundary.
+	actx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	a, err := apply.Open(actx, apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys,
+		OnConflict: x.cfg.OnConflict, Log: x.cfg.Log, Report: x.settled}, x.claimed, x)
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	x.applier = a
+	x.mu.Unlock()
+	g, gctx := errgroup.WithContext(ctx)
+	pipe := make(chan item, pipeItems)
+	budget := semaphore.NewWeighted(pipeBytes)
+	g.Go(func() error {
+		defer close(pipe)
+		return x.receive(gctx, pipe, budget)
+	})
+	g.Go(func() error { return x.applyAll(gctx, a, pipe, budget) })
+	g.Go(func() error { return x.watchLanes(gctx, a) })
+	err = g.Wait()
+	cerr := a.Close()
+	if err == nil || ctx.Err() != nil || errors.Is(cerr, apply.ErrFenced) {
+		if cerr != nil {
+			return cerr
+		}
+	}
+	return err
+}
+
+// settled reports what the applier settled by itself.
+func (x *run) settled(e *replica.Error) { x.r.event("CONFLICT", e.Error()) }
+
+// watchLanes ends the run when a lane fails while nothing arrives, and when
+// the run's end is reached.
+func (x *run) watchLanes(ctx context.Context, a *apply.Applier) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := a.Err(); err != nil {
+			return err
+		}
+		x.reachStrict(a)
+		if x.ended(a) {
+			return errDone
+		}
+	}
+}
+
+// ended says whether Until is reached.
+func (x *run) ended(a *apply.Applier) bool {
+	x.mu.Lock()
+	strict := x.live.strict
+	x.mu.Unlock()
+	if strict && (x.cfg.Until.Phase == PhaseReplicate || x.cfg.Mode == ModeFull) {
+		return true
+	}
+	if x.cfg.Until.AfterGTIDs == "" {
+		return false
+	}
+	want, err := replica.GTIDPosition(x.mode(), x.cfg.Until.AfterGTIDs)
+	if err != nil {
+		return false
+	}
+	pos, _ := a.Position()
+	return pos.Covers(want)
+}
+
+// reachStrict notices that everything up to the highest high-water is applied.
+func (x *run) reachStrict(a *apply.Applier) {
+	x.mu.Lock()
+	reached := !x.live.strict && x.live.connected && !x.applying.Before(x.live.highest) && a.CaughtUp()
+	x.live.strict = x.live.strict || reached
+	x.mu.Unlock()
+	if !reached {
+		return
+	}
+	for key := range x.tables {
+		x.progress.strict(key)
+	}
+	x.r.enter(PhaseReplicate)
+}
+
+// receive reads the binlog; a connection that breaks is opened again behind
+// what was handed on.
+func (x *run) receive(ctx context.Context, pipe chan<- item, budget *semaphore.Weighted) error {
+	for attempt := 0; ; attempt++ {
+		began := time.Now()
+		err := x.receiveOnce(ctx, pipe, budget)
+		x.setConnected(false)
+		if ctx.Err() != nil {
+			return nil
+		}
+		e := x.r.name(source.Classify(err))
+		if !e.Transient {
+			return e
+		}
+		x.r.fail(e, true)
+		x.r.setStatus(StatusRetrying)
+		if time.Since(began) > 30*time.Second {
+			attempt = 0
+		}
+		if pauseFor(ctx, attempt, x.cfg.RetryEvery) != nil {
+			return nil
+		}
+	}
+}
+
+func (x *run) setConnected(on bool) {
+	x.mu.Lock()
+	x.live.connected = on
+	x.mu.Unlock()
+}
+
+func (x *run) dumpConfig() (binlog.Config, error) {
+	tls, err := x.src.TLSConfig()
+	if err != nil {
+		return binlog.Config{}, err
+	}
+	sc := x.src.Config()
+	return binlog.Config{Addr: net.JoinHostPort(sc.Host, strconv.Itoa(sc.Port)), User: sc.User, Password: sc.Password, TLS: tls,
+		MariaDB: x.src.Facts().Flavor == source.FlavorMariaDB, ServerID: sc.ServerID, UUID: sc.UUID,
+		ReportHost: x.cfg.ReportHost, ReportPort: x.cfg.ReportPort, Heartbeat: x.cfg.Heartbeat,
+		MaxRows: x.cfg.MaxTransactionRows, MaxBytes: partBytes}, nil
+}
+
+func (x *run) receiveOnce(ctx context.Context, pipe chan<- item, budget *semaphore.Weighted) error {
+	cfg, err := x.dumpConfig()
+	if err != nil {
+		return err
+	}
+	x.mu.Lock()
+	from := x.live.retrieved.Clone()
+	x.mu.Unlock()
+	rd, err := binlog.Open(ctx, cfg, from, x)
+	if err != nil {
+		return err
+	}
+	defer rd.Close()
+	first := true
+	for {
+		t, err := rd.Next()
+		if err != nil {
+			return err
+		}
+		if first {
+			first = false
+			x.setConnected(true)
+			x.r.setStatus(StatusRunning)
+			x.r.recovered()
+		}
+		it := item{txn: t, bytes: min(int64(t.Bytes)+200, pipeBytes)}
+		if t.DDL != nil {
+			if it.plan, err = x.plan(t); err != nil {
+				return err
+			}
+		}
+		if err := budget.Acquire(ctx, it.bytes); err != nil {
+			return err
+		}
+		select {
+		case pipe <- it:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		x.mu.Lock()
+		if !t.More && !t.Keepalive {
+			x.live.retrieved.Advance(t.ID)
+		}
+		x.live.read = t.End
+		x.mu.Unlock()
+	}
+}
+
+// applyAll feeds the applier.
+func (x *run) applyAll(ctx context.Context, a *apply.Applier, pipe <-chan item, budget *semaphore.Weighted) error {
+	for it := range pipe {
+		var err error
+		if it.plan != nil {
+			err = a.RunDDL(ctx, it.plan)
+			x.afterDDL(it.plan)
+		} else {
+			err = a.Apply(ctx, it.txn)
+		}
+		budget.Release(it.bytes)
+		if err != nil {
+			if ctx.Err() != nil && !errors.Is(err, apply.ErrFenced) {
+				return nil
+			}
+			return err
+		}
+		x.mu.Lock()
+		x.applying = it.txn.End
+		x.mu.Unlock()
+	}
+	return nil
+}
+
+// afterDDL forgets what the DDL changed.
+func (x *run) afterDDL(p *apply.DDLPlan) {
+	clear(x.bindings)
+	if len(p.Steps) == 0 {
+		return
+	}
+	x.mu.Lock()
+	x.live.lastDDL = p.SourceTable
+	x.mu.Unlock()
+	x.r.event("DDL", fmt.Sprintf("transaction %s: %s", p.Txn.ID, p.SourceTable))
+}
+
+// Route implements apply.Router: where the rows of a table version go, and
+// whether the target may be ahead of the transaction.
+func (x *run) Route(ctx context.Context, t *replica.Table, txn *replica.Transaction) (*apply.Binding, bool, error) {
+	ts := x.tables[tableKey(t.Schema, t.Name)]
+	upsert := false
+	if ts != nil && ts.high.File != "" && txn.Start.Before(ts.high) {
+		switch ts.state {
+		case stateExact:
+			if ts.start.Contains(txn.ID) {
+				return nil, false, nil
+			}
+		case stateDone:
+			upsert = true
+		}
+	}
+	b := x.bindings[t]
+	if b == nil {
+		var err error
+		if b, err = x.bind(ctx, t); err != nil {
+			return nil, false, err
+		}
+		x.bindings[t] = b
+	}
+	return b, upsert, nil
+}
+
+// bind reads the target table's collations: they decide which keys are equal.
+func (x *run) bind(ctx context.Context, t *replica.Table) (*apply.Binding, error) {
+	ts, tt := x.cfg.Rules.Target(t.Schema, t.Name)
+	have, err := targetColumns(ctx, x.cfg.Target, ts, tt)
+	if err != nil {
+		return nil, x.targetError(err, "read the target's columns")
+	}
+	if have == nil {
+		return nil, missingTable(ts, tt)
+	}
+	if err := holds(t, ts, tt, have); err != nil {
+		return nil, err
+	}
+	return apply.Bind(t, ts, tt, func(col string) bool { return have[strings.ToLower(col)] })
+}
