@@ -51,7 +51,7 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 			continue
 		}
 		if c.Type == replica.TypeGeometry || c.Type == replica.TypeVector || c.Type == replica.TypeUnknown {
-			return nil, &replica.Error{Code: 61103, Class: "DATA",
+			return nil, &replica.Error{Code: 61133, Class: "DATA",
 				Message: fmt.Sprintf("column %q of %s has the type %s, which cannot be carried yet", c.Name, source, c.SQLType),
 				Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or change the column on the source"}
 		}

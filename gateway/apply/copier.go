@@ -32,6 +32,7 @@ func convert(stmts []Statement) []statement {
 // else through the control lane. Nothing else may write for the channel
 // meanwhile. Lane n is for one goroutine at a time.
 type Copier struct {
+	cfg     Config
 	claimed *Claimed
 	slots   []*slot
 }
@@ -51,7 +52,7 @@ func NewCopier(cfg Config, c *Claimed) *Copier {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	a := &Applier{cfg: cfg}
-	cp := &Copier{claimed: c}
+	cp := &Copier{cfg: cfg, claimed: c}
 	for i := range c.lanes {
 		cp.slots = append(cp.slots, a.slot(c, i))
 	}
@@ -129,6 +130,20 @@ func copyError(err error, b *Binding) error {
 		return conflictError(err, replica.TxnID{Source: "copy"})
 	}
 	return targetError(err, "copy rows into "+b.Schema+"."+b.Name)
+}
+
+// RunDDL executes a DDL of the copy's own making, recorded and fenced as
+// Applier.RunDDL does; the position stays. p.Txn.ID is a name that is the same
+// at every repetition; p.Txn.DDL holds the text for the log.
+func (c *Copier) RunDDL(ctx context.Context, p *DDLPlan) error {
+	s := c.slots[0]
+	d := &ddlRunner{cfg: &c.cfg, control: s, checkpoint: func() (string, *replica.TxnSet) { return c.claimed.Base.String(), s.extra }}
+	for i := range p.Steps {
+		if err := d.runStep(ctx, p, i); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Empty deletes a target table's rows in fenced transactions of some thousand

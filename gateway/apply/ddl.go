@@ -74,7 +74,7 @@ func (a *Applier) RunDDL(ctx context.Context, p *DDLPlan) error {
 		return nil // its DDL part is done, some of its rows too
 	}
 	for i := range p.Steps {
-		if err := a.runStep(ctx, p, i); err != nil {
+		if err := a.ddl().runStep(ctx, p, i); err != nil {
 			return err
 		}
 	}
@@ -115,19 +115,32 @@ func HistoryStatement(channel, position string, d Definition) Statement {
 	return Statement{SQL: "REPLACE INTO " + MetaSchema + ".schema_history VALUES " + values, Want: -1}
 }
 
+// ddlRunner executes recorded DDL steps under a control lane.
+type ddlRunner struct {
+	cfg     *Config
+	control *slot
+	// checkpoint returns the base and the control lane's extra to commit with.
+	checkpoint func() (string, *replica.TxnSet)
+}
+
+func (a *Applier) ddl() *ddlRunner {
+	return &ddlRunner{cfg: &a.cfg, control: a.control,
+		checkpoint: func() (string, *replica.TxnSet) { return a.sched.checkpoint(a.control.extra, nil) }}
+}
+
 // ddlRecord is a row of ddl_log.
 type ddlRecord struct {
 	tag, state, fingerprint string
 	connection              uint64
 }
 
-func (a *Applier) ddlKey(p *DDLPlan, i int) string {
-	return "channel=" + Literal(a.control.channel) + " AND txn=" + Literal(p.Txn.ID.String()) + " AND idx=" + strconv.Itoa(i)
+func (d *ddlRunner) ddlKey(p *DDLPlan, i int) string {
+	return "channel=" + Literal(d.control.channel) + " AND txn=" + Literal(p.Txn.ID.String()) + " AND idx=" + strconv.Itoa(i)
 }
 
 // lookupStep reads the record of a step; nil when there is none.
-func (a *Applier) lookupStep(ctx context.Context, p *DDLPlan, i int) (*ddlRecord, error) {
-	row, err := a.query(ctx, "SELECT tag, state, fingerprint, connection FROM "+MetaSchema+".ddl_log WHERE "+a.ddlKey(p, i))
+func (d *ddlRunner) lookupStep(ctx context.Context, p *DDLPlan, i int) (*ddlRecord, error) {
+	row, err := d.query(ctx, "SELECT tag, state, fingerprint, connection FROM "+MetaSchema+".ddl_log WHERE "+d.ddlKey(p, i))
 	if err != nil || len(row) == 0 {
 		return nil, err
 	}
@@ -137,19 +150,19 @@ func (a *Applier) lookupStep(ctx context.Context, p *DDLPlan, i int) (*ddlRecord
 }
 
 // query reads through the control lane's connection, again after a lost one.
-func (a *Applier) query(ctx context.Context, sql string) ([][]string, error) {
+func (d *ddlRunner) query(ctx context.Context, sql string) ([][]string, error) {
 	for attempt := 0; ; attempt++ {
-		if err := a.control.ready(ctx); err != nil {
+		if err := d.control.ready(ctx); err != nil {
 			return nil, err
 		}
-		rows, err := a.control.sess.queryAll(ctx, sql)
+		rows, err := d.control.sess.queryAll(ctx, sql)
 		if err == nil {
 			return rows, nil
 		}
 		if o := classify(err); ctx.Err() != nil || o != outcomeLost && o != outcomeRetry {
 			return nil, err
 		}
-		a.control.drop()
+		d.control.drop()
 		if err := pause(ctx, attempt); err != nil {
 			return nil, err
 		}
@@ -157,9 +170,9 @@ func (a *Applier) query(ctx context.Context, sql string) ([][]string, error) {
 }
 
 // runStep makes sure that one step has run exactly once.
-func (a *Applier) runStep(ctx context.Context, p *DDLPlan, i int) error {
+func (d *ddlRunner) runStep(ctx context.Context, p *DDLPlan, i int) error {
 	for {
-		rec, err := a.lookupStep(ctx, p, i)
+		rec, err := d.lookupStep(ctx, p, i)
 		if err != nil {
 			return targetError(err, "read the DDL log")
 		}
@@ -167,15 +180,15 @@ func (a *Applier) runStep(ctx context.Context, p *DDLPlan, i int) error {
 			return nil
 		}
 		if rec != nil && rec.state == "intent" {
-			done, job, err := a.recoverStep(ctx, p, i, rec)
+			done, job, err := d.recoverStep(ctx, p, i, rec)
 			if err != nil {
 				return err
 			}
 			if done {
-				return a.closeStep(ctx, p, i, "done", job, "found done after a restart or a lost connection")
+				return d.closeStep(ctx, p, i, "done", job, "found done after a restart or a lost connection")
 			}
 		}
-		again, err := a.executeStep(ctx, p, i)
+		again, err := d.executeStep(ctx, p, i)
 		if err != nil || !again {
 			return err
 		}
@@ -184,33 +197,33 @@ func (a *Applier) runStep(ctx context.Context, p *DDLPlan, i int) error {
 
 // executeStep records the intent, runs the statement and records its end.
 // again says that the connection was lost: the step must be looked up.
-func (a *Applier) executeStep(ctx context.Context, p *DDLPlan, i int) (again bool, err error) {
-	runner := &slot{connector: a.cfg.Connector, foreignKeys: a.cfg.ForeignKeys, log: a.cfg.Log}
+func (d *ddlRunner) executeStep(ctx context.Context, p *DDLPlan, i int) (again bool, err error) {
+	runner := &slot{connector: d.cfg.Connector, foreignKeys: d.cfg.ForeignKeys, log: d.cfg.Log}
 	if err := runner.ready(ctx); err != nil {
 		return false, err
 	}
 	defer runner.drop()
 	tag := newTag()
-	fp, err := a.fingerprint(ctx, &p.Steps[i])
+	fp, err := d.fingerprint(ctx, &p.Steps[i])
 	if err != nil {
 		return false, targetError(err, "read the target's definitions")
 	}
-	if err := a.openStep(ctx, p, i, tag, fp, runner.sess.id); err != nil {
+	if err := d.openStep(ctx, p, i, tag, fp, runner.sess.id); err != nil {
 		return false, err
 	}
 	began := time.Now()
 	_, err = runner.sess.exec(ctx, []byte(tagged(p.Steps[i].SQL, tag)))
 	switch {
 	case err == nil:
-		a.cfg.Log.Info("DDL applied", "table", p.SourceTable, "transaction", p.Txn.ID.String(), "took", time.Since(began))
-		return false, a.closeStep(ctx, p, i, "done", a.jobOf(ctx, tag), p.Note)
+		d.cfg.Log.Info("DDL applied", "table", p.SourceTable, "transaction", p.Txn.ID.String(), "took", time.Since(began))
+		return false, d.closeStep(ctx, p, i, "done", d.jobOf(ctx, tag), p.Note)
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
 	}
 	if o := classify(err); o == outcomeLost || o == outcomeRetry {
 		return true, nil
 	}
-	if cerr := a.closeStep(ctx, p, i, "failed", "", "the target refused it: "+ddlReason(err)); cerr != nil {
+	if cerr := d.closeStep(ctx, p, i, "failed", "", "the target refused it: "+ddlReason(err)); cerr != nil {
 		return false, cerr
 	}
 	return false, ddlError(err, p, i)
@@ -233,25 +246,25 @@ func ddlError(err error, p *DDLPlan, i int) error {
 
 // openStep records the intent. The statement may be sent once this commit is
 // done, and only on the connection that it names.
-func (a *Applier) openStep(ctx context.Context, p *DDLPlan, i int, tag, fp string, connection uint64) error {
-	values := []string{Literal(a.control.channel), Literal(p.Txn.ID.String()), strconv.Itoa(i), Literal(tag), "'intent'",
+func (d *ddlRunner) openStep(ctx context.Context, p *DDLPlan, i int, tag, fp string, connection uint64) error {
+	values := []string{Literal(d.control.channel), Literal(p.Txn.ID.String()), strconv.Itoa(i), Literal(tag), "'intent'",
 		Literal(p.SourceTable), Literal(p.Txn.DDL.Text), Literal(p.Steps[i].SQL), Literal(fp), strconv.FormatUint(connection, 10),
 		"NULL", timestamp(), "NULL", Literal(p.Note)}
-	return a.controlCommit(ctx, Statement{SQL: "REPLACE INTO " + MetaSchema + ".ddl_log VALUES (" + strings.Join(values, ",") + ")", Want: -1})
+	return d.controlCommit(ctx, Statement{SQL: "REPLACE INTO " + MetaSchema + ".ddl_log VALUES (" + strings.Join(values, ",") + ")", Want: -1})
 }
 
-func (a *Applier) closeStep(ctx context.Context, p *DDLPlan, i int, state, job, note string) error {
+func (d *ddlRunner) closeStep(ctx context.Context, p *DDLPlan, i int, state, job, note string) error {
 	if job == "" {
 		job = "NULL"
 	}
-	return a.controlCommit(ctx, Statement{SQL: "UPDATE " + MetaSchema + ".ddl_log SET state=" + Literal(state) + ", job_id=" + job +
-		", finished_at=" + timestamp() + ", note=" + Literal(note) + " WHERE " + a.ddlKey(p, i), Want: 1})
+	return d.controlCommit(ctx, Statement{SQL: "UPDATE " + MetaSchema + ".ddl_log SET state=" + Literal(state) + ", job_id=" + job +
+		", finished_at=" + timestamp() + ", note=" + Literal(note) + " WHERE " + d.ddlKey(p, i), Want: 1})
 }
 
 // controlCommit commits statements at the present position.
-func (a *Applier) controlCommit(ctx context.Context, stmts ...Statement) error {
-	base, extra := a.sched.checkpoint(a.control.extra, nil)
-	if err := a.control.commit(ctx, base, extra, a.control.partial, convert(stmts)); err != nil {
+func (d *ddlRunner) controlCommit(ctx context.Context, stmts ...Statement) error {
+	base, extra := d.checkpoint()
+	if err := d.control.commit(ctx, base, extra, d.control.partial, convert(stmts)); err != nil {
 		if errors.Is(err, ErrFenced) {
 			return err
 		}
@@ -261,12 +274,12 @@ func (a *Applier) controlCommit(ctx context.Context, stmts ...Statement) error {
 }
 
 // recoverStep finds out whether a step whose intent is recorded has run.
-func (a *Applier) recoverStep(ctx context.Context, p *DDLPlan, i int, rec *ddlRecord) (done bool, job string, err error) {
-	if err := a.killConnection(ctx, rec.connection); err != nil {
+func (d *ddlRunner) recoverStep(ctx context.Context, p *DDLPlan, i int, rec *ddlRecord) (done bool, job string, err error) {
+	if err := d.killConnection(ctx, rec.connection); err != nil {
 		return false, "", err
 	}
 	for attempt := 0; ; attempt++ {
-		state, id, err := a.job(ctx, rec.tag)
+		state, id, err := d.job(ctx, rec.tag)
 		if err != nil {
 			return false, "", targetError(err, "look for a DDL job")
 		}
@@ -276,7 +289,7 @@ func (a *Applier) recoverStep(ctx context.Context, p *DDLPlan, i int, rec *ddlRe
 		case "cancelled", "rollback done":
 			return false, "", nil
 		case "":
-			return a.byFingerprint(ctx, p, i, rec)
+			return d.byFingerprint(ctx, p, i, rec)
 		}
 		if err := pause(ctx, min(attempt, 5)); err != nil {
 			return false, "", err
@@ -286,15 +299,15 @@ func (a *Applier) recoverStep(ctx context.Context, p *DDLPlan, i int, rec *ddlRe
 
 // byFingerprint decides when the target knows no job with the tag: TiDB then
 // never began it; another server's DDL is atomic.
-func (a *Applier) byFingerprint(ctx context.Context, p *DDLPlan, i int, rec *ddlRecord) (bool, string, error) {
-	fp, err := a.fingerprint(ctx, &p.Steps[i])
+func (d *ddlRunner) byFingerprint(ctx context.Context, p *DDLPlan, i int, rec *ddlRecord) (bool, string, error) {
+	fp, err := d.fingerprint(ctx, &p.Steps[i])
 	if err != nil {
 		return false, "", targetError(err, "read the target's definitions")
 	}
 	if fp == rec.fingerprint {
 		return false, "", nil
 	}
-	if !a.control.sess.tidb {
+	if !d.control.sess.tidb {
 		return true, "", nil
 	}
 	return false, "", &replica.Error{Code: 61121, Class: "DDL",
@@ -305,19 +318,19 @@ func (a *Applier) byFingerprint(ctx context.Context, p *DDLPlan, i int, rec *ddl
 // killConnection ends the connection of an older intent and waits until the
 // target does not list it any more: what it was told to run, it has then run
 // or never will.
-func (a *Applier) killConnection(ctx context.Context, id uint64) error {
+func (d *ddlRunner) killConnection(ctx context.Context, id uint64) error {
 	n := strconv.FormatUint(id, 10)
 	list := "SELECT 1 FROM information_schema.processlist WHERE id=" + n
 	for attempt := 0; ; attempt++ {
-		rows, err := a.query(ctx, list)
+		rows, err := d.query(ctx, list)
 		if err != nil {
 			return targetError(err, "look for an older owner's connection")
 		}
 		if len(rows) == 0 {
 			return nil
 		}
-		if _, err := a.control.sess.exec(ctx, []byte("KILL "+n)); err != nil && classify(err) == outcomeLost {
-			a.control.drop()
+		if _, err := d.control.sess.exec(ctx, []byte("KILL "+n)); err != nil && classify(err) == outcomeLost {
+			d.control.drop()
 		}
 		if err := pause(ctx, min(attempt, 4)); err != nil {
 			return err
@@ -327,22 +340,22 @@ func (a *Applier) killConnection(ctx context.Context, id uint64) error {
 
 // job returns the state and the id of TiDB's DDL job with the tag; "" when
 // there is none or the target is no TiDB.
-func (a *Applier) job(ctx context.Context, tag string) (state, id string, err error) {
-	if err := a.control.ready(ctx); err != nil {
+func (d *ddlRunner) job(ctx context.Context, tag string) (state, id string, err error) {
+	if err := d.control.ready(ctx); err != nil {
 		return "", "", err
 	}
-	if !a.control.sess.tidb {
+	if !d.control.sess.tidb {
 		return "", "", nil
 	}
-	rows, err := a.query(ctx, "SELECT state, job_id FROM information_schema.ddl_jobs WHERE query LIKE "+Literal("%"+tag+"%")+" ORDER BY job_id DESC")
+	rows, err := d.query(ctx, "SELECT state, job_id FROM information_schema.ddl_jobs WHERE query LIKE "+Literal("%"+tag+"%")+" ORDER BY job_id DESC")
 	if err != nil || len(rows) == 0 {
 		return "", "", err
 	}
 	return rows[0][0], rows[0][1], nil
 }
 
-func (a *Applier) jobOf(ctx context.Context, tag string) string {
-	_, id, err := a.job(ctx, tag)
+func (d *ddlRunner) jobOf(ctx context.Context, tag string) string {
+	_, id, err := d.job(ctx, tag)
 	if err != nil {
 		return ""
 	}
@@ -353,10 +366,10 @@ var autoIncrement = regexp.MustCompile(`(?i) AUTO_INCREMENT=\d+`)
 
 // fingerprint hashes the definitions that a step changes, the counters of
 // AUTO_INCREMENT left out.
-func (a *Applier) fingerprint(ctx context.Context, s *Step) (string, error) {
+func (d *ddlRunner) fingerprint(ctx context.Context, s *Step) (string, error) {
 	h := sha256.New()
 	show := func(sql string) error {
-		rows, err := a.query(ctx, sql)
+		rows, err := d.query(ctx, sql)
 		var me *mysql.MySQLError
 		if errors.As(err, &me) && (me.Number == 1146 || me.Number == 1049) {
 			_, err = io.WriteString(h, "absent\n")

@@ -126,8 +126,7 @@ func firstMigration(t *testing.T, kind servers.Kind) {
 	if err := tx.Commit(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(1500 * time.Millisecond)
-	until(t, r, "caught up", caughtUp)
+	until(t, r, "caught up", func(st Status) bool { return caughtUp(st) && st.Transactions >= 12 })
 	tdb, _ := dst.Open("")
 	defer tdb.Close()
 	list, err := compare.List(t.Context(), sdb, "shop")
@@ -148,4 +147,13 @@ func firstMigration(t *testing.T, kind servers.Kind) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
+}
+
+func gtid(t *testing.T, db *sql.DB) string {
+	t.Helper()
+	var s string
+	if err := db.QueryRow("SELECT REPLACE(@@gtid_executed,'\n','')").Scan(&s); err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

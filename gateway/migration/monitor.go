@@ -85,6 +85,7 @@ func (x *run) fill(st *Status) {
 		base, newest = x.applier.Position()
 		s := x.applier.Stats()
 		st.Inserts, st.Updates, st.Deletes, st.Transactions, st.QueueBytes = s.Inserts, s.Updates, s.Deletes, s.Transactions, uint64(s.QueueBytes)
+		st.Commits = s.Commits
 		if x.applier.CaughtUp() {
 			st.ExecFile, st.ExecPos = x.applying.File, x.applying.Pos
 		}

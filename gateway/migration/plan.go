@@ -51,6 +51,9 @@ func (x *run) plan(t *replica.Transaction) (*apply.DDLPlan, error) {
 			return nil, err
 		}
 		notes = append(notes, more...)
+		if x.copiedBehind(c, t) {
+			stmts = nil
+		}
 		for _, s := range stmts {
 			p.Steps = append(p.Steps, x.step(c, s))
 		}
@@ -65,6 +68,13 @@ func (x *run) plan(t *replica.Transaction) (*apply.DDLPlan, error) {
 	}
 	p.SourceTable, p.Note = strings.Join(names, ", "), clip(strings.Join(notes, "; "), 1900)
 	return p, nil
+}
+
+// copiedBehind says whether the change is in the table's copy already: the copy
+// began again behind it.
+func (x *run) copiedBehind(c schema.Change, t *replica.Transaction) bool {
+	ts := x.tables[tableKey(c.Schema, c.Table)]
+	return ts != nil && ts.definition != "" && t.Start.Before(ts.high) && ts.start.Contains(t.ID)
 }
 
 func clip(s string, n int) string {

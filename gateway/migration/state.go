@@ -28,6 +28,9 @@ type tableState struct {
 	rowsEstimated  uint64
 	bytesEstimated uint64
 	note           string
+	// definition is the one that was copied, where it is newer than the
+	// channel's start: a DDL made the copy begin again.
+	definition string
 }
 
 func (t *tableState) key() string { return t.schema + "\x00" + t.table }
@@ -50,7 +53,7 @@ type channelState struct {
 // older owner changes it any more.
 func loadState(ctx context.Context, db *sql.DB, channel string) (*channelState, error) {
 	st := &channelState{}
-	rows, err := db.QueryContext(ctx, `SELECT schema_name, table_name, state, start_position, high_file, high_pos, rows_estimated, bytes_estimated, note
+	rows, err := db.QueryContext(ctx, `SELECT schema_name, table_name, state, start_position, high_file, high_pos, rows_estimated, bytes_estimated, definition, note
 		FROM `+apply.MetaSchema+`.tables WHERE channel=? ORDER BY schema_name, table_name`, channel)
 	if err != nil {
 		return nil, fmt.Errorf("read the channel's tables: %w", err)
@@ -59,7 +62,7 @@ func loadState(ctx context.Context, db *sql.DB, channel string) (*channelState, 
 	for rows.Next() {
 		t := &tableState{}
 		var start string
-		if err := rows.Scan(&t.schema, &t.table, &t.state, &start, &t.high.File, &t.high.Pos, &t.rowsEstimated, &t.bytesEstimated, &t.note); err != nil {
+		if err := rows.Scan(&t.schema, &t.table, &t.state, &start, &t.high.File, &t.high.Pos, &t.rowsEstimated, &t.bytesEstimated, &t.definition, &t.note); err != nil {
 			return nil, fmt.Errorf("read the channel's tables: %w", err)
 		}
 		if t.start, err = replica.ParsePosition(start); err != nil {
@@ -99,7 +102,7 @@ func loadHistory(ctx context.Context, db *sql.DB, channel string) ([]definition,
 func (t *tableState) insert(channel string) apply.Statement {
 	v := []string{apply.Literal(channel), apply.Literal(t.schema), apply.Literal(t.table), apply.Literal(t.state), apply.Literal(t.start.String()),
 		apply.Literal(t.high.File), strconv.FormatUint(t.high.Pos, 10), strconv.FormatUint(t.rowsEstimated, 10),
-		strconv.FormatUint(t.bytesEstimated, 10), "''", apply.Literal(t.note)}
+		strconv.FormatUint(t.bytesEstimated, 10), apply.Literal(t.definition), apply.Literal(t.note)}
 	return apply.Statement{SQL: "REPLACE INTO " + apply.MetaSchema + ".tables VALUES (" + strings.Join(v, ",") + ")", Want: -1}
 }
 

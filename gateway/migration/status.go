@@ -51,6 +51,7 @@ type Status struct {
 	TrxPerSec                   float64
 	Inserts, Updates, Deletes   uint64
 	Transactions                uint64
+	Commits                     uint64 // target transactions
 	QueueBytes                  uint64
 	Lanes                       int
 

@@ -259,14 +259,10 @@ func (x *run) Route(ctx context.Context, t *replica.Table, txn *replica.Transact
 	ts := x.tables[tableKey(t.Schema, t.Name)]
 	upsert := false
 	if ts != nil && ts.high.File != "" && txn.Start.Before(ts.high) {
-		switch ts.state {
-		case stateExact:
-			if ts.start.Contains(txn.ID) {
-				return nil, false, nil
-			}
-		case stateDone:
-			upsert = true
+		if ts.start.Contains(txn.ID) {
+			return nil, false, nil
 		}
+		upsert = ts.state == stateDone
 	}
 	b := x.bindings[t]
 	if b == nil {

@@ -66,7 +66,7 @@ func newTextDecoder(col *replica.Column) (textDecoder, error) {
 	}
 	enc, ok := charsets[col.Charset]
 	if !ok {
-		return textDecoder{}, &replica.Error{Code: 61102, Class: "DATA",
+		return textDecoder{}, &replica.Error{Code: 61132, Class: "DATA",
 			Message: fmt.Sprintf("column %q has the character set %s, which cannot be read from the binlog yet", col.Name, col.Charset),
 			Remedy:  "convert the column to utf8mb4 on the source, or leave the table out with REPLICATE_IGNORE_TABLE"}
 	}

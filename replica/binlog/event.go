@@ -148,7 +148,7 @@ func crc(b []byte, typ byte) uint32 {
 }
 
 func corrupt(what string) error {
-	return &replica.Error{Code: 61100, Class: "NETWORK", Transient: true,
+	return &replica.Error{Code: 61130, Class: "NETWORK", Transient: true,
 		Message: "the binlog stream is damaged: " + what,
 		Remedy:  "it is read again; if it stays, check the source's disk and network, and binlog_checksum there"}
 }

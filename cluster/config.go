@@ -1,0 +1,130 @@
+package cluster
+
+import (
+	"crypto/hkdf"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// How fast a node's end is noticed. A claim is safe with any values; these set
+// how long a dead node's channels stand still, and how rarely a slow node loses
+// its channels although it lives.
+const (
+	// heartbeatEvery is how often a node writes its row. staleAfter must allow
+	// for a missed one.
+	heartbeatEvery = time.Second
+	// staleAfter is the heartbeat age at which a node that gossip calls dead
+	// loses its channels: two missed heartbeats and some delay.
+	staleAfter = 2500 * time.Millisecond
+	// deadAfter is the heartbeat age at which a node loses its channels
+	// whatever gossip says.
+	deadAfter = 10 * time.Second
+	// rankStep is how much longer each next node in a channel's ranking waits.
+	rankStep = 500 * time.Millisecond
+	// pinnedGrace is how long the others leave a moved channel to the node it
+	// is moved to: longer than one poll of the store.
+	pinnedGrace = 3 * time.Second
+	// ownerGrace is how long a node that starts, or finds the store again,
+	// leaves other nodes' channels alone, so that they can heartbeat first.
+	ownerGrace = 2500 * time.Millisecond
+	// resumeSpread is the random part of the wait after a store outage.
+	resumeSpread = 3 * time.Second
+	// storeTimeout bounds each statement of the heartbeat.
+	storeTimeout = 2 * time.Second
+	// nodesPerSecond bounds how many node rows a node reads per second.
+	nodesPerSecond = 100
+
+	probeInterval  = 300 * time.Millisecond
+	probeTimeout   = 200 * time.Millisecond
+	gossipInterval = 100 * time.Millisecond
+	suspicionMult  = 3
+	// gossipTCPTimeout bounds a join to one address that does not answer.
+	gossipTCPTimeout = 3 * time.Second
+	// rejoinEvery is how often a node looks for live nodes of the store that
+	// its gossip does not know: this heals a split.
+	rejoinEvery = 5 * time.Second
+	// leaveTimeout bounds how long Close waits for its farewell to be sent.
+	leaveTimeout = time.Second
+)
+
+// minKeyBytes is the shortest cluster key accepted: shorter ones can be guessed.
+const minKeyBytes = 16
+
+// Config says how a node takes part in its cluster.
+type Config struct {
+	Node string  // unique name, 1 to 64 characters; survives restarts
+	DB   *sql.DB // the store; stays open after Close
+
+	BindAddr      string   // gossip listens here, "host:port"; port 0 takes a free one
+	AdvertiseAddr string   // "host:port" that others reach; "" means BindAddr
+	Join          []string // gossip addresses of other nodes; those in the store are found without
+	Key           []byte   // the cluster key, at least 16 bytes; nil means gossip without encryption
+
+	AdminAddr string // shown to operators
+	HTTPAddr  string // likewise
+	Version   string // likewise
+	Weight    int    // share of the channels relative to other nodes; 0 means the number of CPUs
+
+	Logger *slog.Logger // nil discards
+}
+
+func (c *Config) check() error {
+	bad := func(format string, args ...any) error {
+		return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
+	}
+	if c.Node == "" || len(c.Node) > 64 || strings.ContainsAny(c.Node, "/ \t\n") {
+		return bad("Node must have 1 to 64 characters without spaces and slashes")
+	}
+	if c.DB == nil {
+		return bad("DB is missing")
+	}
+	if c.Key != nil && len(c.Key) < minKeyBytes {
+		return bad("Key must have at least %d bytes", minKeyBytes)
+	}
+	if _, _, err := net.SplitHostPort(c.BindAddr); err != nil {
+		return bad("BindAddr: %v", err)
+	}
+	if c.AdvertiseAddr != "" {
+		if _, _, err := net.SplitHostPort(c.AdvertiseAddr); err != nil {
+			return bad("AdvertiseAddr: %v", err)
+		}
+	}
+	if c.Weight < 0 {
+		return bad("Weight must not be negative")
+	}
+	if c.Weight == 0 {
+		c.Weight = runtime.NumCPU()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return nil
+}
+
+// gossipKey derives the key that encrypts gossip, nil without a cluster key.
+func (c *Config) gossipKey() ([]byte, error) { return c.derive("sluice gossip encryption", 32) }
+
+// keyCheck derives a value that differs between two cluster keys. It is one
+// way: the key cannot be had from it.
+func (c *Config) keyCheck() (string, error) {
+	b, err := c.derive("sluice cluster key check", 16)
+	return hex.EncodeToString(b), err
+}
+
+func (c *Config) derive(purpose string, bytes int) ([]byte, error) {
+	if c.Key == nil {
+		return nil, nil
+	}
+	b, err := hkdf.Key(sha256.New, c.Key, nil, purpose, bytes)
+	if err != nil {
+		return nil, fmt.Errorf("derive key: %w", err)
+	}
+	return b, nil
+}

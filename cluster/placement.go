@@ -1,0 +1,139 @@
+package cluster
+
+import (
+	"sync"
+	"time"
+)
+
+// placement is what this node remembers about channels between two looks at
+// the store. Nothing in it has to survive a restart.
+type placement struct {
+	wake func() // called when a waiting time is over
+
+	mu       sync.Mutex
+	held     map[string]uint64    // channels claimed and not released: epoch
+	backoff  map[string]time.Time // not claimed here before
+	since    map[string]time.Time // claimable since, as this node saw it
+	foreign  time.Time            // channels with an owner are left alone before
+	free     time.Time            // channels without an owner are left alone before
+	timer    *time.Timer
+	timerDue time.Time
+}
+
+func newPlacement() *placement {
+	return &placement{held: map[string]uint64{}, backoff: map[string]time.Time{}, since: map[string]time.Time{}}
+}
+
+// hold leaves channels of other nodes alone until foreign, and those without an
+// owner until free.
+func (p *placement) hold(foreign, free time.Time) {
+	p.mu.Lock()
+	p.foreign, p.free = foreign, free
+	p.mu.Unlock()
+}
+
+func (p *placement) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.held)
+}
+
+func (p *placement) holds(channel string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	_, ok := p.held[channel]
+	return ok
+}
+
+func (p *placement) won(channel string, epoch uint64) {
+	p.mu.Lock()
+	p.held[channel] = epoch
+	delete(p.since, channel)
+	p.mu.Unlock()
+}
+
+// lost forgets the channel unless it was claimed again meanwhile.
+func (p *placement) lost(channel string, epoch uint64) {
+	p.mu.Lock()
+	if p.held[channel] == epoch {
+		delete(p.held, channel)
+	}
+	p.mu.Unlock()
+}
+
+// all returns a copy of the held channels and their epochs.
+func (p *placement) all() map[string]uint64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	m := make(map[string]uint64, len(p.held))
+	for c, e := range p.held {
+		m[c] = e
+	}
+	return m
+}
+
+func (p *placement) setBackOff(channel string, until time.Time) {
+	p.mu.Lock()
+	p.backoff[channel] = until
+	p.mu.Unlock()
+}
+
+// only forgets since when channels were claimable, but for those given.
+func (p *placement) only(channels map[string]bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.since {
+		if !channels[c] {
+			delete(p.since, c)
+		}
+	}
+}
+
+// due returns when this node may claim the channel, whose waiting time began
+// when it was first asked about.
+func (p *placement) due(channel string, owned bool, wait time.Duration, now time.Time) time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	start, ok := p.since[channel]
+	if !ok {
+		start = now
+		p.since[channel] = now
+	}
+	at := start.Add(wait)
+	hold := p.free
+	if owned {
+		hold = p.foreign
+	}
+	if hold.After(at) {
+		at = hold
+	}
+	if until, ok := p.backoff[channel]; ok {
+		if !until.After(now) {
+			delete(p.backoff, channel)
+		} else if until.After(at) {
+			at = until
+		}
+	}
+	return at
+}
+
+// wakeAt calls wake at t, or earlier.
+func (p *placement) wakeAt(t time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer != nil && time.Now().Before(p.timerDue) && !t.Before(p.timerDue) {
+		return // an earlier one is set
+	}
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.timerDue, p.timer = t, time.AfterFunc(time.Until(t), p.wake)
+}
+
+func (p *placement) stop() {
+	p.mu.Lock()
+	if p.timer != nil {
+		p.timer.Stop()
+	}
+	p.mu.Unlock()
+}

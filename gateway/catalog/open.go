@@ -1,0 +1,112 @@
+package catalog
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"sluice/cluster"
+)
+
+// Catalog is the store's definitions. Its methods may be called from any
+// goroutine; each reads or writes the store and nothing is cached.
+type Catalog struct {
+	db   *sql.DB
+	seal *sealer // nil without a key
+	log  *slog.Logger
+}
+
+// Open creates the store's schema and tables where they are missing, which any
+// number of nodes may do at once, and checks their version and the key. key (at
+// least 16 bytes, from outside the store) encrypts secrets; with nil, secrets
+// that would have to be stored are refused. db stays open and belongs to the
+// caller. A store of a newer version is CodeNewerStore, one whose secrets were
+// encrypted with another key CodeWrongKey.
+func Open(ctx context.Context, db *sql.DB, key []byte, logger *slog.Logger) (*Catalog, error) {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	c := &Catalog{db: db, log: logger}
+	if key != nil {
+		var err error
+		if c.seal, err = newSealer(key); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return c, nil
+}
+
+// prepare creates what is missing. The version is checked before any other
+// table is touched.
+func (c *Catalog) prepare(ctx context.Context) error {
+	if err := c.execAll(ctx, "CREATE DATABASE IF NOT EXISTS "+cluster.Schema, createVersion); err != nil {
+		return err
+	}
+	has, err := c.version(ctx)
+	if err != nil {
+		return err
+	}
+	if has > storeVersion {
+		return fail(CodeNewerStore, "start a node of the newer release",
+			"the store's tables are of version %d, this release knows up to %d", has, storeVersion)
+	}
+	if has < storeVersion {
+		if err := c.execAll(ctx, append(cluster.Tables(), tables()...)...); err != nil {
+			return err
+		}
+		// GREATEST: a newer node may have upgraded the store meanwhile.
+		_, err := c.db.ExecContext(ctx, `INSERT INTO sluice_meta.schema_version VALUES ('store', ?, UTC_TIMESTAMP(6))
+  ON DUPLICATE KEY UPDATE version = GREATEST(version, VALUES(version)), updated_at = UTC_TIMESTAMP(6)`, storeVersion)
+		if err != nil {
+			return fmt.Errorf("write schema version: %w", err)
+		}
+	}
+	return c.checkKey(ctx)
+}
+
+func (c *Catalog) execAll(ctx context.Context, stmts ...string) error {
+	for _, s := range stmts {
+		if err := retry(ctx, func() error { _, err := c.db.ExecContext(ctx, s); return err }); err != nil {
+			return fmt.Errorf("create tables: %w", err)
+		}
+	}
+	return nil
+}
+
+// version returns the version of the store's tables, 0 when there are none.
+func (c *Catalog) version(ctx context.Context) (v int, err error) {
+	err = c.db.QueryRowContext(ctx, `SELECT version FROM sluice_meta.schema_version WHERE component = 'store'`).Scan(&v)
+	if errors.Is(err, sql.ErrNoRows) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read schema version: %w", err)
+	}
+	return v, nil
+}
+
+// checkKey compares the key with the one that the store's secrets are encrypted
+// with; the first node with a key decides.
+func (c *Catalog) checkKey(ctx context.Context) error {
+	if c.seal == nil {
+		return nil
+	}
+	_, err := c.db.ExecContext(ctx, `INSERT IGNORE INTO sluice_meta.settings VALUES ('secret_key_check', ?)`, c.seal.check)
+	if err != nil {
+		return fmt.Errorf("record key check: %w", err)
+	}
+	var has string
+	if err := c.db.QueryRowContext(ctx, `SELECT value FROM sluice_meta.settings WHERE name = 'secret_key_check'`).Scan(&has); err != nil {
+		return fmt.Errorf("read key check: %w", err)
+	}
+	if has != c.seal.check {
+		return &Error{Code: CodeWrongKey, State: "28000", Message: "the store's secrets were encrypted with another key",
+			Remedy: "give this node the key that the other nodes have"}
+	}
+	return nil
+}

@@ -1,0 +1,196 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+)
+
+// The places where a secret's value can be.
+const (
+	BackendStore = "STORE" // encrypted in the store
+	BackendFile  = "FILE"  // in a file on each node, read at each use
+	BackendEnv   = "ENV"   // in an environment variable of each node
+)
+
+// maxSecretBytes bounds a secret: room for a private key with its chain.
+const maxSecretBytes = 64 << 10
+
+// SecretValue says where a secret's value is. It prints and logs without it.
+type SecretValue struct {
+	backend, path string
+	value         Credential
+}
+
+// StoredSecret is a value that the catalog encrypts and keeps.
+func StoredSecret(value string) SecretValue {
+	return SecretValue{backend: BackendStore, value: Literal(value)}
+}
+
+// FileSecret is the content of a file, without a line end after it.
+func FileSecret(path string) SecretValue { return SecretValue{backend: BackendFile, path: path} }
+
+// EnvSecret is the value of an environment variable.
+func EnvSecret(name string) SecretValue { return SecretValue{backend: BackendEnv, path: name} }
+
+// String returns the backend and the path or variable.
+func (v SecretValue) String() string { return strings.TrimSpace(v.backend + " " + v.path) }
+
+// GoString is String, so that %#v shows no secret.
+func (v SecretValue) GoString() string { return v.String() }
+
+// LogValue is String for slog.
+func (v SecretValue) LogValue() slog.Value { return slog.StringValue(v.String()) }
+
+// secretSpec is what is stored of a secret.
+type secretSpec struct {
+	Backend string     `json:"backend"`
+	Path    string     `json:"path,omitempty"`
+	Value   Credential `json:"value,omitzero"`
+}
+
+func (s *secretSpec) check() error {
+	switch {
+	case s.Backend == BackendStore && len(s.Value.plain) > maxSecretBytes:
+		return fail(CodeBadOption, "use FROM FILE", "a secret's value has at most %d bytes", maxSecretBytes)
+	case s.Backend == BackendStore:
+		return nil
+	case (s.Backend == BackendFile || s.Backend == BackendEnv) && s.Path != "":
+		return nil
+	}
+	return fail(CodeBadOption, "use PASSWORD '..', FROM FILE '..' or FROM ENV '..'", "a secret needs a value, a file or a variable")
+}
+
+func (s *secretSpec) credentials() map[string]*Credential {
+	return map[string]*Credential{"value": &s.Value}
+}
+
+// SecretInfo is a secret without its value.
+type SecretInfo struct {
+	Name    string
+	Backend string
+	Path    string   // file or variable; "" in the store
+	UsedBy  []string // e.g. "source orders"
+	Meta             // UpdatedAt is the last rotation
+}
+
+// CreateSecret stores a new secret. It returns false when ifNotExists is set
+// and the same secret exists.
+func (c *Catalog) CreateSecret(ctx context.Context, name string, v SecretValue, ifNotExists bool, by string) (bool, error) {
+	return c.create(ctx, secretKind, name, &secretSpec{v.backend, v.path, v.value}, ifNotExists, by)
+}
+
+// AlterSecret gives a secret another value, whatever its version. It returns
+// false when the value is the same.
+func (c *Catalog) AlterSecret(ctx context.Context, name string, v SecretValue, by string) (bool, error) {
+	for {
+		r, err := one(ctx, c.db, secretKind, name, "")
+		if err != nil {
+			return false, err
+		}
+		changed, err := c.update(ctx, secretKind, name, &secretSpec{v.backend, v.path, v.value}, r.meta.Version, by)
+		if !HasCode(err, CodeConcurrentChange) {
+			return changed, err
+		}
+	}
+}
+
+// DropSecret removes a secret that no source and no target uses.
+func (c *Catalog) DropSecret(ctx context.Context, name string, ifExists bool) (bool, error) {
+	return c.drop(ctx, secretKind, name, ifExists, secretUsers)
+}
+
+// Secrets lists all secrets.
+func (c *Catalog) Secrets(ctx context.Context) ([]SecretInfo, error) {
+	all, err := list(ctx, c.db, secretKind)
+	if err != nil {
+		return nil, err
+	}
+	uses, err := secretUses(ctx, c.db)
+	if err != nil {
+		return nil, err
+	}
+	infos := make([]SecretInfo, 0, len(all))
+	for _, r := range all {
+		var s secretSpec
+		if err := decode(secretKind, r, &s); err != nil {
+			return nil, err
+		}
+		infos = append(infos, SecretInfo{r.name, s.Backend, s.Path, uses[r.name], r.meta})
+	}
+	return infos, nil
+}
+
+// Secret returns a secret's value: the only way out for it. The caller must not
+// log it or put it into an error. A value that this node cannot get is
+// CodeSecretUnreadable.
+func (c *Catalog) Secret(ctx context.Context, name string) (string, error) {
+	r, err := one(ctx, c.db, secretKind, name, "")
+	if err != nil {
+		return "", err
+	}
+	var s secretSpec
+	if err := decode(secretKind, r, &s); err != nil {
+		return "", err
+	}
+	switch s.Backend {
+	case BackendFile:
+		return readSecretFile(name, s.Path)
+	case BackendEnv:
+		if v, ok := os.LookupEnv(s.Path); ok {
+			return v, nil
+		}
+		return "", fail(CodeSecretUnreadable, "set the variable for the process of every node",
+			"secret '%s' (environment variable %s) is not set on this node", name, s.Path)
+	}
+	return c.reveal(ctx, s.Value, purpose(secretKind, name, "value"))
+}
+
+func readSecretFile(name, path string) (string, error) {
+	info, err := os.Stat(path)
+	if err == nil && info.Size() > maxSecretBytes {
+		err = fmt.Errorf("it has more than %d bytes", maxSecretBytes)
+	}
+	var b []byte
+	if err == nil {
+		b, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return "", &Error{Code: CodeSecretUnreadable, State: "42000", Err: err,
+			Message: fmt.Sprintf("secret '%s' (file %s) cannot be read on this node", name, path),
+			Remedy:  "put the file at the same place on every node, readable for the process"}
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), nil
+}
+
+func secretUsers(ctx context.Context, q querier, name string) ([]string, error) {
+	uses, err := secretUses(ctx, q)
+	return uses[name], err
+}
+
+// secretUses lists by secret what uses it.
+func secretUses(ctx context.Context, q querier) (map[string][]string, error) {
+	uses := map[string][]string{}
+	for _, k := range []*kind{sourceKind, targetKind} {
+		all, err := list(ctx, q, k)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range all {
+			d := map[*kind]definition{sourceKind: &Source{}, targetKind: &Target{}}[k]
+			if err := decode(k, r, d); err != nil {
+				return nil, err
+			}
+			seen := map[string]bool{"": true}
+			for _, cr := range d.credentials() {
+				if !seen[cr.Secret] {
+					seen[cr.Secret] = true
+					uses[cr.Secret] = append(uses[cr.Secret], fmt.Sprintf("%s '%s'", k.noun, r.name))
+				}
+			}
+		}
+	}
+	return uses, nil
+}

@@ -1,0 +1,349 @@
+package schema
+
+import "strings"
+
+// alteration is one ALTER TABLE being applied. The order of things is that of
+// MySQL's mysql_prepare_alter_table: actions refer to the columns of the table
+// as it was, except AFTER, which refers to the new list.
+type alteration struct {
+	r       *reader
+	old     *definition
+	new     *definition
+	actions []action
+	added   additions
+	columns map[*columnDef]*columnDef // of new.columns before: what became of each; nil when dropped
+}
+
+// alter returns the definition that the actions make of d, which stays as it is.
+func (r *reader) alter(d *definition, actions []action) (*definition, additions) {
+	a := &alteration{r: r, old: d, new: d.clone(), actions: actions, columns: map[*columnDef]*columnDef{}}
+	for _, step := range []func(){a.tableOptions, a.alterColumns, a.fixKeys, a.alterKeys, a.alterChecks, a.addKeys, a.partitions, a.versions} {
+		if step(); r.err != nil {
+			return nil, a.added
+		}
+	}
+	r.complete(a.new)
+	for i := range actions {
+		if actions[i].kind == convertTo {
+			a.convert(actions[i].also)
+		}
+	}
+	if r.err == nil {
+		r.completeKeys(a.new)
+	}
+	return a.new, a.added
+}
+
+func (a *alteration) tableOptions() {
+	for _, act := range a.actions {
+		if act.kind != setOption {
+			continue
+		}
+		if act.also.charset != "" || act.also.collation != "" {
+			a.new.charset, a.new.collation = a.r.d.resolve(act.also.charset, act.also.collation, a.old.charset, a.old.collation)
+		}
+		for _, o := range act.also.options {
+			a.new.setOption(o.name, o.value)
+		}
+	}
+}
+
+// missing reports an action on something that the definition does not have.
+func (a *alteration) missing(what, name string, ifExists bool) {
+	if !ifExists {
+		a.r.fail("%s %s is not in the known definition of the table", what, name)
+	}
+}
+
+func (a *alteration) alterColumns() {
+	was := a.new.columns
+	gone := map[*columnDef]bool{}
+	remade := map[*columnDef]bool{}
+	for _, c := range was {
+		a.columns[c] = c
+	}
+	changes := map[*columnDef]*action{}
+	for i := range a.actions {
+		act := &a.actions[i]
+		switch act.kind {
+		case dropColumn, changeColumn, renameColumn, setDefault, dropDefault, setVisible:
+		default:
+			continue
+		}
+		c := findColumn(was, act.old)
+		if c == nil {
+			a.missing("column", act.old, act.ifExists)
+			continue
+		}
+		if act.kind == dropColumn || act.kind == changeColumn || act.kind == renameColumn {
+			if remade[c] {
+				a.r.fail("the statement changes column %s twice", c.name)
+				return
+			}
+			remade[c] = true
+		}
+		switch act.kind {
+		case dropColumn:
+			gone[c] = true
+			a.columns[c] = nil
+		case changeColumn:
+			changes[c] = act
+			a.columns[c] = act.column.clone()
+		}
+	}
+	var list []*columnDef
+	for _, c := range was {
+		if act := changes[c]; !gone[c] && (act == nil || !act.pos.given()) {
+			list = append(list, a.columns[c])
+		}
+	}
+	list = a.place(list, was, changes)
+	a.new.columns = list
+	a.renameColumns(was)
+	a.attributes(was)
+}
+
+func findColumn(list []*columnDef, name string) *columnDef {
+	d := definition{columns: list}
+	return d.column(name)
+}
+
+// place puts the added and the moved columns where the statement says.
+func (a *alteration) place(list, was []*columnDef, changes map[*columnDef]*action) []*columnDef {
+	for i := range a.actions {
+		act := &a.actions[i]
+		var c *columnDef
+		switch act.kind {
+		case addColumn:
+			if act.ifNotExists && findColumn(was, act.column.name) != nil {
+				continue
+			}
+			c = act.column.clone()
+		case changeColumn:
+			from := findColumn(was, act.old)
+			if from == nil || changes[from] != act || !act.pos.given() {
+				continue
+			}
+			c = a.columns[from]
+		default:
+			continue
+		}
+		at := len(list)
+		if act.pos.first {
+			at = 0
+		} else if act.pos.after != "" {
+			at = a.indexAfter(list, act.pos.after)
+		}
+		list = append(list[:at:at], append([]*columnDef{c}, list[at:]...)...)
+	}
+	return list
+}
+
+// indexAfter finds AFTER's column by its new name, which RENAME COLUMN may have
+// given.
+func (a *alteration) indexAfter(list []*columnDef, name string) int {
+	for _, act := range a.actions {
+		if act.kind == renameColumn && strings.EqualFold(act.new, name) {
+			name = act.old
+		}
+	}
+	for i, c := range list {
+		if strings.EqualFold(c.name, name) {
+			return i + 1
+		}
+	}
+	a.missing("column", name, false)
+	return len(list)
+}
+
+func (a *alteration) renameColumns(was []*columnDef) {
+	for _, act := range a.actions {
+		if act.kind == renameColumn {
+			if c := findColumn(was, act.old); c != nil && a.columns[c] != nil {
+				n := c.clone()
+				n.name = act.new
+				for i, x := range a.new.columns {
+					if x == c {
+						a.new.columns[i] = n
+					}
+				}
+				a.columns[c] = n
+			}
+		}
+	}
+}
+
+// attributes applies ALTER COLUMN.
+func (a *alteration) attributes(was []*columnDef) {
+	for _, act := range a.actions {
+		c := a.columns[findColumn(was, act.old)]
+		if c == nil {
+			continue
+		}
+		switch act.kind {
+		case setDefault:
+			c.def, c.hasDefault = act.value, true
+		case dropDefault:
+			c.def, c.hasDefault = "", false
+		case setVisible:
+			c.invisible = !act.on
+		}
+	}
+}
+
+// fixKeys follows columns that were renamed or dropped in keys, foreign keys,
+// checks and expressions.
+func (a *alteration) fixKeys() {
+	renames := map[string]string{}
+	dropped := map[string]bool{}
+	final := map[string]*columnDef{}
+	for c, n := range a.columns {
+		key := strings.ToLower(c.name)
+		switch {
+		case n == nil:
+			dropped[key] = true
+		case n.name != c.name:
+			renames[key] = n.name
+		}
+		final[key] = n
+	}
+	kept := a.new.keys[:0]
+	for _, k := range a.new.keys {
+		if k.follow(final, renames); len(k.parts) > 0 {
+			kept = append(kept, k)
+		}
+	}
+	a.new.keys = kept
+	for _, f := range a.new.foreign {
+		for i, c := range f.columns {
+			if n := renames[strings.ToLower(c)]; n != "" {
+				f.columns[i] = n
+			}
+		}
+	}
+	a.followExpressions(renames, dropped)
+}
+
+// follow adjusts a key's parts: a dropped column's part goes, and a prefix that
+// the changed column no longer needs.
+func (k *keyDef) follow(final map[string]*columnDef, renames map[string]string) {
+	parts := k.parts[:0]
+	for _, p := range k.parts {
+		if p.expr != "" {
+			p.expr = renameInText(p.expr, renames)
+			parts = append(parts, p)
+			continue
+		}
+		n := final[strings.ToLower(p.column)]
+		if n == nil {
+			continue
+		}
+		p.column = n.name
+		parts = append(parts, p)
+	}
+	k.parts = parts
+}
+
+func (a *alteration) followExpressions(renames map[string]string, dropped map[string]bool) {
+	replaced := map[string]bool{}
+	for _, act := range a.actions {
+		if act.kind == changeColumn {
+			replaced[strings.ToLower(act.old)] = true
+		}
+	}
+	checks := a.new.checks[:0]
+	for _, c := range a.new.checks {
+		if mentions(c.expr, dropped) || replaced[strings.ToLower(c.column)] && c.column != "" {
+			continue
+		}
+		c.expr = renameInText(c.expr, renames)
+		if n := renames[strings.ToLower(c.column)]; n != "" {
+			c.column = n
+		}
+		checks = append(checks, c)
+	}
+	a.new.checks = checks
+	if len(renames) == 0 {
+		return
+	}
+	for _, c := range a.new.columns {
+		c.generated = renameInText(c.generated, renames)
+	}
+	if p := a.new.partition; p != nil {
+		a.new.partition = &partitioning{header: renameInText(p.header, renames), parts: p.parts}
+	}
+}
+
+// mentions says whether an expression uses one of the columns.
+func mentions(text string, columns map[string]bool) bool {
+	if len(columns) == 0 {
+		return false
+	}
+	tokens, err := tokenize(text, 0)
+	if err != nil {
+		return false
+	}
+	for i, t := range tokens {
+		if isColumnToken(tokens, i) && columns[strings.ToLower(t.text)] {
+			return true
+		}
+	}
+	return false
+}
+
+func isColumnToken(tokens []token, i int) bool {
+	t := tokens[i]
+	return t.kind == tokIdent || t.kind == tokWord && !tokens[min(i+1, len(tokens)-1)].punct("(")
+}
+
+// renameInText renames columns in an expression.
+func renameInText(text string, renames map[string]string) string {
+	if len(renames) == 0 || text == "" {
+		return text
+	}
+	tokens, err := tokenize(text, 0)
+	if err != nil {
+		return text
+	}
+	for i := range tokens {
+		if n := renames[strings.ToLower(tokens[i].text)]; n != "" && isColumnToken(tokens, i) {
+			tokens[i].kind, tokens[i].text = tokIdent, n
+		}
+	}
+	return joinTokens(tokens)
+}
+
+// convert applies CONVERT TO CHARACTER SET: every character column changes, and
+// TEXT grows so that it still holds as many characters.
+func (a *alteration) convert(to *definition) {
+	charset, collation := a.r.d.database()
+	charset, collation = a.r.d.resolve(to.charset, to.collation, charset, collation)
+	if _, known := charsets[charset]; !known {
+		a.r.fail("character set %q is not known", charset)
+		return
+	}
+	a.new.charset, a.new.collation = charset, collation
+	for _, c := range a.new.columns {
+		t := &c.typ
+		if !isText(t.base) {
+			continue
+		}
+		from := charsets[t.charset].max
+		t.charset, t.collation = charset, collation
+		t.widen(from, charsets[charset].max)
+		t.fold()
+		t.fit()
+	}
+}
+
+var textBytes = map[string]int{"tinytext": 1<<8 - 1, "text": 1<<16 - 1, "mediumtext": 1<<24 - 1}
+
+// widen chooses the TEXT type that holds in the new charset as many characters
+// as the old one did.
+func (t *typeDef) widen(from, to int) {
+	size, ok := textBytes[t.base]
+	if !ok || from == 0 || to <= from {
+		return
+	}
+	t.base = sizedType("text", size/from*to)
+}

@@ -1,0 +1,285 @@
+package schema
+
+import (
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+
+	"sluice/replica"
+	"sluice/ruleset"
+)
+
+// step is one statement being applied to a Tracker: what it sets lies over the
+// Tracker's tables until commit.
+type step struct {
+	t       *Tracker
+	ddl     replica.DDL
+	set     map[ruleset.TableName]*replica.Table // nil: dropped
+	changes []Change
+}
+
+func (s *step) table(schema, name string) *replica.Table {
+	k := s.t.key(schema, name)
+	if table, ok := s.set[k]; ok {
+		return table
+	}
+	return s.t.tables[k]
+}
+
+func (s *step) put(table *replica.Table) { s.set[s.t.key(table.Schema, table.Name)] = table }
+func (s *step) drop(schema, name string) { s.set[s.t.key(schema, name)] = nil }
+func (s *step) wanted(n [2]string) bool  { return s.t.rules.Wanted(n[0], n[1]) }
+func (s *step) add(c Change)             { s.changes = append(s.changes, c) }
+func (s *step) unknown(n [2]string) error {
+	return fmt.Errorf("%s.%s: %w", n[0], n[1], errUnknownTable)
+}
+
+// reader returns a reader without text, for the rules of completing a table.
+func (s *step) reader(schema string) *reader {
+	return &reader{tokens: []token{{kind: tokEOF}}, ddl: true, mode: s.ddl.SQLMode, d: s.t.in(schema)}
+}
+
+func (s *step) definition(table *replica.Table) (*definition, error) {
+	return parseDefinition(table.Create, s.t.in(table.Schema))
+}
+
+func (s *step) apply(st any) error {
+	switch st := st.(type) {
+	case *createTableStmt:
+		return s.createTable(st)
+	case *dropTableStmt:
+		for _, n := range st.names {
+			if before := s.table(n[0], n[1]); before != nil || s.wanted(n) && !s.t.Sequence(n[0], n[1]) {
+				s.add(Change{Kind: DropTable, Schema: n[0], Table: n[1], Before: before})
+			}
+			s.drop(n[0], n[1])
+		}
+		return nil
+	case *renameStmt:
+		for _, p := range st.pairs {
+			if err := s.rename(p[0], p[1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	case *truncateStmt:
+		return s.truncate(st)
+	case *alterStmt:
+		return s.alter(st)
+	case *databaseStmt:
+		return s.database(st)
+	}
+	return nil
+}
+
+// commit makes the step's result the Tracker's.
+func (s *step) commit(st any) {
+	for k, table := range s.set {
+		if table == nil {
+			delete(s.t.tables, k)
+			delete(s.t.sequences, k)
+		} else {
+			s.t.tables[k] = table
+		}
+	}
+	if q, ok := st.(*sequenceStmt); ok {
+		for _, n := range q.names {
+			if k := s.t.key(n[0], n[1]); q.drop {
+				delete(s.t.sequences, k)
+			} else {
+				s.t.sequences[k] = true
+			}
+		}
+	}
+	for _, c := range s.changes {
+		switch k := s.t.key(c.Schema, "").Schema; c.Kind {
+		case CreateDatabase, AlterDatabase:
+			s.t.schemas[k] = database{c.Schema, c.Charset, c.Collation}
+		case DropDatabase:
+			delete(s.t.schemas, k)
+		}
+	}
+	if len(s.changes) == 0 {
+		s.add(Change{Kind: Other})
+	}
+}
+
+func (s *step) createTable(st *createTableStmt) error {
+	before := s.table(st.schema, st.name)
+	c := Change{Kind: CreateTable, Schema: st.schema, Table: st.name, Before: before, replaced: st.replace}
+	if before != nil && st.ifNotExists && !st.replace {
+		c.After = before
+		s.add(c)
+		return nil
+	}
+	def := st.def
+	if def == nil {
+		base := s.table(st.like[0], st.like[1])
+		if base == nil {
+			return s.unknown(st.like)
+		}
+		var err error
+		if def, err = s.definition(base); err != nil {
+			return err
+		}
+		def.likeFor(st.name, s.t.defaults.MariaDB)
+	} else if !strings.EqualFold(st.schema, s.ddl.Schema) {
+		// The statement was read with the defaults of the session's schema.
+		again, _, err := parse(s.ddl, s.t.in(st.schema))
+		if err != nil {
+			return err
+		}
+		def = again.(*createTableStmt).def
+	}
+	after, err := def.build(st.schema)
+	if err != nil {
+		return err
+	}
+	c.After = after
+	s.put(after)
+	s.add(c)
+	return nil
+}
+
+// likeFor makes of a table's definition that of a CREATE TABLE .. LIKE.
+// MySQL renames every check, in the order of their names; MariaDB none.
+func (d *definition) likeFor(name string, mariadb bool) {
+	if !mariadb {
+		sort.Slice(d.checks, func(i, j int) bool {
+			return strings.ToLower(d.checks[i].name) < strings.ToLower(d.checks[j].name)
+		})
+		for i, c := range d.checks {
+			c.name = name + "_chk_" + strconv.Itoa(i+1)
+		}
+	}
+	d.name = name
+	d.foreign = nil
+	for _, o := range []string{"AUTO_INCREMENT", "DATA DIRECTORY", "INDEX DIRECTORY"} {
+		d.removeOption(o)
+	}
+}
+
+// renameConstraints renames the constraints that carry the table's name.
+func (d *definition) renameConstraints(name string) {
+	renamed := func(old, infix string) string {
+		prefix := d.name + infix
+		if len(old) > len(prefix) && strings.EqualFold(old[:len(prefix)], prefix) {
+			if _, err := strconv.Atoi(old[len(prefix):]); err == nil {
+				return name + infix + old[len(prefix):]
+			}
+		}
+		return old
+	}
+	for _, f := range d.foreign {
+		f.name = renamed(f.name, "_ibfk_")
+	}
+	for _, c := range d.checks {
+		c.name = renamed(c.name, "_chk_")
+	}
+}
+
+func (s *step) rename(from, to [2]string) error {
+	before := s.table(from[0], from[1])
+	if before == nil {
+		if !s.wanted(from) && !s.wanted(to) {
+			return nil
+		}
+		return s.unknown(from)
+	}
+	def, err := s.definition(before)
+	if err != nil {
+		return err
+	}
+	def.renameConstraints(to[1])
+	def.name = to[1]
+	after, err := def.build(to[0])
+	if err != nil {
+		return err
+	}
+	s.drop(from[0], from[1])
+	s.put(after)
+	s.add(Change{Kind: RenameTable, Schema: from[0], Table: from[1], Before: before, After: after})
+	return nil
+}
+
+func (s *step) truncate(st *truncateStmt) error {
+	before := s.table(st.name[0], st.name[1])
+	if before == nil {
+		if s.wanted(st.name) {
+			return s.unknown(st.name)
+		}
+		return nil
+	}
+	s.add(Change{Kind: TruncateTable, Schema: st.name[0], Table: st.name[1], Before: before, After: before})
+	return nil
+}
+
+func (s *step) alter(st *alterStmt) error {
+	n := st.name
+	before := s.table(n[0], n[1])
+	if before == nil {
+		if !st.ifExists && (s.wanted(n) || renamesToWanted(st, s.t.rules)) {
+			return s.unknown(n)
+		}
+		return nil
+	}
+	def, err := s.definition(before)
+	if err != nil {
+		return err
+	}
+	r := s.reader(n[0])
+	r.d.Charset, r.d.Collation = s.t.Database(n[0])
+	def, added := r.alter(def, st.actions)
+	if r.err != nil {
+		return r.err
+	}
+	to := n
+	for _, a := range st.actions {
+		if a.kind == renameTo {
+			to = a.name
+		}
+	}
+	if to != n {
+		def.renameConstraints(to[1])
+	}
+	def.name = to[1]
+	after, err := def.build(to[0])
+	if err != nil {
+		return err
+	}
+	if to != n {
+		s.drop(n[0], n[1])
+	}
+	s.put(after)
+	s.add(Change{Kind: st.kind, Schema: n[0], Table: n[1], Before: before, After: after, actions: st.actions, added: added})
+	return nil
+}
+
+func (s *step) database(st *databaseStmt) error {
+	c := Change{Kind: st.kind, Schema: st.name}
+	switch st.kind {
+	case CreateDatabase:
+		c.Charset, c.Collation = s.t.defaults.resolve(st.charset, st.collation, s.t.defaults.Charset, s.t.defaults.Collation)
+		if _, known := s.t.schemas[s.t.key(st.name, "").Schema]; known && !st.replace {
+			c.Charset, c.Collation = s.t.Database(st.name) // IF NOT EXISTS
+		}
+	case AlterDatabase:
+		charset, collation := s.t.Database(st.name)
+		c.Charset, c.Collation = s.t.defaults.resolve(st.charset, st.collation, charset, collation)
+	}
+	if _, ok := charsets[c.Charset]; !ok && st.kind != DropDatabase {
+		return fmt.Errorf("character set %q is not known", c.Charset)
+	}
+	if st.kind == DropDatabase || st.replace {
+		key := s.t.key(st.name, "").Schema
+		for _, table := range s.t.Tables() {
+			if s.t.key(table.Schema, "").Schema == key {
+				c.Dropped = append(c.Dropped, table)
+				s.drop(table.Schema, table.Name)
+			}
+		}
+	}
+	s.add(c)
+	return nil
+}

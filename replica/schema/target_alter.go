@@ -1,0 +1,400 @@
+package schema
+
+import (
+	"errors"
+	"strings"
+
+	"sluice/replica"
+	"sluice/ruleset"
+)
+
+// targetItem is one action of an ALTER TABLE at the target. TiDB refuses a
+// statement that changes a column or index in one action and names it in
+// another, so uses says what it names: "c:" a column and "k:" an index that it
+// changes, "r:" a column that it only refers to.
+type targetItem struct {
+	sql   string
+	uses  []string
+	alone bool // TiDB takes it only as a statement of its own
+}
+
+// alterTranslator translates one ALTER TABLE.
+type alterTranslator struct {
+	c             Change
+	rules         *ruleset.Rules
+	before, after *translator
+	items         []targetItem
+	last          []targetItem // after all others: indexes that were trimmed
+	notes         []string
+}
+
+func targetAltered(c Change, rules *ruleset.Rules, name string) (stmts, notes []string, err error) {
+	x := &alterTranslator{c: c, rules: rules}
+	for _, v := range []struct {
+		table *replica.Table
+		into  **translator
+	}{{c.Before, &x.before}, {c.After, &x.after}} {
+		d, err := parseDefinition(v.table.Create, Defaults{})
+		if err != nil {
+			return nil, nil, ddlError(err, remedyStatement, "translate a change of table %s", v.table)
+		}
+		*v.into = newTranslator(d)
+	}
+	x.trimmed()
+	for i := range c.actions {
+		if err := x.action(&c.actions[i]); err != nil {
+			return nil, nil, ddlError(err, remedyStatement, "translate a change of table %s", c.Before)
+		}
+	}
+	x.additions()
+	x.items = append(x.items, x.last...)
+	stmts = x.statements(name)
+	if to := replica.QuoteTable(rules.Target(c.After.Schema, c.After.Name)); !strings.EqualFold(to, name) {
+		stmts = append(stmts, "RENAME TABLE "+name+" TO "+to)
+	}
+	for _, s := range stmts {
+		if !tidbParses(s) {
+			return nil, nil, ddlError(errors.New("TiDB cannot read the translated statement"), remedyStatement,
+				"translate a change of table %s", c.Before)
+		}
+	}
+	return stmts, append(x.notes, x.after.notes...), nil
+}
+
+// statements groups items so that no two of a statement name the same thing.
+func (x *alterTranslator) statements(name string) []string {
+	var out, group []string
+	used := map[string]bool{}
+	flush := func() {
+		if len(group) > 0 {
+			out = append(out, "ALTER TABLE "+name+" "+strings.Join(group, ", "))
+		}
+		group, used = nil, map[string]bool{}
+	}
+	for _, it := range x.items {
+		clash := it.alone
+		for _, u := range it.uses {
+			clash = clash || clashes(used, u)
+		}
+		if clash {
+			flush()
+		}
+		group = append(group, it.sql)
+		for _, u := range it.uses {
+			used[u] = true
+		}
+		if it.alone {
+			flush()
+		}
+	}
+	flush()
+	return out
+}
+
+// clashes says whether a statement that names what used holds cannot name u.
+func clashes(used map[string]bool, u string) bool {
+	switch u[:2] {
+	case "c:":
+		return used[u] || used["r:"+u[2:]]
+	case "r:":
+		return used["c:"+u[2:]]
+	}
+	return used[u]
+}
+
+func (x *alterTranslator) note(text string) { x.notes = append(x.notes, text) }
+
+func (x *alterTranslator) add(sql string, uses ...string) {
+	x.items = append(x.items, targetItem{sql: sql, uses: lower(uses)})
+}
+
+func lower(names []string) []string {
+	for i := range names {
+		names[i] = strings.ToLower(names[i])
+	}
+	return names
+}
+
+func (x *alterTranslator) alone(sql string) {
+	x.items = append(x.items, targetItem{sql: sql, alone: true})
+}
+
+func useColumn(name string) string { return "c:" + name }
+func useKey(name string) string    { return "k:" + name }
+
+func keyUses(k *keyDef) []string {
+	uses := []string{useKey(k.name)}
+	for _, p := range k.parts {
+		if p.column != "" {
+			uses = append(uses, "r:"+p.column)
+		}
+	}
+	return uses
+}
+
+// trimmed handles the indexes from which the source drops a part because its
+// column goes: TiDB refuses that, so such an index is dropped and made anew.
+func (x *alterTranslator) trimmed() {
+	dropped := map[string]bool{}
+	for _, a := range x.c.actions {
+		if a.kind == dropColumn {
+			dropped[strings.ToLower(a.old)] = true
+		}
+	}
+	if len(dropped) == 0 {
+		return
+	}
+	explicit := x.explicitDrops()
+	for _, k := range x.before.d.keys {
+		hit := false
+		for _, p := range k.parts {
+			hit = hit || dropped[strings.ToLower(p.column)]
+		}
+		if _, ok := x.before.carried(k); !hit || !ok || explicit[strings.ToLower(k.name)] || k.kind == keyPrimary {
+			continue
+		}
+		x.add("DROP INDEX "+replica.Quote(k.name), keyUses(k)...)
+		if n := x.after.d.key(k.name); n != nil && !x.isAdded(n) {
+			if s := x.after.key(n); s != "" {
+				x.last = append(x.last, targetItem{sql: "ADD " + s, uses: lower(keyUses(n))})
+			}
+		}
+	}
+}
+
+func (x *alterTranslator) explicitDrops() map[string]bool {
+	out := map[string]bool{}
+	for _, a := range x.c.actions {
+		switch a.kind {
+		case dropKey, dropConstraint:
+			out[strings.ToLower(a.old)] = true
+		}
+	}
+	return out
+}
+
+func (x *alterTranslator) isAdded(k *keyDef) bool {
+	for _, n := range x.c.added.keys {
+		if strings.EqualFold(n.name, k.name) {
+			return true
+		}
+	}
+	return false
+}
+
+// additions adds the keys and checks that the statement made.
+func (x *alterTranslator) additions() {
+	for _, k := range x.c.added.keys {
+		if s := x.after.key(k); s != "" {
+			// TiDB cannot cluster a table that exists by another key.
+			x.add("ADD "+strings.Replace(s, "] CLUSTERED */", "] NONCLUSTERED */", 1), keyUses(k)...)
+		}
+	}
+	for _, c := range x.c.added.checks {
+		if s := x.after.check(c); s != "" {
+			x.alone("ADD " + s)
+		}
+	}
+	for _, f := range x.c.added.foreign {
+		x.note("foreign key " + f.name + " is left out")
+	}
+}
+
+func (x *alterTranslator) action(a *action) error {
+	switch a.kind {
+	case addColumn, changeColumn, renameColumn, dropColumn, setDefault, dropDefault, setVisible:
+		return x.columnAction(a)
+	case dropKey, dropPrimary, dropForeign, dropCheck, dropConstraint, renameKey, keyVisible, checkEnforced:
+		x.keyAction(a)
+	case setOption:
+		x.optionAction(a)
+	case convertTo:
+		return x.convertAction()
+	case partitionBy, addPartition, dropPartition, reorganizePartition, removePartitioning, partitionOther:
+		return x.partitionAction(a)
+	case setVersioning, addPeriod, dropPeriod:
+		x.note("system versioning and periods are left out")
+	}
+	return nil
+}
+
+func (x *alterTranslator) columnAction(a *action) error {
+	switch a.kind {
+	case addColumn:
+		if x.before.d.column(a.column.name) != nil && a.ifNotExists {
+			return nil
+		}
+		return x.defineColumn("ADD COLUMN", a.column.name, "", a.pos)
+	case changeColumn:
+		switch {
+		case x.before.d.column(a.old) == nil: // IF EXISTS
+			return nil
+		case a.old == a.new:
+			return x.defineColumn("MODIFY COLUMN", a.new, "", a.pos)
+		}
+		return x.defineColumn("CHANGE COLUMN "+replica.Quote(a.old), a.new, a.old, a.pos)
+	}
+	if x.before.d.column(a.old) == nil { // IF EXISTS
+		return nil
+	}
+	switch a.kind {
+	case renameColumn:
+		x.add("RENAME COLUMN "+replica.Quote(a.old)+" TO "+replica.Quote(a.new), useColumn(a.old), useColumn(a.new))
+	case dropColumn:
+		x.add("DROP COLUMN "+replica.Quote(a.old), useColumn(a.old))
+	case dropDefault:
+		x.add("ALTER COLUMN "+replica.Quote(a.old)+" DROP DEFAULT", useColumn(a.old))
+	case setVisible:
+		x.note("column " + a.old + ": TiDB has no invisible columns, so it is visible")
+	case setDefault:
+		c := x.before.d.column(a.old).clone()
+		c.def, c.hasDefault = a.value, true
+		t, err := x.after.typ(c)
+		if err != nil {
+			return err
+		}
+		if def := x.after.defaultValue(c, t); def != "" {
+			x.add("ALTER COLUMN "+replica.Quote(a.old)+" SET DEFAULT "+def, useColumn(a.old))
+		}
+	}
+	return nil
+}
+
+// defineColumn adds an action with a column's whole definition, as it is after
+// the statement.
+func (x *alterTranslator) defineColumn(verb, name, old string, pos position) error {
+	c := x.after.d.column(name)
+	if c == nil {
+		return errors.New("the statement changes column " + name + " twice")
+	}
+	def, err := x.after.column(c)
+	if err != nil {
+		return err
+	}
+	uses := []string{useColumn(name)}
+	if old != "" {
+		uses = append(uses, useColumn(old))
+	}
+	switch {
+	case pos.first:
+		def += " FIRST"
+	case pos.after != "":
+		def += " AFTER " + replica.Quote(pos.after)
+		uses = append(uses, useColumn(pos.after))
+	}
+	x.add(verb+" "+def, uses...)
+	return nil
+}
+
+func (x *alterTranslator) keyAction(a *action) {
+	switch a.kind {
+	case dropForeign:
+		x.note("foreign key " + a.old + " is not at the target")
+		return
+	case dropPrimary:
+		if _, ok := x.before.carried(x.before.d.primary()); ok {
+			x.add("DROP PRIMARY KEY", useKey("PRIMARY"))
+		}
+		return
+	case dropCheck, checkEnforced:
+		x.checkAction(a)
+		return
+	case dropConstraint:
+		if x.before.d.check(a.old) != nil {
+			x.checkAction(a)
+			return
+		}
+	}
+	k := x.before.d.key(a.old)
+	if k == nil {
+		x.note("index " + a.old + " is not at the target")
+		return
+	}
+	if _, ok := x.before.carried(k); !ok {
+		x.note("index " + a.old + " is not at the target")
+		return
+	}
+	switch a.kind {
+	case dropKey, dropConstraint:
+		if k.kind == keyPrimary {
+			x.add("DROP PRIMARY KEY", useKey("PRIMARY"))
+			return
+		}
+		x.add("DROP INDEX "+replica.Quote(a.old), keyUses(k)...)
+	case renameKey:
+		x.add("RENAME INDEX "+replica.Quote(a.old)+" TO "+replica.Quote(a.new), useKey(a.old), useKey(a.new))
+	case keyVisible:
+		state := "INVISIBLE"
+		if a.on {
+			state = "VISIBLE"
+		}
+		x.add("ALTER INDEX "+replica.Quote(a.old)+" "+state, useKey(a.old))
+	}
+}
+
+func (x *alterTranslator) checkAction(a *action) {
+	c := x.before.d.check(a.old)
+	if c == nil || x.before.check(c) == "" {
+		x.note("check " + a.old + " is not at the target")
+		return
+	}
+	name := replica.Quote(a.old)
+	switch {
+	case a.kind != checkEnforced:
+		x.alone("DROP CONSTRAINT " + name)
+	case a.on:
+		x.alone("ALTER CONSTRAINT " + name + " ENFORCED")
+	default:
+		x.alone("ALTER CONSTRAINT " + name + " NOT ENFORCED")
+	}
+}
+
+func (x *alterTranslator) optionAction(a *action) {
+	if a.also.charset != "" || a.also.collation != "" {
+		x.defaultCharset()
+	}
+	for _, o := range a.also.options {
+		switch {
+		case o.name == "COMMENT" || o.name == "AUTO_INCREMENT":
+			x.add(o.sql(), "o:"+o.name)
+		case !silentOptions[o.name]:
+			x.note("table option " + o.name + " is left out")
+		}
+	}
+}
+
+func (x *alterTranslator) defaultCharset() {
+	quiet := &translator{}
+	c1, co1 := quiet.text("", x.before.d.charset, x.before.d.collation)
+	c2, co2 := x.after.text("table", x.after.d.charset, x.after.d.collation)
+	if c1 == c2 && co1 == co2 {
+		x.note("the default charset and collation stay the same at the target")
+		return
+	}
+	x.alone("DEFAULT CHARACTER SET " + c2 + " COLLATE " + co2)
+}
+
+// convertAction translates CONVERT TO CHARACTER SET: the columns whose
+// definition at the target changes are modified one by one.
+func (x *alterTranslator) convertAction() error {
+	x.defaultCharset()
+	for _, c := range x.after.d.columns {
+		old := x.before.d.column(c.name)
+		if old == nil {
+			continue
+		}
+		quiet := &translator{d: x.before.d, keep3: x.before.keep3}
+		was, err := quiet.column(old)
+		if err != nil {
+			return err
+		}
+		now, err := x.after.column(c)
+		if err != nil {
+			return err
+		}
+		if was != now {
+			x.add("MODIFY COLUMN "+now, useColumn(c.name))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,191 @@
+package schema
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"sluice/replica"
+)
+
+// column returns a column's definition at the target, without keys.
+func (x *translator) column(c *columnDef) (string, error) {
+	t, err := x.typ(c)
+	if err != nil {
+		return "", err
+	}
+	parts := []string{replica.Quote(c.name), t.sql()}
+	if t.charset != "" && t.charset != "binary" {
+		parts = append(parts, "CHARACTER SET", t.charset, "COLLATE", t.collation)
+	}
+	if c.rowStart || c.rowEnd {
+		return "", fmt.Errorf("column %s: TiDB has no system versioning", c.name)
+	}
+	if c.invisible {
+		x.note("column %s: TiDB has no invisible columns, so it is visible", c.name)
+	}
+	if c.compressed {
+		x.note("column %s: stored without column compression", c.name)
+	}
+	if c.generated != "" {
+		g, err := x.generated(c, t)
+		if err != nil {
+			return "", err
+		}
+		parts = append(parts, g)
+	} else {
+		parts = append(parts, x.plainAttributes(c, t)...)
+	}
+	if c.comment != "" {
+		parts = append(parts, "COMMENT", quoteString(c.comment))
+	}
+	return strings.Join(parts, " "), nil
+}
+
+func (x *translator) plainAttributes(c *columnDef, t typeDef) []string {
+	parts := []string{"NULL"}
+	if c.null == nullNo {
+		parts[0] = "NOT NULL"
+	}
+	if c.hasDefault {
+		if def := x.defaultValue(c, t); def != "" {
+			parts = append(parts, "DEFAULT", def)
+		}
+	}
+	if c.onUpdate != "" {
+		if t.base == "datetime" || t.base == "timestamp" {
+			parts = append(parts, "ON UPDATE", nowOf(t))
+		} else {
+			x.note("column %s: ON UPDATE is left out", c.name)
+		}
+	}
+	if c.autoInc {
+		parts = append(parts, "AUTO_INCREMENT")
+	}
+	return parts
+}
+
+func nowOf(t typeDef) string { return currentTimestamp(strconv.Itoa(max(t.scale, 0))) }
+
+func (x *translator) generated(c *columnDef, t typeDef) (string, error) {
+	kind := "VIRTUAL"
+	if c.stored {
+		kind = "STORED"
+	}
+	s := "GENERATED ALWAYS AS " + translateExpression(c.generated) + " " + kind
+	if c.null == nullNo {
+		s += " NOT NULL"
+	}
+	if !tidbParses("CREATE TABLE t (c " + t.sql() + " " + s + ")") {
+		return "", fmt.Errorf("column %s: TiDB cannot read the expression of this generated column", c.name)
+	}
+	return s, nil
+}
+
+// noDefault are the types for which TiDB takes no default but NULL.
+func noDefault(base string) bool {
+	return strings.HasSuffix(base, "text") || strings.HasSuffix(base, "blob") || base == "json" || base == "vector"
+}
+
+// defaultValue returns a default that TiDB takes, or "" with a note: rows carry
+// every value, so a default only matters to whoever writes at the target.
+func (x *translator) defaultValue(c *columnDef, t typeDef) string {
+	def := c.def
+	if strings.EqualFold(def, "NULL") {
+		return "NULL"
+	}
+	dropped := func() string {
+		x.note("column %s: its default is left out, as TiDB does not take it", c.name)
+		return ""
+	}
+	if noDefault(t.base) {
+		return dropped()
+	}
+	tokens, err := tokenize(def, 0)
+	if err != nil {
+		return dropped()
+	}
+	tokens = tokens[:len(tokens)-1]
+	for len(tokens) > 2 && tokens[0].punct("(") && closes(tokens) {
+		tokens = tokens[1 : len(tokens)-1]
+	}
+	if isNow(tokens[0]) && (len(tokens) == 1 || len(tokens) <= 4 && tokens[1].punct("(")) {
+		if t.base == "datetime" || t.base == "timestamp" {
+			return nowOf(t)
+		}
+		return dropped()
+	}
+	if len(tokens) == 3 && tokens[0].is("UUID") && (t.base == "char" || t.base == "varchar") && t.length >= 36 {
+		return "(UUID())"
+	}
+	if len(tokens) == 2 && tokens[0].kind == tokWord && tokens[1].kind == tokString && unicodeIntroducer(tokens[0].text) {
+		tokens = tokens[1:]
+	}
+	if !isLiteral(tokens) {
+		return dropped()
+	}
+	return joinTokens(tokens)
+}
+
+// closes says whether the first token's parenthesis is closed by the last one.
+func closes(tokens []token) bool {
+	depth := 0
+	for i, t := range tokens {
+		if t.punct("(") {
+			depth++
+		} else if t.punct(")") {
+			if depth--; depth == 0 {
+				return i == len(tokens)-1
+			}
+		}
+	}
+	return false
+}
+
+func isLiteral(tokens []token) bool {
+	for len(tokens) > 1 && (tokens[0].punct("-") || tokens[0].punct("+")) {
+		tokens = tokens[1:]
+		if tokens[0].kind != tokNumber {
+			return false
+		}
+	}
+	if len(tokens) != 1 {
+		return false
+	}
+	switch tokens[0].kind {
+	case tokNumber, tokString, tokHexBit:
+		return true
+	}
+	return tokens[0].isAny("TRUE", "FALSE")
+}
+
+func unicodeIntroducer(word string) bool {
+	switch strings.ToLower(word) {
+	case "_utf8mb4", "_utf8mb3", "_utf8", "_ascii":
+		return true
+	}
+	return false
+}
+
+// translateExpression writes an expression with the introducers and collations
+// that TiDB has.
+func translateExpression(expr string) string {
+	tokens, err := tokenize(expr, 0)
+	if err != nil {
+		return expr
+	}
+	x := &translator{}
+	for i := range tokens {
+		t := &tokens[i]
+		switch {
+		case t.kind == tokWord && unicodeIntroducer(t.text) && i+1 < len(tokens) && tokens[i+1].kind == tokString:
+			t.text = "_utf8mb4"
+		case i > 0 && tokens[i-1].is("COLLATE") && (t.kind == tokWord || t.kind == tokIdent):
+			collation := canonicalCollation(t.text)
+			if cs := collationCharset(collation); cs != "" {
+				_, t.text = x.text("", cs, collation)
+			}
+		}
+	}
+	return joinTokens(tokens)
+}

@@ -1,0 +1,175 @@
+package schema
+
+import (
+	"strings"
+	"testing"
+
+	"sluice/replica"
+	"sluice/ruleset"
+)
+
+func TestTargetCreate(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		in    string
+		has   []string // in the statement
+		not   []string // not in it
+		notes []string // parts of the notes, all of them in order
+		err   string
+	}{
+		{name: "charsets", in: "create table t (a varchar(9) charset latin1, b varchar(9) collate utf8mb4_0900_as_cs, c char(3) collate utf8_general_ci, d varchar(5) collate ascii_general_ci, e varchar(5) collate ascii_bin, f varchar(5) collate utf8mb4_0900_ai_ci, g enum('x') charset gbk collate gbk_bin, h varchar(3) collate utf16_unicode_ci) charset utf8mb3",
+			has: []string{"`a` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "`b` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin", "`c` char(3) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
+				"`d` varchar(5) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci", "`e` varchar(5) CHARACTER SET ascii COLLATE ascii_bin", "`f` varchar(5) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_ai_ci",
+				"`g` enum('x') CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "`h` varchar(3) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci", "DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci"},
+			notes: []string{"column a: collation latin1_swedish_ci becomes utf8mb4_bin", "column b: collation utf8mb4_0900_as_cs becomes utf8mb4_0900_bin"}},
+		{name: "pad of unknown collations", in: "create table t (a char(1) collate utf8mb4_uca1400_ai_ci, b char(1) collate utf8mb4_uca1400_nopad_ai_ci, c char(1) charset utf8mb4 collate utf8mb4_nopad_bin, d char(1) collate utf8mb4_zh_0900_as_cs)",
+			has:   []string{"`a` char(1) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", "`b` char(1) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin", "`c` char(1) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin", "`d` char(1) CHARACTER SET utf8mb4 COLLATE utf8mb4_0900_bin"},
+			notes: []string{"column a: ", "column b: ", "column d: "}},
+		{name: "text grows", in: "create table t (a text charset latin1 collate latin1_bin, b varchar(20000) charset latin1 collate latin1_bin default 'x', c text)",
+			has: []string{"`a` mediumtext", "`b` mediumtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL,", "`c` text"}, notes: []string{"column a: text becomes mediumtext", "column b: varchar(20000) becomes mediumtext", "column b: its default"}},
+		{name: "primary keys", in: "create table t (a varchar(10), b int, primary key (a(3), b desc)) charset utf8mb4", has: []string{"PRIMARY KEY (`a`(3),`b`) /*T![clustered_index] NONCLUSTERED */"}},
+		{name: "clustered", in: "create table t (a int auto_increment primary key) auto_increment=7 engine=innodb row_format=compressed key_block_size=8",
+			has: []string{"PRIMARY KEY (`a`) /*T![clustered_index] CLUSTERED */", "`a` int NOT NULL AUTO_INCREMENT", "AUTO_INCREMENT=7"}, not: []string{"ROW_FORMAT", "ENGINE", "KEY_BLOCK"}, notes: []string{"table option KEY_BLOCK_SIZE"}},
+		{name: "indexes", in: "create table t (a int, b text, c varchar(50), fulltext f (b), unique h (b) using hash, key e ((lower(c))), key g ((concat(c, 'x'))), key i (c) invisible, vector index v (a))",
+			has: []string{"KEY `e` ((lower(c)))", "KEY `i` (`c`) INVISIBLE"}, not: []string{"FULLTEXT", "`g`", "`h`", "`v`"},
+			notes: []string{"index f is left out", "index h is left out", "index g is left out", "index v is left out"}},
+		{name: "long keys keep utf8", in: "create table t (a varchar(1000) not null, unique (a)) charset utf8mb3 collate utf8mb3_unicode_ci", has: []string{"`a` varchar(1000) CHARACTER SET utf8 COLLATE utf8_unicode_ci"}},
+		{name: "long keys of other charsets", in: "create table t (a varchar(1000) not null, b int, unique u (a), key k (b, a)) charset latin1 collate latin1_bin", has: []string{"UNIQUE KEY `u` (`a`)", "KEY `k` (`b`,`a`(384))"},
+			notes: []string{"index u is longer", "index k is over prefixes"}},
+		{name: "defaults", in: "create table t (a int default (1), b varchar(40) default (uuid()), c date default (curdate()), d text default ('x'), e json default (json_array()), f datetime(3) default current_timestamp(3) on update now(3), g varchar(3) default (_utf8mb4'x'), h bit(3) default b'101', i int default -1, j int default (1 + 1), k datetime default (now()), l int default null, m varchar(5) default x'41')",
+			has:   []string{"`a` int NULL DEFAULT 1", "`b` varchar(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL DEFAULT (UUID())", "`c` date NULL,", "`d` text CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL,", "`e` json NULL,", "DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3)", "NULL DEFAULT 'x'", "DEFAULT b'101'", "`i` int NULL DEFAULT -1", "`j` int NULL,", "`k` datetime NULL DEFAULT CURRENT_TIMESTAMP", "`l` int NULL DEFAULT NULL", "DEFAULT x'41'"},
+			notes: []string{"column c: its default", "column d: its default", "column e: its default", "column j: its default"}},
+		{name: "constraints", in: "create table t (a int, b int invisible, check (a > 0) not enforced, constraint fk foreign key (a) references u (b) on delete cascade)",
+			has: []string{"CONSTRAINT `t_chk_1` CHECK (a > 0) NOT ENFORCED"}, not: []string{"FOREIGN", "INVISIBLE"}, notes: []string{"column b: TiDB has no invisible", "foreign key fk is left out"}},
+		{name: "mariadb types", in: "create table t (a uuid primary key, b inet6, c inet4, d vector(5))",
+			has: []string{"`a` char(36) CHARACTER SET ascii COLLATE ascii_bin NOT NULL", "`b` varchar(45)", "`c` varchar(15)", "`d` vector NULL"}, notes: []string{"column d: VECTOR"}},
+		{name: "generated", in: "create table t (a varchar(9), b varchar(20) as (concat(a, _utf8mb3'x' collate utf8mb3_bin)) stored not null)", has: []string{"GENERATED ALWAYS AS (concat(a, _utf8mb4 'x' collate utf8mb4_bin)) STORED NOT NULL"}},
+		{name: "partitions", in: "create table t (a int) partition by range (a) (partition p values less than (5) storage engine = InnoDB data directory = '/x' comment 'c', partition q values less than maxvalue engine=innodb)",
+			has: []string{"(partition p values less than (5) comment 'c',\n partition q values less than maxvalue)"}},
+		{name: "partitions that TiDB has not", in: "create table t (a int) with system versioning partition by system_time interval 1 month (partition p history, partition q current)", not: []string{"PARTITION", "row_start"}, notes: []string{"system versioning is left out", "partitioning is left out"}},
+		{name: "geometry", in: "create table t (a point)", err: "column a: TiDB has no type point"},
+		{name: "generated by what TiDB cannot read", in: "create table t (a int, b int as (a member of something to (1)))", err: "column b: TiDB cannot read the expression"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tr := NewTracker(compile(t, ruleset.Spec{}), Defaults{Charset: "utf8mb4"})
+			changes, err := tr.Apply(replica.DDL{Schema: "d", Text: c.in})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sql, notes, err := TargetCreate(changes[0].After, "x", "y`z")
+			if c.err != "" {
+				checkError(t, err, c.err)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.HasPrefix(sql, "CREATE TABLE `x`.`y``z` (") {
+				t.Error(sql)
+			}
+			for _, s := range c.has {
+				if !strings.Contains(strings.ReplaceAll(sql, " PARTITION ", " partition "), s) && !strings.Contains(sql, s) {
+					t.Errorf("no %q in %s", s, sql)
+				}
+			}
+			for _, s := range c.not {
+				if strings.Contains(sql, s) {
+					t.Errorf("%q in %s", s, sql)
+				}
+			}
+			checkNotes(t, notes, c.notes)
+		})
+	}
+}
+
+func checkNotes(t *testing.T, got, want []string) {
+	t.Helper()
+	ok := len(got) == len(want)
+	for i := range want {
+		ok = ok && strings.Contains(got[i], want[i])
+	}
+	if !ok {
+		t.Errorf("notes %q, want %q", got, want)
+	}
+}
+
+// TestTargetDDL follows statements in schema app, which becomes new; the wanted
+// result is of the last one.
+func TestTargetDDL(t *testing.T) {
+	spec := ruleset.Spec{RewriteDB: [][2]string{{"app", "new"}}, WildIgnoreTable: []string{"new.no%"},
+		Routes: []ruleset.Route{{SchemaPattern: "app", TablePattern: `r\_%`, TargetSchema: "routed"}}}
+	base := "create table t (a int primary key, b varchar(9) not null, c int, d int, key k (b, c), unique u (c, d), key s (d), fulltext ft (b))"
+	for _, c := range []struct {
+		stmts []string
+		want  string // joined with ;
+		notes []string
+		err   string
+	}{
+		{stmts: []string{"drop table if exists t, no1, other.x"}, want: "DROP TABLE IF EXISTS `new`.`t`;DROP TABLE IF EXISTS `other`.`x`"},
+		{stmts: []string{base, "truncate t"}, want: "TRUNCATE TABLE `new`.`t`"},
+		{stmts: []string{base, "rename table t to x, x to r_t"}, want: "RENAME TABLE `new`.`t` TO `new`.`x`;RENAME TABLE `new`.`x` TO `routed`.`r_t`"},
+		{stmts: []string{base, "rename table t to no1"}, notes: []string{"app.t was renamed to app.no1, which is not replicated"}},
+		{stmts: []string{"create table no1 (a int)", "rename table no1 to t"}, err: "app.no1, which is not replicated, was renamed to app.t, which is"},
+		{stmts: []string{"create table no1 (a int)", "alter table no1 add b int"}},
+		{stmts: []string{base, "alter table t add e varchar(3) charset latin1 default 'x' after a, drop d"},
+			want: "ALTER TABLE `new`.`t` DROP INDEX `u`, DROP INDEX `s`, ADD COLUMN `e` varchar(3) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL DEFAULT 'x' AFTER `a`|DROP COLUMN `d`, ADD UNIQUE KEY `u` (`c`)", notes: []string{"column e: collation latin1_swedish_ci"}},
+		{stmts: []string{base, "alter table t add e int, add f int after e"}, want: "ALTER TABLE `new`.`t` ADD COLUMN `e` int NULL;ALTER TABLE `new`.`t` ADD COLUMN `f` int NULL AFTER `e`"},
+		{stmts: []string{base, "alter table t drop index k, add index k (c), algorithm=inplace"}, want: "ALTER TABLE `new`.`t` DROP INDEX `k`;ALTER TABLE `new`.`t` ADD KEY `k` (`c`)"},
+		{stmts: []string{base, "alter table t change c cc bigint, rename to y"}, want: "ALTER TABLE `new`.`t` CHANGE COLUMN `c` `cc` bigint NULL;RENAME TABLE `new`.`t` TO `new`.`y`"},
+		{stmts: []string{base, "alter table t modify c int unique first"}, want: "ALTER TABLE `new`.`t` MODIFY COLUMN `c` int NULL FIRST;ALTER TABLE `new`.`t` ADD UNIQUE KEY `c` (`c`)"},
+		{stmts: []string{base, "create index z on t (b(3))"}, want: "ALTER TABLE `new`.`t` ADD KEY `z` (`b`(3))"},
+		{stmts: []string{base, "drop index ft on t"}, notes: []string{"index ft is not at the target"}},
+		{stmts: []string{base, "alter table t engine=innodb, force"}},
+		{stmts: []string{base, "alter table t comment='it''s', stats_persistent=1 tablespace=x"}, want: "ALTER TABLE `new`.`t` COMMENT='it''s'", notes: []string{"table option TABLESPACE"}},
+		{stmts: []string{base, "alter table t convert to charset utf8mb4 collate utf8mb4_bin"}, want: "ALTER TABLE `new`.`t` DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;ALTER TABLE `new`.`t` MODIFY COLUMN `b` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL"},
+		{stmts: []string{base, "alter table t convert to charset utf8mb3"}, notes: []string{"the default charset and collation stay the same"}},
+		{stmts: []string{base, "alter table t alter c set default 7, alter b drop default"}, want: "ALTER TABLE `new`.`t` ALTER COLUMN `c` SET DEFAULT 7, ALTER COLUMN `b` DROP DEFAULT"},
+		{stmts: []string{base, "alter table t drop primary key, rename index k to kk, alter index s invisible"}, want: "ALTER TABLE `new`.`t` DROP PRIMARY KEY, RENAME INDEX `k` TO `kk`, ALTER INDEX `s` INVISIBLE"},
+		{stmts: []string{base, "alter table t add constraint foreign key (c) references u (a)"}, notes: []string{"foreign key t_ibfk_1 is left out"}},
+		{stmts: []string{base, "alter table t add p point"}, err: "TiDB has no type point"},
+		{stmts: []string{base, "alter table t add partition (partition p values less than (3))"}, err: "partitioning"},
+		{stmts: []string{"create table h (a int) partition by hash (a) partitions 4", "alter table h coalesce partition 1"}, want: "ALTER TABLE `new`.`h` COALESCE PARTITION 1"},
+		{stmts: []string{"create table h (a int) partition by hash (a)", "create table no1 (a int)", "alter table h exchange partition p0 with table no1"}, err: "moves rows out of sight"},
+		{stmts: []string{base, "create table if not exists t (x int)"}, notes: []string{"exists already"}},
+		{stmts: []string{"create or replace table r_1 (x int)"}, want: "DROP TABLE IF EXISTS `routed`.`r_1`;CREATE TABLE `routed`.`r_1` (\n  `x` int NULL\n) DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_general_ci"},
+		{stmts: []string{"create database app charset latin1"}, want: "CREATE DATABASE IF NOT EXISTS `new` DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", notes: []string{"collation latin1_swedish_ci"}},
+		{stmts: []string{base, "create table no1 (a int)", "drop database app"}, want: "DROP TABLE IF EXISTS `new`.`t`", notes: []string{"schema `new` stays"}},
+		{stmts: []string{"create table other.t (a int)", "drop database other"}, want: "DROP DATABASE IF EXISTS `other`"},
+		{stmts: []string{"alter database other collate utf8mb4_unicode_ci"}, want: "ALTER DATABASE `other` DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"},
+	} {
+		last := c.stmts[len(c.stmts)-1]
+		t.Run(last, func(t *testing.T) {
+			rules := compile(t, spec)
+			tr := NewTracker(rules, Defaults{})
+			var stmts, notes []string
+			var err error
+			for _, s := range c.stmts {
+				changes, applyErr := tr.Apply(replica.DDL{Schema: "app", Text: s})
+				if applyErr != nil {
+					err = applyErr
+					break
+				}
+				stmts, notes = nil, nil
+				for _, change := range changes {
+					a, b, e := TargetDDL(change, rules)
+					if stmts, notes = append(stmts, a...), append(notes, b...); e != nil {
+						err = e
+					}
+				}
+			}
+			if c.err != "" {
+				checkError(t, err, c.err)
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := strings.ReplaceAll(c.want, "|", ";ALTER TABLE `new`.`t` ")
+			got := strings.Join(stmts, ";")
+			if got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+			checkNotes(t, notes, c.notes)
+		})
+	}
+}

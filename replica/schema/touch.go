@@ -1,0 +1,98 @@
+package schema
+
+import (
+	"sluice/replica"
+	"sluice/ruleset"
+)
+
+// MayTouch says whether a statement may touch a wanted table or schema. It errs
+// on the side of true where the statement is not understood.
+func MayTouch(ddl replica.DDL, rules *ruleset.Rules) bool {
+	st, tokens, err := parse(ddl, Defaults{})
+	if _, data := st.(dataStmt); data && err == nil {
+		return tokensMayTouch(tokens, ddl.Schema, rules)
+	}
+	return mayTouch(st, tokens, ddl, rules)
+}
+
+func mayTouch(st any, tokens []token, ddl replica.DDL, rules *ruleset.Rules) bool {
+	switch st := st.(type) {
+	case otherStmt:
+		return false
+	case *databaseStmt:
+		return st.name == "" || rules.WantedSchema(st.name)
+	case *sequenceStmt:
+		return false
+	}
+	names := touched(st)
+	if len(names) == 0 {
+		return tokens == nil || tokensMayTouch(tokens, ddl.Schema, rules)
+	}
+	for _, n := range names {
+		if n.Table == "" || rules.Wanted(n.Schema, n.Table) {
+			return true
+		}
+	}
+	return false
+}
+
+// touched returns the tables that a statement changes, as far as it was read.
+func touched(st any) []ruleset.TableName {
+	var out []ruleset.TableName
+	add := func(names ...[2]string) {
+		for _, n := range names {
+			out = append(out, ruleset.TableName{Schema: n[0], Table: n[1]})
+		}
+	}
+	switch st := st.(type) {
+	case *createTableStmt:
+		add([2]string{st.schema, st.name})
+	case *dropTableStmt:
+		add(st.names...)
+	case *renameStmt:
+		for _, p := range st.pairs {
+			add(p[0], p[1])
+		}
+	case *truncateStmt:
+		add(st.name)
+	case *alterStmt:
+		add(st.name)
+		for _, a := range st.actions {
+			if a.name[1] != "" {
+				add(a.name)
+			}
+		}
+	}
+	return out
+}
+
+func renamesToWanted(st *alterStmt, rules *ruleset.Rules) bool {
+	for _, a := range st.actions {
+		if a.kind == renameTo && rules.Wanted(a.name[0], a.name[1]) {
+			return true
+		}
+	}
+	return false
+}
+
+// tokensMayTouch says whether any name in a statement could be that of a
+// wanted table, or anything of a wanted schema.
+func tokensMayTouch(tokens []token, schema string, rules *ruleset.Rules) bool {
+	name := func(t token) bool { return t.kind == tokWord || t.kind == tokIdent }
+	for i, t := range tokens {
+		if !name(t) {
+			continue
+		}
+		dotted := i > 0 && tokens[i-1].punct(".")
+		if i+2 < len(tokens) && tokens[i+1].punct(".") && name(tokens[i+2]) {
+			if rules.Wanted(t.text, tokens[i+2].text) {
+				return true
+			}
+			continue
+		}
+		if !dotted && rules.Wanted(schema, t.text) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,146 @@
+package schema
+
+import (
+	"errors"
+	"sort"
+	"strings"
+
+	"sluice/replica"
+	"sluice/ruleset"
+)
+
+// Tracker holds the current version of every table that it was told about or
+// saw being created, and follows DDL. It is not safe for concurrent use.
+//
+// Tables that the rules do not want are followed too, as far as they can be
+// read, since a RENAME or LIKE may make a wanted table of one.
+type Tracker struct {
+	rules    *ruleset.Rules
+	defaults Defaults
+	tables   map[ruleset.TableName]*replica.Table
+	schemas  map[string]database
+	// sequences are MariaDB's sequences: tables in the binlog, not elsewhere.
+	sequences map[ruleset.TableName]bool
+}
+
+type database struct{ name, charset, collation string }
+
+// NewTracker returns an empty Tracker. defaults are the server's: Charset and
+// Collation are those of a schema that names none.
+func NewTracker(rules *ruleset.Rules, defaults Defaults) *Tracker {
+	return &Tracker{rules: rules, defaults: defaults, tables: map[ruleset.TableName]*replica.Table{},
+		schemas: map[string]database{}, sequences: map[ruleset.TableName]bool{}}
+}
+
+func (t *Tracker) key(schema, table string) ruleset.TableName {
+	if t.rules.CaseInsensitive() {
+		schema, table = strings.ToLower(schema), strings.ToLower(table)
+	}
+	return ruleset.TableName{Schema: schema, Table: table}
+}
+
+// SetDatabase tells a schema's default charset and collation, as
+// information_schema.schemata has them at the start.
+func (t *Tracker) SetDatabase(schema, charset, collation string) {
+	charset, collation = t.defaults.resolve(charset, collation, t.defaults.Charset, t.defaults.Collation)
+	t.schemas[t.key(schema, "").Schema] = database{schema, charset, collation}
+}
+
+// Database returns a schema's default charset and collation; the server's when
+// the schema is not known.
+func (t *Tracker) Database(schema string) (charset, collation string) {
+	if db, ok := t.schemas[t.key(schema, "").Schema]; ok {
+		return db.charset, db.collation
+	}
+	return t.defaults.database()
+}
+
+// in returns the defaults for statements on tables of the schema.
+func (t *Tracker) in(schema string) Defaults {
+	d := t.defaults
+	d.Charset, d.Collation = t.Database(schema)
+	return d
+}
+
+// Load reads the output of SHOW CREATE TABLE and makes it the table's current
+// version.
+func (t *Tracker) Load(schema, createSQL string) (*replica.Table, error) {
+	table, err := ParseCreate(schema, createSQL, t.in(schema))
+	if err != nil {
+		return nil, err
+	}
+	t.Put(table)
+	return table, nil
+}
+
+// Put makes a version that ParseCreate made the table's current one.
+func (t *Tracker) Put(table *replica.Table) { t.tables[t.key(table.Schema, table.Name)] = table }
+
+// Table returns the current version of a table, nil when it is not known.
+func (t *Tracker) Table(schema, table string) *replica.Table { return t.tables[t.key(schema, table)] }
+
+// Sequence says whether the name is that of a MariaDB sequence that was created
+// while the Tracker followed: its row events carry no table's rows.
+func (t *Tracker) Sequence(schema, name string) bool { return t.sequences[t.key(schema, name)] }
+
+// Tables returns the current versions of all known tables, by name.
+func (t *Tracker) Tables() []*replica.Table {
+	out := make([]*replica.Table, 0, len(t.tables))
+	for _, table := range t.tables {
+		out = append(out, table)
+	}
+	sort.Slice(out, func(i, j int) bool {
+		if out[i].Schema != out[j].Schema {
+			return out[i].Schema < out[j].Schema
+		}
+		return out[i].Name < out[j].Name
+	})
+	return out
+}
+
+// errUnknownTable is the cause when a statement changes a wanted table whose
+// definition is not known.
+var errUnknownTable = errors.New("the table's definition is not known")
+
+const (
+	remedyStatement = "apply the statement's effect to the target by hand, then SKIP TRANSACTION or REPLACE DDL for it"
+	remedyUnknown   = "RESYNC TABLE for the table"
+	remedyRows      = "set binlog_format=ROW at the source, then RESYNC TABLE for the tables that it changed"
+)
+
+// Apply follows one statement. Either all of its changes are made, or, with an
+// error, none is. A statement that cannot be understood is an error when it may
+// touch a wanted table or schema; it is no change otherwise. Errors are
+// *replica.Error with CodeDDL.
+func (t *Tracker) Apply(ddl replica.DDL) ([]Change, error) {
+	st, tokens, err := parse(ddl, t.in(ddl.Schema))
+	if _, data := st.(dataStmt); err == nil && data {
+		if !tokensMayTouch(tokens, ddl.Schema, t.rules) {
+			return []Change{{Kind: Other}}, nil
+		}
+		return nil, ddlError(nil, remedyRows, "the source logged a statement that is neither DDL nor a row event")
+	}
+	if err == nil {
+		step := &step{t: t, ddl: ddl, set: map[ruleset.TableName]*replica.Table{}}
+		if err = step.apply(st); err == nil {
+			step.commit(st)
+			return step.changes, nil
+		}
+	}
+	if !mayTouch(st, tokens, ddl, t.rules) {
+		t.forget(st)
+		return []Change{{Kind: Other}}, nil
+	}
+	if errors.Is(err, errUnknownTable) {
+		return nil, ddlError(err, remedyUnknown, "follow a DDL of the source")
+	}
+	return nil, ddlError(err, remedyStatement, "follow a DDL of the source")
+}
+
+// forget drops the versions of unwanted tables that a statement changed in a
+// way that was not understood.
+func (t *Tracker) forget(st any) {
+	for _, n := range touched(st) {
+		delete(t.tables, t.key(n.Schema, n.Table))
+	}
+}

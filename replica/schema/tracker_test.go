@@ -1,0 +1,242 @@
+package schema
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"sluice/replica"
+	"sluice/ruleset"
+)
+
+func compile(t testing.TB, spec ruleset.Spec) *ruleset.Rules {
+	t.Helper()
+	r, err := ruleset.Compile(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+var onlyApp = ruleset.Spec{WildDoTable: []string{"app.%"},
+	IgnoreTable: []ruleset.TableName{{Schema: "app", Table: "skip1"}, {Schema: "app", Table: "skip_me"}}}
+
+// TestApplySequences follows statements in schema app, of which skip1, skip_me
+// and everything elsewhere are unwanted.
+func TestApplySequences(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		d     Defaults
+		stmts []string
+		want  string // the changes of the last statement
+		table string // describe() of app.t
+		err   string // of the last statement; "" for none
+	}{
+		{name: "create", stmts: []string{"create table t (a int)"}, want: "CREATE TABLE app.t", table: "a int |"},
+		{name: "temporary", stmts: []string{"create temporary table t (a int)"}, want: "OTHER"},
+		{name: "drop temporary", stmts: []string{"create table t (a int)", "DROP /*!40005 TEMPORARY */ TABLE IF EXISTS t"}, want: "OTHER", table: "a int |"},
+		{name: "drop several", stmts: []string{"create table t (a int)", "drop table t, other.x, skip1, u"}, want: "DROP TABLE app.t, DROP TABLE app.u"},
+		{name: "atomic select", stmts: []string{"CREATE TABLE `t` (\n  `a` int DEFAULT NULL\n) START TRANSACTION"}, want: "CREATE TABLE app.t", table: "a int |"},
+		{name: "select as a statement", stmts: []string{"create table t (a int) select 1 as a"}, err: "logged as a statement"},
+		{name: "select into an unwanted table", stmts: []string{"create table skip1 select 1 as a"}, want: "OTHER"},
+		{name: "unknown wanted table", stmts: []string{"alter table t add b int"}, err: "definition is not known"},
+		{name: "unknown unwanted table", stmts: []string{"alter table skip1 add b int"}, want: "OTHER"},
+		{name: "unwanted becomes wanted", stmts: []string{"create table skip1 (a int)", "rename table skip1 to t"}, want: "RENAME TABLE app.skip1", table: "a int |"},
+		{name: "unknown becomes wanted", stmts: []string{"rename table skip1 to t"}, err: "definition is not known"},
+		{name: "unknown like", stmts: []string{"create table t like other.x"}, err: "definition is not known"},
+		{name: "unreadable but unwanted", stmts: []string{"create table skip1 (a flux capacitor)"}, want: "OTHER"},
+		{name: "unreadable", stmts: []string{"create table t (a flux capacitor)"}, err: `data type "flux" is not known`},
+		{name: "no such column", stmts: []string{"create table t (a int)", "alter table t drop b"}, err: "column b is not in the known definition", table: "a int |"},
+		{name: "all or nothing", stmts: []string{"create table t (a int)", "rename table t to v, w to t"}, err: "app.w: the table's definition is not known", table: "a int |"},
+		{name: "insert as a statement", stmts: []string{"insert into t values (1)"}, err: "neither DDL nor a row event"},
+		{name: "insert elsewhere", stmts: []string{"insert into other.t values (other.f(1))"}, err: "neither DDL nor a row event"},
+		{name: "account", stmts: []string{"CREATE USER 'a'@'%' IDENTIFIED WITH 'x' AS 'secret'"}, want: "OTHER"},
+		{name: "definer", stmts: []string{"CREATE DEFINER=`root`@`localhost` TRIGGER tr BEFORE INSERT ON t FOR EACH ROW SET NEW.a = 'it''s'"}, want: "OTHER"},
+		{name: "view", stmts: []string{"CREATE OR REPLACE ALGORITHM=UNDEFINED DEFINER=`r`@`%` SQL SECURITY DEFINER VIEW v AS select 1"}, want: "OTHER"},
+		{name: "spatial reference system", stmts: []string{"CREATE OR REPLACE SPATIAL REFERENCE SYSTEM 4120 NAME 'x' DEFINITION 'y'"}, want: "OTHER"},
+		{name: "drop unwanted schema", stmts: []string{"drop database other"}, want: "DROP DATABASE other."},
+		{name: "drop schema", stmts: []string{"create table t (a int)", "drop schema if exists app"}, want: "DROP DATABASE app. (app.t)"},
+		{name: "implicit timestamps", d: Defaults{ImplicitTimestamp: true}, stmts: []string{"create table t (a timestamp, b timestamp(2), c timestamp null)"},
+			want: "CREATE TABLE app.t", table: "a timestamp notnull; b timestamp(2) notnull; c timestamp |"},
+		{name: "implicit timestamp is not given twice", d: Defaults{ImplicitTimestamp: true}, stmts: []string{"create table t (a int)", "alter table t add b timestamp not null default 0", "alter table t alter b drop default", "alter table t add c timestamp"},
+			want: "ALTER TABLE app.t", table: "a int; b timestamp notnull; c timestamp notnull |"},
+		{name: "database default", stmts: []string{"alter database app charset latin1", "create table t (a varchar(3))"}, want: "CREATE TABLE app.t", table: "a varchar(3) latin1_swedish_ci |"},
+		{name: "table of another schema takes that schema's default", stmts: []string{"create database other collate latin1_bin", "alter database app charset ascii", "create table other.x (a char(1))", "create table t like other.x"},
+			want: "CREATE TABLE app.t", table: "a char(1) latin1_bin |"},
+		{name: "dropped column of a composite key", stmts: []string{"create table t (a int not null, b int not null, c int, primary key (a, b), unique (b, c), unique u (b))", "alter table t drop b"},
+			want: "ALTER TABLE app.t", table: "a int notnull; c int | PRIMARY(a) UNIQUE b(c) null"},
+		{name: "renamed column in expressions", stmts: []string{"create table t (a int, b int as (a + `a` + a(1)) virtual, unique ((a + 1)), check (a > 0))", "alter table t rename column a to z"},
+			want: "ALTER TABLE app.t", table: "z int; b int virtual | UNIQUE functional_index() expr"},
+		{name: "replace", d: Defaults{MariaDB: true}, stmts: []string{"create table t (a int)", "create or replace table t (b int)"}, want: "CREATE TABLE app.t", table: "b int |"},
+		{name: "concatenation by bars", stmts: []string{"create table t (a int, b text as (a || 'x'))"}, err: "PIPES_AS_CONCAT"},
+		{name: "foreign key's own index", stmts: []string{"create table t (a int, constraint fk foreign key (a) references u (a))", "alter table t drop foreign key fk, drop index fk"}, want: "ALTER TABLE app.t", table: "a int |"},
+		{name: "empty", stmts: []string{"/* nothing */"}, want: "OTHER"},
+		{name: "unclosed", stmts: []string{"create table t (a int comment 'x)"}, err: "quote is not closed"},
+		{name: "unknown verb", stmts: []string{"frobnicate t"}, err: "neither DDL nor a row event"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tr := NewTracker(compile(t, onlyApp), c.d)
+			tr.SetDatabase("app", "utf8mb4", "")
+			var changes []Change
+			var err error
+			for i, s := range c.stmts {
+				mode := uint64(0)
+				if strings.Contains(c.err, "PIPES") {
+					mode = modePipesAsConcat
+				}
+				changes, err = tr.Apply(replica.DDL{Schema: "app", Text: s, SQLMode: mode})
+				if err != nil && (i < len(c.stmts)-1 || c.err == "") {
+					t.Fatalf("%s: %v", s, err)
+				}
+			}
+			if c.err != "" {
+				checkError(t, err, c.err)
+			} else if got := summary(changes); got != c.want {
+				t.Errorf("changes %s, want %s", got, c.want)
+			}
+			got := ""
+			if table := tr.Table("app", "t"); table != nil {
+				got = describe(table)
+				roundTrip(t, table)
+			}
+			if got != c.table {
+				t.Errorf("table %q, want %q", got, c.table)
+			}
+		})
+	}
+}
+
+func checkError(t *testing.T, err error, text string) {
+	t.Helper()
+	var e *replica.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("error is %v", err)
+	}
+	if e.Code != CodeDDL || e.Class != "DDL" || e.Remedy == "" || !strings.Contains(err.Error(), text) {
+		t.Errorf("error is %+v: %v, want %s", e, err, text)
+	}
+}
+
+func summary(changes []Change) string {
+	var out []string
+	for _, c := range changes {
+		s := c.Kind.String()
+		if c.Kind != Other {
+			s += " " + c.Schema + "." + c.Table
+		}
+		for _, d := range c.Dropped {
+			s += " (" + d.String() + ")"
+		}
+		out = append(out, s)
+	}
+	return strings.Join(out, ", ")
+}
+
+func TestErrorsHideValues(t *testing.T) {
+	tr := NewTracker(compile(t, ruleset.Spec{}), Defaults{})
+	for _, s := range []string{"create table app.t (a int default 'hunter2' 5)", "insert into app.t values ('hunter2')", "alter table app.t hunter2x 'hunter2'", "create table app.t (a enum(5, 'hunter2'))"} {
+		_, err := tr.Apply(replica.DDL{Text: s})
+		if err == nil || strings.Contains(err.Error(), "hunter2'") || strings.Contains(strings.ReplaceAll(err.Error(), "hunter2x", ""), "hunter2") {
+			t.Errorf("%s: %v", s, err)
+		}
+	}
+}
+
+func TestMayTouch(t *testing.T) {
+	rules := compile(t, onlyApp)
+	for sql, want := range map[string]bool{
+		"drop table t": true, "drop table other.t": false, "drop table other.t, t": true, "drop table skip_me": false,
+		"rename table other.a to app.b": true, "rename table other.a to app.skip1": false, "alter table other.a rename to app.b": true,
+		"alter table other.a exchange partition p with table app.t": true,
+		"create database app":                   true,
+		"drop database other":                   false,
+		"grant all on app.* to x":               false,
+		"insert into t values (1)":              true,
+		"insert into mysql.t values (mysql.f)":  true, // VALUES could be a table of the session's schema
+		"create table other.x (a flux)":         false,
+		"create table x (a flux)":               true,
+		"create procedure p() begin end":        false,
+		"flush tables t":                        false,
+		"CREATE SEQUENCE s":                     false,
+		"create table 'x":                       true,
+		"truncate t":                            true,
+		"create index i on other.t (a)":         false,
+		"create fulltext index i on t (a)":      true,
+		"create spatial index i on t (a)":       true,
+		"create trigger t before insert on t x": false,
+	} {
+		if got := MayTouch(replica.DDL{Schema: "app", Text: sql}, rules); got != want {
+			t.Errorf("%s: %v", sql, got)
+		}
+	}
+	if MayTouch(replica.DDL{Schema: "other", Text: "insert into t select * from other.u"}, rules) {
+		t.Error("a statement in an unwanted schema")
+	}
+}
+
+func TestDecodeText(t *testing.T) {
+	tr := NewTracker(compile(t, ruleset.Spec{}), Defaults{})
+	if _, err := tr.Apply(replica.DDL{Schema: "a", Text: "create table t (a enum('\xe9'))", CharsetID: 8}); err != nil {
+		t.Fatal(err)
+	}
+	if got := tr.Table("a", "t").Columns[0].Elements[0]; got != "é" {
+		t.Errorf("element %q", got)
+	}
+	if _, err := tr.Apply(replica.DDL{Schema: "a", Text: "create table u (a enum('\xe9'))", CharsetID: 255}); err == nil {
+		t.Error("invalid UTF-8 was taken")
+	}
+	if cs := clientCharset(2304 + 3); cs != "utf8mb4" {
+		t.Error(cs)
+	}
+	if cs := clientCharset(1032); cs != "latin1" {
+		t.Error(cs)
+	}
+}
+
+func TestSequence(t *testing.T) {
+	tr := NewTracker(compile(t, ruleset.Spec{}), Defaults{MariaDB: true})
+	apply := func(s string) {
+		t.Helper()
+		if _, err := tr.Apply(replica.DDL{Schema: "a", Text: s}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply("create or replace sequence if not exists s start with 1")
+	if !tr.Sequence("a", "s") || tr.Table("a", "s") != nil {
+		t.Error("sequence is not known as one")
+	}
+	apply("drop table s")
+	if tr.Sequence("a", "s") {
+		t.Error("sequence stays")
+	}
+}
+
+func TestSourceDefaults(t *testing.T) {
+	for version, want := range map[string]string{"5.7.44-log": "utf8mb4_general_ci", "8.0.36": "utf8mb4_0900_ai_ci", "9.7.4-2": "utf8mb4_0900_ai_ci",
+		"10.11.6-MariaDB": "utf8mb4_general_ci", "11.8.6-MariaDB-0+deb13u1": "utf8mb4_uca1400_ai_ci"} {
+		if got := SourceDefaults(version).defaultCollation("utf8mb4"); got != want {
+			t.Errorf("%s: %s", version, got)
+		}
+	}
+}
+
+func TestSameShape(t *testing.T) {
+	base := "create table t (a int not null, b varchar(3), unique k (a))"
+	for sql, want := range map[string]string{
+		"create table u (A int(11) not null, b varchar(3), unique other (a)) comment 'x'": "",
+		"create table t (a int not null)":                                                 "2 columns against 1",
+		"create table t (a bigint not null, b varchar(3), unique k (a))":                  "column 1 (a): type int against bigint",
+		"create table t (a int not null, b varchar(3), primary key (a))":                  "one has a primary key",
+		"create table t (a int not null, b varchar(3) collate utf8mb4_bin, unique k (a))": "column 2 (b): collation",
+		"create table t (a int not null, b varchar(3), unique k (a, b))":                  "unique key (a) is missing",
+	} {
+		a, err1 := ParseCreate("d", base, Defaults{})
+		b, err2 := ParseCreate("d", sql, Defaults{})
+		if err := errors.Join(err1, err2); err != nil {
+			t.Fatal(err)
+		}
+		if got := SameShape(a, b); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%s: %q", sql, got)
+		}
+	}
+}

@@ -1,0 +1,135 @@
+package source
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"sluice/replica"
+)
+
+// carriedTypes are the values of information_schema's DATA_TYPE that can be
+// carried: one per replica.ColumnType.
+var carriedTypes = nameSet("tinyint,smallint,mediumint,int,bigint,float,double,decimal,bit,date,time,datetime,timestamp,year," +
+	"char,varchar,tinytext,text,mediumtext,longtext,binary,varbinary,tinyblob,blob,mediumblob,longblob,enum,set,json,vector")
+
+// each runs a query whose first two columns are a schema and a table, and
+// calls fn with the further columns for the tables that are checked.
+func (c *checker) each(ctx context.Context, query string, fn func(t TableInfo, rest []string)) error {
+	wanted := make(map[string]TableInfo, len(c.tables))
+	for _, t := range c.tables {
+		wanted[t.Schema+"\x00"+t.Name] = t
+	}
+	rows, err := c.src.db.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return err
+	}
+	values := make([]string, len(names))
+	into := make([]any, len(names))
+	for i := range values {
+		into[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		if t, ok := wanted[values[0]+"\x00"+values[1]]; ok {
+			fn(t, values[2:])
+		}
+	}
+	return rows.Err()
+}
+
+func checkEngines(ctx context.Context, c *checker) error {
+	return c.each(ctx, `SELECT TABLE_SCHEMA, TABLE_NAME, COALESCE(ENGINE, ''), TABLE_TYPE FROM information_schema.TABLES
+		WHERE (UPPER(COALESCE(ENGINE, '')) NOT IN ('INNODB', 'ROCKSDB', 'NDBCLUSTER') OR TABLE_TYPE = 'SYSTEM VERSIONED')
+		AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND LOWER(TABLE_SCHEMA) NOT IN (`+systemSchemas+`)`,
+		func(t TableInfo, rest []string) {
+			if rest[1] == "SYSTEM VERSIONED" {
+				c.addFor(t.object(), "system_versioned", Warning, "the table is system-versioned: only its current rows are carried",
+					"keep the history on the source", "")
+				return
+			}
+			c.addFor(t.object(), "engine", Warning, fmt.Sprintf("engine %s has no transactions: a change may be seen before it is in the binlog", rest[0]),
+				"change the table to InnoDB before copying it, or do not change it during the copy", "ALTER TABLE "+replica.QuoteTable(t.Schema, t.Name)+" ENGINE=InnoDB")
+		})
+}
+
+func checkColumns(ctx context.Context, c *checker) error {
+	before := len(c.findings)
+	err := c.each(ctx, `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, LOWER(DATA_TYPE), LOWER(COLUMN_TYPE), UPPER(COALESCE(EXTRA, ''))
+		FROM information_schema.COLUMNS WHERE LOWER(TABLE_SCHEMA) NOT IN (`+systemSchemas+`)
+		ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
+		func(t TableInfo, rest []string) {
+			object := t.object() + "." + rest[0]
+			switch {
+			case strings.Contains(rest[3], "GENERATED") && !strings.Contains(rest[3], "DEFAULT_GENERATED"):
+				return // computed again on the target
+			case strings.Contains(rest[2], "compressed"):
+				c.addFor(object, "column_type", Error, "compressed columns are not supported", "store the column without COMPRESSED, or leave the table out", "")
+			case !carriedTypes[rest[1]]:
+				c.addFor(object, "column_type", Error, fmt.Sprintf("type %s cannot be carried", rest[1]), "change the column's type, or leave the table out", "")
+			}
+		})
+	if err == nil && len(c.findings) == before {
+		c.add("column_type", OK, "all column types can be carried", "", "")
+	}
+	return err
+}
+
+// checkForeignKeys finds keys whose actions InnoDB carries out by itself: the
+// rows that they change are not in the binlog.
+func checkForeignKeys(ctx context.Context, c *checker) error {
+	if !c.facts.NativeForeignKeys {
+		c.add("foreign_key_action", OK, "row changes by foreign keys are in the binlog", "", "")
+		return nil
+	}
+	before := len(c.findings)
+	err := c.each(ctx, `SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, DELETE_RULE, UPDATE_RULE
+		FROM information_schema.REFERENTIAL_CONSTRAINTS
+		WHERE DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`,
+		func(t TableInfo, rest []string) {
+			c.addFor(t.object(), "foreign_key_action", Error,
+				fmt.Sprintf("foreign key %s has ON DELETE %s, ON UPDATE %s: the rows that it changes are not in the source's binlog", replica.Quote(rest[0]), rest[1], rest[2]),
+				"make the key RESTRICT and let the application change the rows, upgrade the source to MySQL 9.6 or newer, or leave the table out",
+				"ALTER TABLE "+replica.QuoteTable(t.Schema, t.Name)+" DROP FOREIGN KEY "+replica.Quote(rest[0]))
+		})
+	if err == nil && len(c.findings) == before {
+		c.add("foreign_key_action", OK, "no foreign key changes rows by itself", "", "")
+	}
+	return err
+}
+
+// checkKeys finds tables without a key that identifies a row.
+func checkKeys(ctx context.Context, c *checker) error {
+	keyed := map[string]bool{}
+	err := c.each(ctx, `SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, MAX(NULLABLE = 'YES' OR SUB_PART IS NOT NULL OR COLUMN_NAME IS NULL)
+		FROM information_schema.STATISTICS WHERE NON_UNIQUE = 0 GROUP BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME`,
+		func(t TableInfo, rest []string) {
+			if rest[0] == "PRIMARY" || rest[1] == "0" {
+				keyed[t.object()] = true
+			}
+		})
+	if err != nil {
+		return err
+	}
+	without := 0
+	for _, t := range c.tables {
+		if keyed[t.object()] {
+			continue
+		}
+		without++
+		c.addFor(t.object(), "no_key", Warning, "the table has no primary key: it is copied in one piece and its changes are slow to apply",
+			"give it a primary key; until then the account needs LOCK TABLES on a MySQL source",
+			"ALTER TABLE "+replica.QuoteTable(t.Schema, t.Name)+" ADD COLUMN id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST")
+	}
+	if without == 0 {
+		c.add("no_key", OK, "every table has a key", "", "")
+	}
+	return nil
+}
