@@ -243,8 +243,7 @@ func (p Position) Covers(q Position) bool {
 // Prune removes from s what p has done.
 func (p Position) Prune(s *TxnSet) {
 	if p.mode == ModeGTID {
-		left := s.Subtract(p.set)
-		s.runs = left.runs
+		s.remove(p.set)
 		return
 	}
 	s.Filter(func(src string, r Interval) (Interval, bool) {

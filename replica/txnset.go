@@ -66,6 +66,10 @@ func (s *TxnSet) AddRun(source string, r Interval) {
 		if r.Lo >= last.Lo && r.Hi <= last.Hi {
 			return
 		}
+		if r.Lo > last.Hi {
+			s.runs[source] = append(runs, r)
+			return
+		}
 	}
 	i := sort.Search(len(runs), func(i int) bool { return runs[i].Hi+1 >= r.Lo })
 	j := i
@@ -151,6 +155,41 @@ func (s *TxnSet) Filter(keep func(source string, r Interval) (Interval, bool)) {
 			s.runs[src] = out
 		}
 	}
+}
+
+// remove takes t's transactions out of s. It costs nothing to speak of where
+// no run of s is covered in part, as is usual for what lies beyond a base.
+func (s *TxnSet) remove(t *TxnSet) {
+	for src, runs := range s.runs {
+		covers := t.runs[src]
+		if len(covers) == 0 {
+			continue
+		}
+		left := runs[:0]
+		for i, r := range runs {
+			j := sort.Search(len(covers), func(j int) bool { return covers[j].Hi >= r.Lo })
+			switch {
+			case j == len(covers) || covers[j].Lo > r.Hi:
+				left = append(left, r)
+			case covers[j].Lo <= r.Lo && covers[j].Hi >= r.Hi:
+			default:
+				rest := &TxnSet{runs: map[string][]Interval{src: runs[i:]}}
+				left = append(left, rest.Subtract(t).runs[src]...)
+				s.set(src, left)
+				goto next
+			}
+		}
+		s.set(src, left)
+	next:
+	}
+}
+
+func (s *TxnSet) set(src string, runs []Interval) {
+	if len(runs) == 0 {
+		delete(s.runs, src)
+		return
+	}
+	s.runs[src] = runs
 }
 
 // Clone returns a copy that shares nothing.

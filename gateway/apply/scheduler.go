@@ -39,7 +39,8 @@ type scheduler struct {
 	space *sync.Cond // the producer and Drain wait here
 
 	lanes  []*lane
-	fill   int // the lane that is being filled
+	fill   int // the lane that is being filled,
+	fillTo int // up to so many queued rows: neighbours in the stream stay together
 	queue  []*unit
 	head   int // queue[:head] is finished
 	last   map[uint64]*unit
@@ -226,7 +227,7 @@ func (s *scheduler) openWild(index uint64, u *unit) *wildIndex {
 // the lane that is being filled, until it has a batch's worth.
 func (s *scheduler) filling() *lane {
 	l := s.lanes[s.fill]
-	if l.rows < s.limits.BatchRows/2 && (l.busy || len(l.queue) > 0) {
+	if l.rows < s.fillTo && (l.busy || len(l.queue) > 0) {
 		if idle := s.idle(); idle != nil && len(l.queue) == 0 {
 			return idle
 		}
@@ -242,13 +243,14 @@ func (s *scheduler) filling() *lane {
 		}
 	}
 	s.fill = best
+	s.fillTo = s.lanes[best].rows + s.limits.BatchRows/2
 	return s.lanes[best]
 }
 
 func (s *scheduler) idle() *lane {
 	for i, c := range s.lanes {
 		if !c.busy && len(c.queue) == 0 {
-			s.fill = i
+			s.fill, s.fillTo = i, s.limits.BatchRows/2
 			return c
 		}
 	}

@@ -1,0 +1,116 @@
+package sqladmin
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/opcode"
+	driver "github.com/pingcap/tidb/pkg/parser/test_driver"
+)
+
+// aggregates lists the aggregate functions with their result's type; Null
+// means the argument's.
+var aggregates = map[string]Type{"count": Int, "sum": Null, "avg": Double, "min": Null, "max": Null, "group_concat": Text}
+
+func (s *scope) aggregate(e *ast.AggregateFuncExpr) (any, error) {
+	name := fold(e.F)
+	if _, ok := aggregates[name]; !ok {
+		return nil, NotSupported("Function " + strings.ToUpper(name))
+	}
+	if s.group == nil {
+		return nil, &Error{Code: CodeWrongUsage, State: "HY000", Message: "Invalid use of group function"}
+	}
+	values, err := s.arguments(e)
+	if err != nil {
+		return nil, err
+	}
+	switch name {
+	case "count":
+		return int64(len(values)), nil
+	case "group_concat":
+		return groupConcat(e, values), nil
+	}
+	if len(values) == 0 {
+		return nil, nil
+	}
+	return foldValues(name, values), nil
+}
+
+// arguments returns the aggregate's argument in each row where it is not NULL.
+func (s *scope) arguments(e *ast.AggregateFuncExpr) ([]any, error) {
+	n := len(e.Args)
+	if fold(e.F) == "group_concat" {
+		n-- // the last one is the separator
+	}
+	seen := map[string]bool{}
+	var values []any
+	for _, row := range s.group {
+		inner := &scope{x: s.x, rel: s.rel, row: row, now: s.now}
+		var value any
+		var key strings.Builder
+		for i := 0; i < n; i++ {
+			v, err := inner.eval(e.Args[i])
+			if err != nil {
+				return nil, err
+			}
+			if v == nil {
+				value = nil
+				break
+			}
+			fmt.Fprintf(&key, "%s\x00", fold(asString(v)))
+			if value = v; n > 1 {
+				value = key.String()
+			}
+		}
+		if value == nil || e.Distinct && seen[key.String()] {
+			continue
+		}
+		seen[key.String()] = true
+		values = append(values, value)
+	}
+	return values, nil
+}
+
+func groupConcat(e *ast.AggregateFuncExpr, values []any) any {
+	if len(values) == 0 {
+		return nil
+	}
+	separator := ","
+	if v, ok := e.Args[len(e.Args)-1].(*driver.ValueExpr); ok {
+		separator = asString(literal(v))
+	}
+	parts := make([]string, len(values))
+	for i, v := range values {
+		parts[i] = strings.ReplaceAll(asString(v), "\x00", "")
+	}
+	return strings.Join(parts, separator)
+}
+
+func foldValues(name string, values []any) any {
+	total := values[0]
+	if name == "sum" || name == "avg" {
+		total = any(int64(0))
+	}
+	for _, v := range values {
+		switch name {
+		case "min":
+			if compare(v, total) < 0 {
+				total = v
+			}
+		case "max":
+			if compare(v, total) > 0 {
+				total = v
+			}
+		default:
+			if !isNumber(v) {
+				v = asFloat(v)
+			}
+			total, _ = arithmetic(opcode.Plus, total, v)
+		}
+	}
+	if name == "avg" {
+		return asFloat(total) / float64(len(values))
+	}
+	return total
+}

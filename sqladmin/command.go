@@ -1,0 +1,204 @@
+package sqladmin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+// Commands that go-mysql has no constant for.
+const (
+	comProcessInfo     = 0x0a
+	comSetOption       = 0x1b
+	comStmtFetch       = 0x1c
+	comResetConnection = 0x1f
+)
+
+// command answers one command packet. more is false when the connection is to
+// end.
+func (c *conn) command(b []byte) (more bool, err error) {
+	if len(b) == 0 {
+		return false, nil
+	}
+	c.server.questions.Add(1)
+	data := b[1:]
+	switch b[0] {
+	case mysql.COM_QUIT:
+		return false, nil
+	case mysql.COM_QUERY:
+		return true, c.query(strings.TrimRight(string(data), "\x00"), false)
+	case mysql.COM_PING:
+		return true, c.sendOK(&Result{})
+	case mysql.COM_INIT_DB:
+		return true, c.initDB(string(data))
+	case mysql.COM_STATISTICS:
+		return true, c.send([]byte(c.statistics()))
+	case mysql.COM_FIELD_LIST:
+		return true, c.fieldList(data)
+	case comProcessInfo:
+		return true, c.query("SHOW PROCESSLIST", false)
+	case mysql.COM_PROCESS_KILL:
+		return true, c.query(fmt.Sprintf("KILL %d", (&payload{b: data}).uint(4)), false)
+	case mysql.COM_STMT_PREPARE:
+		return true, c.prepare(strings.TrimRight(string(data), "\x00"))
+	case mysql.COM_STMT_EXECUTE:
+		return true, c.executePrepared(data)
+	case mysql.COM_STMT_SEND_LONG_DATA:
+		c.longData(data)
+		return true, nil
+	case mysql.COM_STMT_CLOSE:
+		delete(c.stmts, uint32((&payload{b: data}).uint(4)))
+		return true, nil
+	case mysql.COM_STMT_RESET:
+		return true, c.resetPrepared(data)
+	case comStmtFetch:
+		return true, c.sendError(Errorf(1421, "The statement (%d) has no open cursor", (&payload{b: data}).uint(4)))
+	case comSetOption:
+		if (&payload{b: data}).uint(2) == 0 {
+			return true, c.sendError(NotSupported("more than one statement in a query"))
+		}
+		return true, c.sendEOF(0)
+	case comResetConnection:
+		c.reset()
+		return true, c.sendOK(&Result{})
+	case mysql.COM_CHANGE_USER:
+		return c.changeUser(data)
+	}
+	return true, c.sendError(Errorf(CodeUnknownCommand, "Unknown command"))
+}
+
+// reset is COM_RESET_CONNECTION: all but the account and the schema goes.
+func (c *conn) reset() {
+	c.session.reset()
+	clear(c.stmts)
+}
+
+func (c *conn) executor() *executor {
+	return &executor{server: c.server, controller: c.server.cfg.Controller, session: c.session, now: time.Now().UTC().Truncate(time.Millisecond)}
+}
+
+// query executes one statement and sends its result. binary asks for rows of
+// the prepared protocol.
+func (c *conn) query(sql string, binary bool) error {
+	command := "Query"
+	if binary {
+		command = "Execute"
+	}
+	ctx := c.session.begin(c.ctx, command)
+	defer c.session.end()
+	x := c.executor()
+	p, err := parse(sql, c.session.mode())
+	c.session.setSQL(p.redacted)
+	var res *Result
+	if err == nil {
+		res, err = c.protect(ctx, x, p.stmt)
+	}
+	if err != nil {
+		var own *Error
+		if cause := context.Cause(ctx); ctx.Err() != nil && !errors.As(err, &own) {
+			err = errors.Join(context.Canceled, err)
+			own = asError(context.Canceled, cause)
+		} else {
+			own = asError(err, cause)
+		}
+		c.session.warnings = []Warning{{Level: "Error", Code: own.Code, Message: own.Message, Remedy: own.Remedy}}
+		return c.sendError(own)
+	}
+	if !x.keepWarnings {
+		c.session.warnings = res.Warnings
+	}
+	if res.Columns != nil {
+		return c.sendRows(res, binary)
+	}
+	return c.sendOK(res)
+}
+
+// protect executes a statement; a panic, in a library say, costs the statement
+// and not the node.
+func (c *conn) protect(ctx context.Context, x *executor, stmt Statement) (res *Result, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.server.cfg.Logger.Error("admin statement panicked", "statement", stmt.Verb(), "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+			res, err = nil, Errorf(CodeUnknown, "Internal error in %s", stmt.Verb()).WithRemedy("see this node's log")
+		}
+	}()
+	return x.execute(ctx, stmt)
+}
+
+func (c *conn) initDB(schema string) error {
+	if err := c.executor().use(schema); err != nil {
+		return c.sendError(asError(err, nil))
+	}
+	return c.sendOK(&Result{})
+}
+
+// statistics is the answer to COM_STATISTICS, in MySQL's form.
+func (c *conn) statistics() string {
+	s := c.server
+	s.mu.Lock()
+	threads := len(s.conns)
+	s.mu.Unlock()
+	up, n := time.Since(s.started).Seconds(), s.questions.Load()
+	return fmt.Sprintf("Uptime: %d  Threads: %d  Questions: %d  Slow queries: 0  Opens: 0  Flush tables: 0  Open tables: 0  Queries per second avg: %.3f",
+		int64(up), threads, n, float64(n)/max(up, 1))
+}
+
+// fieldList is COM_FIELD_LIST: the columns of a table.
+func (c *conn) fieldList(data []byte) error {
+	p := &payload{b: data}
+	t, err := c.executor().findTable("", p.zero())
+	if err != nil {
+		return c.sendError(asError(err, nil))
+	}
+	like := string(p.b)
+	for _, col := range t.columns {
+		if like != "" && !likeMatch(col.Name, like, '\\') {
+			continue
+		}
+		if err := c.wire.write(append(columnPacket(t.schema, t.name, col), 0xfb)); err != nil {
+			return err
+		}
+	}
+	return c.sendEOF(0)
+}
+
+// changeUser is COM_CHANGE_USER: a new login on the same connection. A login
+// that fails ends the connection, as in MySQL.
+func (c *conn) changeUser(data []byte) (more bool, err error) {
+	p := &payload{b: data}
+	user := p.zero()
+	p.take(int(p.uint(1))) // made for a salt that is spent
+	c.loginTo = p.zero()
+	plugin := ""
+	if len(p.b) > 2 {
+		p.take(2)
+		plugin = p.zero()
+	}
+	if p.bad {
+		return false, c.sendError(errMalformed)
+	}
+	if plugin != nativePassword {
+		plugin = cachingSHA2
+	}
+	response, err := c.switchPlugin(plugin)
+	if err == nil {
+		err = c.authenticate(user, plugin, response)
+	}
+	if err == nil {
+		err = c.welcome(user)
+	}
+	if err != nil {
+		var own *Error
+		if errors.As(err, &own) {
+			return false, c.sendError(own)
+		}
+		return false, err
+	}
+	clear(c.stmts)
+	return true, c.sendOK(&Result{})
+}

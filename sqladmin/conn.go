@@ -1,0 +1,320 @@
+package sqladmin
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+// inbound is one packet from the client.
+type inbound struct {
+	payload []byte
+	next    byte
+	err     error
+}
+
+// conn is one client connection: a goroutine that answers, and one that reads,
+// so that a client which goes away is noticed while its statement runs.
+type conn struct {
+	server    *Server
+	wire      *wire
+	session   *session
+	caps      uint32
+	salt      []byte
+	encrypted bool
+	ctx       context.Context // ends with the connection
+	packets   chan inbound    // nil until the login is done
+	stmts     map[uint32]*prepared
+	nextStmt  uint32
+	loginTo   string // schema named at login
+
+	netMu sync.Mutex
+	net   net.Conn
+}
+
+func newConn(s *Server, nc net.Conn, id uint32) *conn {
+	host, _, err := net.SplitHostPort(nc.RemoteAddr().String())
+	if err != nil {
+		host = "localhost"
+	}
+	c := &conn{server: s, wire: newWire(nc), net: nc, stmts: map[uint32]*prepared{}}
+	ctx, cancel := context.WithCancelCause(s.base)
+	c.ctx = ctx
+	c.session = &session{Session: Session{ID: id, Host: host}, command: "Connect", since: time.Now(), close: cancel}
+	c.session.reset()
+	return c
+}
+
+// serve answers one client until it leaves.
+func (c *conn) serve(full bool) {
+	var reader sync.WaitGroup
+	defer reader.Wait()
+	defer c.closeNet()
+	defer c.session.close(errGone)
+	stopLogin := context.AfterFunc(c.server.drain, c.closeNet)
+	err := c.login(full)
+	if !stopLogin() || err != nil {
+		return
+	}
+	c.packets = make(chan inbound)
+	reader.Add(1)
+	go func() {
+		defer reader.Done()
+		c.readLoop()
+	}()
+	for c.step() {
+	}
+}
+
+func (c *conn) closeNet() {
+	c.netMu.Lock()
+	defer c.netMu.Unlock()
+	c.net.Close()
+}
+
+// expire ends a connection that has to end, even if the client does not read.
+func (c *conn) expire() {
+	c.netMu.Lock()
+	defer c.netMu.Unlock()
+	c.net.SetDeadline(time.Now().Add(forcedExit)) //nolint:errcheck // it is closed anyway
+}
+
+// kill interrupts the running statement, or ends the connection.
+func (c *conn) kill(queryOnly bool) {
+	c.session.mu.Lock()
+	cancel := c.session.cancel
+	c.session.mu.Unlock()
+	if cancel != nil {
+		cancel(errKilled)
+	}
+	if !queryOnly {
+		c.session.close(errKilled)
+	}
+}
+
+// readLoop hands packets to step. When the client goes away the connection's
+// context ends, and with it the running statement.
+func (c *conn) readLoop() {
+	for {
+		payload, next, err := c.wire.read(maxPacketBytes)
+		if err != nil && !errors.Is(err, errTooLarge) {
+			c.session.close(errGone)
+			return
+		}
+		select {
+		case c.packets <- inbound{payload, next, err}:
+		case <-c.ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// step waits for a command and answers it; it says whether to go on.
+func (c *conn) step() bool {
+	idle := time.NewTimer(c.waitTimeout())
+	defer idle.Stop()
+	select {
+	case in := <-c.packets:
+		c.wire.seq = in.next
+		if in.err != nil {
+			c.sendError(Errorf(CodePacketTooLarge, "Got a packet bigger than 'max_allowed_packet' bytes (%d)", maxPacketBytes)) //nolint:errcheck // it is closed next
+			return false
+		}
+		more, err := c.command(in.payload)
+		return more && err == nil && c.ctx.Err() == nil
+	case <-c.ctx.Done():
+	case <-c.server.drain.Done():
+	case <-idle.C:
+	}
+	return false
+}
+
+func (c *conn) waitTimeout() time.Duration {
+	seconds := int64(28800)
+	if v, ok := c.session.variables["wait_timeout"]; ok {
+		seconds = min(max(asInt(v), 1), 31536000)
+	}
+	return time.Duration(seconds) * time.Second
+}
+
+// receive returns the next packet of a login, or of COM_CHANGE_USER.
+func (c *conn) receive() ([]byte, error) {
+	if c.packets == nil {
+		b, next, err := c.wire.read(loginPacketBytes)
+		c.wire.seq = next
+		return b, err
+	}
+	timeout := time.NewTimer(loginTimeout)
+	defer timeout.Stop()
+	select {
+	case in := <-c.packets:
+		c.wire.seq = in.next
+		return in.payload, in.err
+	case <-c.ctx.Done():
+		return nil, context.Cause(c.ctx)
+	case <-timeout.C:
+		return nil, errors.New("login timed out")
+	}
+}
+
+// send writes one packet and flushes.
+func (c *conn) send(b []byte) error {
+	if err := c.wire.write(b); err != nil {
+		return err
+	}
+	return c.wire.flush()
+}
+
+// capabilities are what the server offers. Not among them: several statements
+// in one packet, LOCAL INFILE, compression and query attributes.
+const capabilities = mysql.CLIENT_LONG_PASSWORD | mysql.CLIENT_FOUND_ROWS | mysql.CLIENT_LONG_FLAG | mysql.CLIENT_CONNECT_WITH_DB |
+	mysql.CLIENT_ODBC | mysql.CLIENT_IGNORE_SPACE | mysql.CLIENT_PROTOCOL_41 | mysql.CLIENT_INTERACTIVE | mysql.CLIENT_SSL |
+	mysql.CLIENT_TRANSACTIONS | mysql.CLIENT_SECURE_CONNECTION | mysql.CLIENT_MULTI_RESULTS | mysql.CLIENT_PS_MULTI_RESULTS |
+	mysql.CLIENT_PLUGIN_AUTH | mysql.CLIENT_CONNECT_ATTRS | mysql.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA |
+	mysql.CLIENT_SESSION_TRACK | mysql.CLIENT_DEPRECATE_EOF
+
+// login greets the client, starts TLS if it wants, and checks its password.
+func (c *conn) login(full bool) error {
+	if err := c.net.SetDeadline(time.Now().Add(loginTimeout)); err != nil {
+		return err
+	}
+	if full {
+		return errors.Join(errGone, c.sendError(Errorf(CodeConnCount, "Too many connections")))
+	}
+	salt, err := newSalt()
+	if err != nil {
+		return err
+	}
+	c.salt = salt
+	if err := c.send(c.greeting()); err != nil {
+		return err
+	}
+	user, plugin, response, err := c.handshake()
+	if err == nil {
+		err = c.authenticate(user, plugin, response)
+	}
+	if err == nil {
+		err = c.welcome(user)
+	}
+	if err != nil {
+		var own *Error
+		if errors.As(err, &own) {
+			return errors.Join(err, c.sendError(own))
+		}
+		return err
+	}
+	c.server.logins.Add(1)
+	if err := c.sendOK(&Result{}); err != nil {
+		return err
+	}
+	return c.net.SetDeadline(time.Time{})
+}
+
+// welcome enters the session of a user whose password is right.
+func (c *conn) welcome(user string) error {
+	c.session.reset()
+	c.session.mu.Lock()
+	c.session.User, c.session.Schema = user, ""
+	c.session.mu.Unlock()
+	c.session.end()
+	if c.loginTo == "" {
+		return nil
+	}
+	name := schemaName(c.loginTo)
+	if name == "" {
+		return unknownSchema(c.loginTo)
+	}
+	c.session.setSchema(name)
+	return nil
+}
+
+// greeting is the handshake packet, version 10.
+func (c *conn) greeting() []byte {
+	caps := uint32(capabilities)
+	b := append([]byte{10}, c.server.cfg.ServerVersion...)
+	b = append(b, 0)
+	id := c.session.ID
+	b = append(b, byte(id), byte(id>>8), byte(id>>16), byte(id>>24))
+	b = append(append(b, c.salt[:8]...), 0)
+	b = append(b, byte(caps), byte(caps>>8), charsetUTF8MB4, byte(mysql.SERVER_STATUS_AUTOCOMMIT), 0, byte(caps>>16), byte(caps>>24), saltBytes+1)
+	b = append(b, make([]byte, 10)...)
+	b = append(append(b, c.salt[8:]...), 0)
+	return append(append(b, cachingSHA2...), 0)
+}
+
+// handshake reads the client's answer, through TLS if it asks for it.
+func (c *conn) handshake() (user, plugin string, response []byte, err error) {
+	b, err := c.receive()
+	if err != nil {
+		return "", "", nil, err
+	}
+	if p := (&payload{b: b}); len(b) == 32 && uint32(p.uint(4))&mysql.CLIENT_SSL != 0 {
+		if err := c.startTLS(); err != nil {
+			return "", "", nil, err
+		}
+		if b, err = c.receive(); err != nil {
+			return "", "", nil, err
+		}
+	}
+	p := &payload{b: b}
+	c.caps = uint32(p.uint(4)) & capabilities
+	p.take(4 + 1 + 23) // packet size, charset, filler
+	user = p.zero()
+	switch {
+	case c.caps&mysql.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA != 0:
+		response = p.bytes()
+	case c.caps&mysql.CLIENT_SECURE_CONNECTION != 0:
+		response = p.take(int(p.uint(1)))
+	default:
+		response = []byte(p.zero())
+	}
+	if c.caps&mysql.CLIENT_CONNECT_WITH_DB != 0 {
+		c.loginTo = p.zero()
+	}
+	plugin = nativePassword
+	if c.caps&mysql.CLIENT_PLUGIN_AUTH != 0 {
+		plugin = p.zero()
+	}
+	if p.bad || c.caps&mysql.CLIENT_PROTOCOL_41 == 0 {
+		return "", "", nil, Errorf(CodeHandshake, "Bad handshake")
+	}
+	if c.server.requireTLS && !c.encrypted {
+		return "", "", nil, &Error{Code: 3159, State: "HY000", Message: "Connections using insecure transport are prohibited", Remedy: "connect with TLS"}
+	}
+	return user, plugin, response, nil
+}
+
+func (c *conn) startTLS() error {
+	// The client does not wait for an answer, so that the beginning of its TLS
+	// handshake may have been read already.
+	tc := tls.Server(&buffered{Conn: c.net, r: c.wire.r}, c.server.tls)
+	if err := tc.HandshakeContext(c.ctx); err != nil {
+		return err
+	}
+	c.netMu.Lock()
+	c.net = tc
+	c.netMu.Unlock()
+	seq := c.wire.seq
+	c.wire = newWire(tc)
+	c.wire.seq = seq
+	c.encrypted, c.session.cipher = true, tls.CipherSuiteName(tc.ConnectionState().CipherSuite)
+	return nil
+}
+
+// buffered is a net.Conn of which a part has been read ahead.
+type buffered struct {
+	net.Conn
+	r io.Reader
+}
+
+// Read implements net.Conn.
+func (b *buffered) Read(p []byte) (int, error) { return b.r.Read(p) }

@@ -1,0 +1,373 @@
+package sqladmin
+
+import (
+	"math"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/opcode"
+	driver "github.com/pingcap/tidb/pkg/parser/test_driver"
+)
+
+// relation is what a SELECT reads: rows under columns. alias, or schema and
+// name, may qualify a column.
+type relation struct {
+	schema, name, alias string
+	columns             []Column
+	rows                [][]any
+}
+
+// scope is where an expression is evaluated: a row, or a group of rows.
+type scope struct {
+	x       *executor
+	rel     *relation
+	row     []any
+	group   [][]any // not nil when aggregates may be used
+	aliases map[string]any
+	now     time.Time
+}
+
+// eval returns an expression's value.
+func (s *scope) eval(e ast.ExprNode) (any, error) {
+	switch e := e.(type) {
+	case *driver.ValueExpr:
+		return literal(e), nil
+	case *ast.ColumnNameExpr:
+		return s.column(e)
+	case *ast.VariableExpr:
+		return s.x.variable(e)
+	case *ast.ParenthesesExpr:
+		return s.eval(e.Expr)
+	case *ast.SetCollationExpr:
+		return s.eval(e.Expr)
+	case *ast.BinaryOperationExpr:
+		return s.binary(e)
+	case *ast.UnaryOperationExpr:
+		return s.unary(e)
+	case *ast.PatternLikeOrIlikeExpr:
+		return s.like(e)
+	case *ast.PatternRegexpExpr:
+		return s.regexp(e)
+	case *ast.PatternInExpr:
+		return s.in(e)
+	case *ast.BetweenExpr:
+		return s.between(e)
+	case *ast.IsNullExpr:
+		v, err := s.eval(e.Expr)
+		return int64(btoi((v == nil) != e.Not)), err
+	case *ast.IsTruthExpr:
+		v, err := s.eval(e.Expr)
+		return int64(btoi((v != nil && isTrue(v) == (e.True != 0)) != e.Not)), err
+	case *ast.CaseExpr:
+		return s.caseWhen(e)
+	case *ast.FuncCallExpr:
+		return s.call(e)
+	case *ast.FuncCastExpr:
+		return s.cast(e)
+	case *ast.AggregateFuncExpr:
+		return s.aggregate(e)
+	case *ast.SubqueryExpr, *ast.ExistsSubqueryExpr, *ast.CompareSubqueryExpr:
+		return nil, NotSupported("a subquery in an expression")
+	}
+	return nil, NotSupported("this kind of expression")
+}
+
+// literal returns a literal's value.
+func literal(e *driver.ValueExpr) any {
+	switch v := e.GetValue().(type) {
+	case *driver.MyDecimal:
+		return leadingNumber(v.String())
+	case driver.BinaryLiteral:
+		return string(v)
+	default:
+		return normal(v)
+	}
+}
+
+func (s *scope) column(e *ast.ColumnNameExpr) (any, error) {
+	name := e.Name.Name.O
+	if e.Name.Table.O == "" {
+		if v, ok := s.aliases[fold(name)]; ok {
+			return v, nil
+		}
+	}
+	i, err := s.rel.find(e.Name)
+	if err != nil || i >= len(s.row) {
+		return nil, err
+	}
+	return s.row[i], nil
+}
+
+// find returns the index of a column; an unknown one is error 1054.
+func (r *relation) find(n *ast.ColumnName) (int, error) {
+	if t := n.Table.O; t == "" || strings.EqualFold(t, r.alias) || r.alias == "" && strings.EqualFold(t, r.name) {
+		if i := columnIndex(r.columns, n.Name.O); i >= 0 {
+			return i, nil
+		}
+	}
+	e := Errorf(CodeUnknownColumn, "Unknown column '%s' in 'field list'", n.String())
+	var names []string
+	for _, c := range r.columns {
+		names = append(names, fold(c.Name))
+	}
+	if near := nearest(n.Name.O, names); near != "" {
+		e = e.WithRemedy("did you mean '%s'?", near)
+	}
+	return 0, e
+}
+
+func (s *scope) pair(a, b ast.ExprNode) (x, y any, err error) {
+	if x, err = s.eval(a); err == nil {
+		y, err = s.eval(b)
+	}
+	return x, y, err
+}
+
+func (s *scope) binary(e *ast.BinaryOperationExpr) (any, error) {
+	switch e.Op {
+	case opcode.LogicAnd, opcode.LogicOr, opcode.LogicXor:
+		return s.logic(e)
+	}
+	a, b, err := s.pair(e.L, e.R)
+	if err != nil {
+		return nil, err
+	}
+	if e.Op == opcode.NullEQ {
+		return int64(btoi(a == nil && b == nil || a != nil && b != nil && compare(a, b) == 0)), nil
+	}
+	if a == nil || b == nil {
+		return nil, nil
+	}
+	switch e.Op {
+	case opcode.EQ:
+		return int64(btoi(compare(a, b) == 0)), nil
+	case opcode.NE:
+		return int64(btoi(compare(a, b) != 0)), nil
+	case opcode.LT:
+		return int64(btoi(compare(a, b) < 0)), nil
+	case opcode.LE:
+		return int64(btoi(compare(a, b) <= 0)), nil
+	case opcode.GT:
+		return int64(btoi(compare(a, b) > 0)), nil
+	case opcode.GE:
+		return int64(btoi(compare(a, b) >= 0)), nil
+	}
+	return arithmetic(e.Op, a, b)
+}
+
+// logic is AND, OR and XOR with NULL as unknown.
+func (s *scope) logic(e *ast.BinaryOperationExpr) (any, error) {
+	a, err := s.eval(e.L)
+	if err != nil {
+		return nil, err
+	}
+	if e.Op == opcode.LogicAnd && a != nil && !isTrue(a) {
+		return int64(0), nil
+	}
+	if e.Op == opcode.LogicOr && isTrue(a) {
+		return int64(1), nil
+	}
+	b, err := s.eval(e.R)
+	switch {
+	case err != nil:
+		return nil, err
+	case e.Op == opcode.LogicAnd && b != nil && !isTrue(b):
+		return int64(0), nil
+	case e.Op == opcode.LogicOr && isTrue(b):
+		return int64(1), nil
+	case a == nil || b == nil:
+		return nil, nil
+	case e.Op == opcode.LogicXor:
+		return int64(btoi(isTrue(a) != isTrue(b))), nil
+	}
+	return int64(btoi(e.Op == opcode.LogicAnd)), nil
+}
+
+// arithmetic works on integers as long as both are and the result fits, else
+// on doubles.
+func arithmetic(op opcode.Op, a, b any) (any, error) {
+	x, y := asFloat(a), asFloat(b)
+	m, mok := a.(int64)
+	n, nok := b.(int64)
+	whole := mok && nok
+	switch op {
+	case opcode.Plus:
+		if r := m + n; whole && (r > m) == (n > 0) {
+			return r, nil
+		}
+		return sum(a, b, x+y), nil
+	case opcode.Minus:
+		if r := m - n; whole && (r < m) == (n > 0) {
+			return r, nil
+		}
+		return sum(a, b, x-y), nil
+	case opcode.Mul:
+		if r := m * n; whole && math.Abs(x*y) < 1<<62 {
+			return r, nil
+		}
+		return sum(a, b, x*y), nil
+	case opcode.Div:
+		if y == 0 {
+			return nil, nil
+		}
+		return x / y, nil
+	case opcode.IntDiv:
+		if y == 0 {
+			return nil, nil
+		}
+		return asInt(math.Trunc(x / y)), nil
+	case opcode.Mod:
+		if y == 0 {
+			return nil, nil
+		}
+		return sum(a, b, math.Mod(x, y)), nil
+	case opcode.And:
+		return uint64(asInt(a)) & uint64(asInt(b)), nil
+	case opcode.Or:
+		return uint64(asInt(a)) | uint64(asInt(b)), nil
+	case opcode.Xor:
+		return uint64(asInt(a)) ^ uint64(asInt(b)), nil
+	case opcode.LeftShift:
+		return uint64(asInt(a)) << min(uint64(asInt(b)), 64), nil
+	case opcode.RightShift:
+		return uint64(asInt(a)) >> min(uint64(asInt(b)), 64), nil
+	}
+	return nil, NotSupported("operator " + op.String())
+}
+
+// sum returns a result of two integers as one when it is exact, else a double.
+func sum(a, b any, f float64) any {
+	_, aFloat := a.(float64)
+	_, bFloat := b.(float64)
+	if !aFloat && !bFloat && isNumber(a) && isNumber(b) && math.Abs(f) < 1<<53 {
+		return int64(f)
+	}
+	return f
+}
+
+func (s *scope) unary(e *ast.UnaryOperationExpr) (any, error) {
+	v, err := s.eval(e.V)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	switch e.Op {
+	case opcode.Minus:
+		if n, ok := v.(int64); ok && n != math.MinInt64 {
+			return -n, nil
+		}
+		return -asFloat(v), nil
+	case opcode.Plus:
+		return v, nil
+	case opcode.Not, opcode.Not2:
+		return int64(btoi(!isTrue(v))), nil
+	case opcode.BitNeg:
+		return ^uint64(asInt(v)), nil
+	}
+	return nil, NotSupported("operator " + e.Op.String())
+}
+
+func (s *scope) like(e *ast.PatternLikeOrIlikeExpr) (any, error) {
+	text, pattern, err := s.pair(e.Expr, e.Pattern)
+	if err != nil || text == nil || pattern == nil {
+		return nil, err
+	}
+	return int64(btoi(likeMatch(asString(text), asString(pattern), rune(e.Escape)) != e.Not)), nil
+}
+
+func (s *scope) regexp(e *ast.PatternRegexpExpr) (any, error) {
+	text, pattern, err := s.pair(e.Expr, e.Pattern)
+	if err != nil || text == nil || pattern == nil {
+		return nil, err
+	}
+	re, err := regexp.Compile("(?i)" + asString(pattern))
+	if err != nil {
+		return nil, &Error{Code: 3685, State: "HY000", Message: "Illegal argument to a regular expression"}
+	}
+	return int64(btoi(re.MatchString(asString(text)) != e.Not)), nil
+}
+
+func (s *scope) in(e *ast.PatternInExpr) (any, error) {
+	if e.Sel != nil {
+		return nil, NotSupported("a subquery in IN")
+	}
+	v, err := s.eval(e.Expr)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	null := false
+	for _, item := range e.List {
+		w, err := s.eval(item)
+		if err != nil {
+			return nil, err
+		}
+		if w != nil && compare(v, w) == 0 {
+			return int64(btoi(!e.Not)), nil
+		}
+		null = null || w == nil
+	}
+	if null {
+		return nil, nil
+	}
+	return int64(btoi(e.Not)), nil
+}
+
+func (s *scope) between(e *ast.BetweenExpr) (any, error) {
+	v, err := s.eval(e.Expr)
+	if err != nil {
+		return nil, err
+	}
+	low, high, err := s.pair(e.Left, e.Right)
+	if err != nil || v == nil || low == nil || high == nil {
+		return nil, err
+	}
+	return int64(btoi((compare(v, low) >= 0 && compare(v, high) <= 0) != e.Not)), nil
+}
+
+func (s *scope) caseWhen(e *ast.CaseExpr) (any, error) {
+	var subject any
+	var err error
+	if e.Value != nil {
+		if subject, err = s.eval(e.Value); err != nil {
+			return nil, err
+		}
+	}
+	for _, when := range e.WhenClauses {
+		v, err := s.eval(when.Expr)
+		if err != nil {
+			return nil, err
+		}
+		if e.Value == nil && isTrue(v) || e.Value != nil && v != nil && subject != nil && compare(v, subject) == 0 {
+			return s.eval(when.Result)
+		}
+	}
+	if e.ElseClause == nil {
+		return nil, nil
+	}
+	return s.eval(e.ElseClause)
+}
+
+func (s *scope) cast(e *ast.FuncCastExpr) (any, error) {
+	v, err := s.eval(e.Expr)
+	if err != nil || v == nil {
+		return nil, err
+	}
+	switch castType(e) {
+	case Int:
+		return asInt(v), nil
+	case Uint:
+		if u, ok := v.(uint64); ok {
+			return u, nil
+		}
+		return uint64(asInt(v)), nil
+	case Double:
+		return asFloat(v), nil
+	case DateTime:
+		if t, ok := asTime(v); ok {
+			return t, nil
+		}
+		return nil, nil
+	}
+	return asString(v), nil
+}

@@ -1,0 +1,303 @@
+package sqladmin
+
+import (
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// function is one SQL function. The arguments are evaluated before; when
+// strict, a NULL among them makes the result NULL without a call.
+type function struct {
+	least, most int  // arguments; most < 0 is no limit
+	result      Type // Null: that of the arguments
+	strict      bool
+	call        func(s *scope, a []any) any
+}
+
+// functions lists the SQL functions by lower-case name.
+var functions = map[string]function{
+	"concat":    {1, -1, Text, true, func(_ *scope, a []any) any { return joinStrings(a, "") }},
+	"concat_ws": {2, -1, Text, false, concatWS},
+	"lower":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.ToLower(asString(a[0])) }},
+	"lcase":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.ToLower(asString(a[0])) }},
+	"upper":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.ToUpper(asString(a[0])) }},
+	"ucase":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.ToUpper(asString(a[0])) }},
+	"length":    {1, 1, Int, true, func(_ *scope, a []any) any { return int64(len(asString(a[0]))) }},
+	"char_length": {1, 1, Int, true, func(_ *scope, a []any) any {
+		return int64(utf8.RuneCountInString(asString(a[0])))
+	}},
+	"substring": {2, 3, Text, true, substring},
+	"substr":    {2, 3, Text, true, substring},
+	"mid":       {2, 3, Text, true, substring},
+	"left":      {2, 2, Text, true, func(s *scope, a []any) any { return substring(s, []any{a[0], int64(1), a[1]}) }},
+	"right":     {2, 2, Text, true, right},
+	"trim":      {1, 3, Text, true, func(_ *scope, a []any) any { return strings.Trim(asString(a[0]), trimSet(a)) }},
+	"ltrim":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.TrimLeft(asString(a[0]), " ") }},
+	"rtrim":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.TrimRight(asString(a[0]), " ") }},
+	"replace": {3, 3, Text, true, func(_ *scope, a []any) any {
+		if asString(a[1]) == "" {
+			return asString(a[0])
+		}
+		return strings.ReplaceAll(asString(a[0]), asString(a[1]), asString(a[2]))
+	}},
+	"instr":           {2, 2, Int, true, func(_ *scope, a []any) any { return position(a[0], a[1]) }},
+	"locate":          {2, 2, Int, true, func(_ *scope, a []any) any { return position(a[1], a[0]) }},
+	"substring_index": {3, 3, Text, true, substringIndex},
+
+	"if": {3, 3, Null, false, func(_ *scope, a []any) any {
+		if isTrue(a[0]) {
+			return a[1]
+		}
+		return a[2]
+	}},
+	"ifnull":   {2, 2, Null, false, firstValue},
+	"coalesce": {1, -1, Null, false, firstValue},
+	"nullif": {2, 2, Null, false, func(_ *scope, a []any) any {
+		if a[0] != nil && a[1] != nil && compare(a[0], a[1]) == 0 {
+			return nil
+		}
+		return a[0]
+	}},
+	"greatest": {2, -1, Null, true, func(_ *scope, a []any) any { return foldValues("max", a) }},
+	"least":    {2, -1, Null, true, func(_ *scope, a []any) any { return foldValues("min", a) }},
+	"abs":      {1, 1, Null, true, absolute},
+	"round":    {1, 2, Double, true, round},
+	"floor":    {1, 1, Int, true, func(_ *scope, a []any) any { return floor(asFloat(a[0])) }},
+	"ceil":     {1, 1, Int, true, func(_ *scope, a []any) any { return -floor(-asFloat(a[0])) }},
+	"ceiling":  {1, 1, Int, true, func(_ *scope, a []any) any { return -floor(-asFloat(a[0])) }},
+
+	"now":               {0, 1, DateTime, true, now},
+	"current_timestamp": {0, 1, DateTime, true, now},
+	"localtime":         {0, 1, DateTime, true, now},
+	"localtimestamp":    {0, 1, DateTime, true, now},
+	"sysdate":           {0, 1, DateTime, true, now},
+	"utc_timestamp":     {0, 1, DateTime, true, now},
+	"curdate":           {0, 0, String, true, func(s *scope, _ []any) any { return s.now.Format("2006-01-02") }},
+	"current_date":      {0, 0, String, true, func(s *scope, _ []any) any { return s.now.Format("2006-01-02") }},
+	"unix_timestamp":    {0, 1, Int, true, unixTimestamp},
+	"from_unixtime":     {1, 1, DateTime, true, fromUnix},
+	"timediff":          {2, 2, String, true, timeDiff},
+	"timestampdiff":     {3, 3, Int, true, timestampDiff},
+	"date_add":          {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, 1) }},
+	"adddate":           {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, 1) }},
+	"date_sub":          {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, -1) }},
+	"subdate":           {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, -1) }},
+
+	"version":        {0, 0, String, true, func(s *scope, _ []any) any { return s.x.server.cfg.ServerVersion }},
+	"user":           {0, 0, String, true, currentUser},
+	"session_user":   {0, 0, String, true, currentUser},
+	"system_user":    {0, 0, String, true, currentUser},
+	"current_user":   {0, 0, String, true, func(s *scope, _ []any) any { return s.x.session.User + "@%" }},
+	"current_role":   {0, 0, String, true, func(*scope, []any) any { return "NONE" }},
+	"database":       {0, 0, String, true, currentSchema},
+	"schema":         {0, 0, String, true, currentSchema},
+	"connection_id":  {0, 0, Uint, true, func(s *scope, _ []any) any { return uint64(s.x.session.ID) }},
+	"last_insert_id": {0, 1, Uint, true, func(*scope, []any) any { return uint64(0) }},
+	"row_count":      {0, 0, Int, true, func(*scope, []any) any { return int64(-1) }},
+	"found_rows":     {0, 0, Int, true, func(*scope, []any) any { return int64(0) }},
+}
+
+func (s *scope) call(e *ast.FuncCallExpr) (any, error) {
+	name := e.FnName.L
+	f, ok := functions[name]
+	if !ok {
+		return nil, unknownFunction(name)
+	}
+	if len(e.Args) < f.least || f.most >= 0 && len(e.Args) > f.most {
+		return nil, &Error{Code: 1582, State: "42000", Message: "Incorrect parameter count in the call to native function '" + name + "'"}
+	}
+	args := make([]any, len(e.Args))
+	for i, arg := range e.Args {
+		var err error
+		switch a := arg.(type) {
+		case *ast.TimeUnitExpr:
+			args[i] = a.Unit.String()
+		case *ast.TrimDirectionExpr:
+			args[i] = int64(a.Direction)
+		default:
+			if args[i], err = s.eval(arg); err != nil {
+				return nil, err
+			}
+		}
+		if args[i] == nil && f.strict {
+			return nil, nil
+		}
+	}
+	return f.call(s, args), nil
+}
+
+func unknownFunction(name string) error {
+	switch name {
+	case "wait_for_executed_gtid_set", "source_pos_wait", "master_pos_wait", "master_gtid_wait":
+		return NotSupported("Function " + strings.ToUpper(name)).
+			WithRemedy("WAIT FOR MIGRATION name UNTIL SQL_AFTER_GTIDS = 'set' TIMEOUT n")
+	}
+	return Errorf(CodeUnknownFunction, "FUNCTION %s does not exist", name)
+}
+
+func now(s *scope, _ []any) any         { return s.now }
+func currentUser(s *scope, _ []any) any { return s.x.session.User + "@" + s.x.session.Host }
+
+func currentSchema(s *scope, _ []any) any {
+	if schema := s.x.session.view().Schema; schema != "" {
+		return schema
+	}
+	return nil
+}
+
+func joinStrings(a []any, separator string) string {
+	parts := make([]string, len(a))
+	for i, v := range a {
+		parts[i] = asString(v)
+	}
+	return strings.Join(parts, separator)
+}
+
+func concatWS(_ *scope, a []any) any {
+	if a[0] == nil {
+		return nil
+	}
+	var present []any
+	for _, v := range a[1:] {
+		if v != nil {
+			present = append(present, v)
+		}
+	}
+	return joinStrings(present, asString(a[0]))
+}
+
+func substring(_ *scope, a []any) any {
+	text := []rune(asString(a[0]))
+	from, length := asInt(a[1]), int64(len(text))
+	if len(a) > 2 {
+		length = asInt(a[2])
+	}
+	if from < 0 {
+		from += int64(len(text)) + 1
+	}
+	if from < 1 || from > int64(len(text)) || length < 1 {
+		return ""
+	}
+	return string(text[from-1 : min(from-1+min(length, int64(len(text))), int64(len(text)))])
+}
+
+func right(_ *scope, a []any) any {
+	text := []rune(asString(a[0]))
+	n := min(max(asInt(a[1]), 0), int64(len(text)))
+	return string(text[int64(len(text))-n:])
+}
+
+func trimSet(a []any) string {
+	if len(a) > 1 {
+		return asString(a[1])
+	}
+	return " "
+}
+
+func position(text, part any) int64 {
+	before, _, found := strings.Cut(fold(asString(text)), fold(asString(part)))
+	if !found {
+		return 0
+	}
+	return int64(utf8.RuneCountInString(before)) + 1
+}
+
+func substringIndex(_ *scope, a []any) any {
+	text, separator, n := asString(a[0]), asString(a[1]), asInt(a[2])
+	if separator == "" || n == 0 {
+		return ""
+	}
+	parts := strings.Split(text, separator)
+	switch {
+	case n > 0:
+		parts = parts[:min(n, int64(len(parts)))]
+	default:
+		parts = parts[int64(len(parts))-min(-n, int64(len(parts))):]
+	}
+	return strings.Join(parts, separator)
+}
+
+func firstValue(_ *scope, a []any) any {
+	for _, v := range a {
+		if v != nil {
+			return v
+		}
+	}
+	return nil
+}
+
+func unixTimestamp(s *scope, a []any) any {
+	t := s.now
+	if len(a) > 0 {
+		var ok bool
+		if t, ok = asTime(a[0]); !ok {
+			return int64(0)
+		}
+	}
+	return t.Unix()
+}
+
+func fromUnix(_ *scope, a []any) any {
+	f := asFloat(a[0])
+	if f < 0 || f > 32536771199 { // MySQL's end of time (manual, 14.7)
+		return nil
+	}
+	return time.UnixMilli(int64(f * 1000)).UTC()
+}
+
+func timeDiff(_ *scope, a []any) any {
+	x, xok := asTime(a[0])
+	y, yok := asTime(a[1])
+	if !xok || !yok {
+		return nil
+	}
+	d, sign := x.Sub(y).Truncate(time.Second), ""
+	if d < 0 {
+		d, sign = -d, "-"
+	}
+	return sign + twoDigits(int64(d.Hours())) + ":" + twoDigits(int64(d.Minutes())%60) + ":" + twoDigits(int64(d.Seconds())%60)
+}
+
+func twoDigits(n int64) string {
+	if s := asString(n); len(s) > 1 {
+		return s
+	}
+	return "0" + asString(n)
+}
+
+// units holds the intervals that have a fixed length.
+var units = map[string]time.Duration{"MICROSECOND": time.Microsecond, "SECOND": time.Second, "MINUTE": time.Minute,
+	"HOUR": time.Hour, "DAY": 24 * time.Hour, "WEEK": 7 * 24 * time.Hour}
+
+func timestampDiff(_ *scope, a []any) any {
+	x, xok := asTime(a[1])
+	y, yok := asTime(a[2])
+	unit, ok := units[strings.ToUpper(asString(a[0]))]
+	if !xok || !yok || !ok {
+		return nil
+	}
+	return int64(y.Sub(x) / unit)
+}
+
+func addInterval(a []any, sign float64) any {
+	t, ok := asTime(a[0])
+	if !ok {
+		return nil
+	}
+	n := sign * asFloat(a[1])
+	switch unit := strings.ToUpper(asString(a[2])); unit {
+	case "MONTH":
+		return t.AddDate(0, int(n), 0)
+	case "YEAR":
+		return t.AddDate(int(n), 0, 0)
+	default:
+		d, ok := units[unit]
+		if !ok || n*float64(d) > 1<<62 || n*float64(d) < -(1<<62) {
+			return nil
+		}
+		return t.Add(time.Duration(n * float64(d)))
+	}
+}

@@ -1,0 +1,35 @@
+package sqladmin
+
+import "context"
+
+// Nothing is a statement without an effect here: a comment, and what clients
+// send around transactions.
+type Nothing struct{ verb string }
+
+// Verb implements Statement.
+func (n *Nothing) Verb() string { return n.verb }
+
+func (n *Nothing) run(context.Context, *executor) (*Result, error) { return &Result{}, nil }
+
+// parseNothing takes the rest of the statement as it is.
+func parseNothing(verb string) func(*parser) Statement {
+	return func(p *parser) Statement {
+		p.pos = len(p.tokens)
+		return &Nothing{verb: verb}
+	}
+}
+
+// parseNotYet refuses a statement that is known and not supported.
+func parseNotYet(what string) func(*parser) Statement {
+	return func(p *parser) Statement {
+		p.fail(NotSupported(what))
+		return nil
+	}
+}
+
+// parseReadOnly refuses to write to virtual tables.
+func parseReadOnly(p *parser) Statement {
+	p.fail(Errorf(CodeReadOnlyTable, "The tables of the admin port are read only").
+		WithRemedy("use CREATE, ALTER and DROP of SECRET, SOURCE, TARGET and MIGRATION"))
+	return nil
+}

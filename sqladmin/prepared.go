@@ -1,0 +1,331 @@
+package sqladmin
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+const (
+	// maxPrepared bounds the prepared statements of one connection.
+	maxPrepared = 1000
+	maxParams   = 65535
+)
+
+// prepared is a prepared statement. At execution the parameters are put into
+// the text as literals, so that every statement takes them.
+type prepared struct {
+	sql       string
+	mode      lexMode
+	params    []param
+	types     []uint16 // of the last execution that sent them
+	long      map[int][]byte
+	longBytes int
+}
+
+// param is one question mark.
+type param struct {
+	at    int  // byte offset
+	limit bool // it belongs to LIMIT, where only a number can stand
+}
+
+// findParams lists the question marks among tokens.
+func findParams(tokens []token) []param {
+	var l []param
+	for i := range tokens {
+		if tokens[i].kind != tokParam {
+			continue
+		}
+		before := word(tokens, max(i-1, 0))
+		if i > 2 && tokens[i-1].is(",") {
+			before = word(tokens, i-3)
+		}
+		l = append(l, param{at: tokens[i].pos, limit: before == "LIMIT" || before == "OFFSET"})
+	}
+	return l
+}
+
+// prepare is COM_STMT_PREPARE.
+func (c *conn) prepare(sql string) error {
+	if len(c.stmts) >= maxPrepared {
+		return c.sendError(&Error{Code: 1461, State: "42000", Message: fmt.Sprintf("Can't create more than %d prepared statements on a connection", maxPrepared)})
+	}
+	st := &prepared{sql: sql, mode: c.session.mode(), long: map[int][]byte{}}
+	tokens, err := lex(sql, st.mode)
+	if err == nil {
+		st.params = findParams(tokens)
+	}
+	if len(st.params) > maxParams {
+		return c.sendError(&Error{Code: 1390, State: "HY000", Message: "Prepared statement contains too many placeholders"})
+	}
+	cols, perr := c.describe(st)
+	if perr != nil {
+		c.session.warnings = []Warning{{Level: "Error", Code: perr.Code, Message: perr.Message, Remedy: perr.Remedy}}
+		return c.sendError(perr)
+	}
+	c.nextStmt++
+	c.stmts[c.nextStmt] = st
+	b := binary.LittleEndian.AppendUint32([]byte{0}, c.nextStmt)
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(cols)))
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(st.params)))
+	if err := c.wire.write(append(b, 0, 0, 0)); err != nil {
+		return err
+	}
+	marks := make([]Column, len(st.params))
+	for i := range marks {
+		marks[i] = Column{Name: "?", Type: String}
+	}
+	for _, list := range [][]Column{marks, cols} {
+		if err := c.writeColumns(list); err != nil {
+			return err
+		}
+	}
+	return c.wire.flush()
+}
+
+func (c *conn) writeColumns(cols []Column) error {
+	for _, col := range cols {
+		if err := c.wire.write(columnPacket("", "", col)); err != nil {
+			return err
+		}
+	}
+	if len(cols) > 0 && c.caps&mysql.CLIENT_DEPRECATE_EOF == 0 {
+		return c.writeEOF(0)
+	}
+	return nil
+}
+
+// describe checks a statement and returns the columns of its result, nil when
+// it has none or when they are known only once it runs. Parameters are read as
+// 1 for that; a statement of the admin port's own with parameters is checked
+// when it is executed.
+func (c *conn) describe(st *prepared) ([]Column, *Error) {
+	text := st.sql
+	if len(st.params) > 0 {
+		values := make([]string, len(st.params))
+		for i := range values {
+			values[i] = "1"
+		}
+		text = st.bind(values)
+	}
+	p, err := parse(text, st.mode)
+	if err != nil {
+		own := asError(err, nil)
+		if len(st.params) > 0 && own.Code != CodeEmptyQuery {
+			tokens, lexErr := lex(text, st.mode)
+			f := matchForm(tokens)
+			if lexErr == nil && f != nil && !f.sql {
+				return nil, nil
+			}
+		}
+		return nil, own
+	}
+	x := c.executor()
+	switch stmt := p.stmt.(type) {
+	case *Select:
+		cols, err := x.describe(c.ctx, stmt.node)
+		if err != nil {
+			return nil, asError(err, nil)
+		}
+		return cols, nil
+	case shaped:
+		return stmt.columns(), nil
+	}
+	return nil, nil
+}
+
+// bind returns the text with the parameters' literals in it.
+func (st *prepared) bind(values []string) string {
+	var b strings.Builder
+	from := 0
+	for i, p := range st.params {
+		b.WriteString(st.sql[from:p.at])
+		if n, err := strconv.ParseUint(strings.Trim(values[i], "'"), 10, 64); p.limit && err == nil {
+			b.WriteString(strconv.FormatUint(n, 10))
+		} else {
+			b.WriteString(values[i])
+		}
+		from = p.at + 1
+	}
+	b.WriteString(st.sql[from:])
+	return b.String()
+}
+
+// executePrepared is COM_STMT_EXECUTE.
+func (c *conn) executePrepared(data []byte) error {
+	p := &payload{b: data}
+	id := uint32(p.uint(4))
+	st := c.stmts[id]
+	if st == nil {
+		return c.sendError(unknownStatement(id))
+	}
+	p.take(1 + 4) // cursor flags: no cursor is opened, rows follow at once; iterations: always 1
+	values, err := st.values(p)
+	tooLong := st.longBytes > maxPacketBytes
+	st.dropLong()
+	if tooLong {
+		return c.sendError(Errorf(CodePacketTooLarge, "Parameter of prepared statement which is set through mysql_send_long_data() is longer than 'max_allowed_packet' bytes"))
+	}
+	if err != nil {
+		return c.sendError(err)
+	}
+	return c.query(st.bind(values), true)
+}
+
+func unknownStatement(id uint32) *Error {
+	return Errorf(CodeUnknownStatement, "Unknown prepared statement handler (%d) given to EXECUTE", id)
+}
+
+func (st *prepared) dropLong() {
+	clear(st.long)
+	st.longBytes = 0
+}
+
+// longData is COM_STMT_SEND_LONG_DATA, which has no answer: what is wrong is
+// said at the execution. Beyond the limit nothing more is kept.
+func (c *conn) longData(data []byte) {
+	p := &payload{b: data}
+	st := c.stmts[uint32(p.uint(4))]
+	index := int(p.uint(2))
+	if st == nil || p.bad || index >= len(st.params) {
+		return
+	}
+	if st.longBytes += len(p.b); st.longBytes <= maxPacketBytes {
+		st.long[index] = append(st.long[index], p.b...)
+	}
+}
+
+// resetPrepared is COM_STMT_RESET: long data is forgotten.
+func (c *conn) resetPrepared(data []byte) error {
+	id := uint32((&payload{b: data}).uint(4))
+	st := c.stmts[id]
+	if st == nil {
+		return c.sendError(unknownStatement(id))
+	}
+	st.dropLong()
+	return c.sendOK(&Result{})
+}
+
+// values decodes the parameters into literals. Without the new-params flag the
+// types are those of the execution before.
+func (st *prepared) values(p *payload) ([]string, *Error) {
+	n := len(st.params)
+	if n == 0 {
+		return nil, nil
+	}
+	null := p.take((n + 7) / 8)
+	if p.uint(1) == 1 {
+		st.types = make([]uint16, n)
+		for i := range st.types {
+			st.types[i] = uint16(p.uint(2))
+		}
+	}
+	if p.bad || len(st.types) != n {
+		return nil, errMalformed
+	}
+	out := make([]string, n)
+	for i := range out {
+		long, isLong := st.long[i]
+		switch {
+		case isLong:
+			out[i] = st.quote(string(long))
+		case null[i/8]&(1<<(i%8)) != 0:
+			out[i] = "NULL"
+		default:
+			text, ok := st.value(p, byte(st.types[i]), st.types[i]&0x8000 != 0)
+			if !ok || p.bad {
+				return nil, errMalformed
+			}
+			out[i] = text
+		}
+	}
+	return out, nil
+}
+
+// quote returns a literal under the statement's sql_mode.
+func (st *prepared) quote(s string) string {
+	if st.mode.noBackslashEscapes {
+		return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	}
+	return quote(s)
+}
+
+// value decodes one parameter (MySQL protocol, "Binary Protocol Value").
+func (st *prepared) value(p *payload, kind byte, unsigned bool) (string, bool) {
+	whole := func(size int) string {
+		v := p.uint(size)
+		if unsigned {
+			return strconv.FormatUint(v, 10)
+		}
+		shift := 64 - 8*size
+		return strconv.FormatInt(int64(v<<shift)>>shift, 10)
+	}
+	switch kind {
+	case mysql.MYSQL_TYPE_NULL:
+		return "NULL", true
+	case mysql.MYSQL_TYPE_TINY:
+		return whole(1), true
+	case mysql.MYSQL_TYPE_SHORT, mysql.MYSQL_TYPE_YEAR:
+		return whole(2), true
+	case mysql.MYSQL_TYPE_LONG, mysql.MYSQL_TYPE_INT24:
+		return whole(4), true
+	case mysql.MYSQL_TYPE_LONGLONG:
+		return whole(8), true
+	case mysql.MYSQL_TYPE_FLOAT:
+		return formatFloat(float64(math.Float32frombits(uint32(p.uint(4))))), true
+	case mysql.MYSQL_TYPE_DOUBLE:
+		return formatFloat(math.Float64frombits(p.uint(8))), true
+	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_TIMESTAMP:
+		return st.quote(dateTimeParam(p, kind == mysql.MYSQL_TYPE_DATE)), true
+	case mysql.MYSQL_TYPE_TIME:
+		return st.quote(timeParam(p)), true
+	case mysql.MYSQL_TYPE_DECIMAL, mysql.MYSQL_TYPE_NEWDECIMAL, mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_BIT, mysql.MYSQL_TYPE_JSON,
+		mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET, mysql.MYSQL_TYPE_TINY_BLOB, mysql.MYSQL_TYPE_MEDIUM_BLOB, mysql.MYSQL_TYPE_LONG_BLOB,
+		mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_GEOMETRY:
+		return st.quote(string(p.bytes())), true
+	}
+	return "", false
+}
+
+func dateTimeParam(p *payload, dateOnly bool) string {
+	v := &payload{b: p.take(int(p.uint(1)))}
+	part := func(n int) uint64 {
+		if len(v.b) == 0 {
+			return 0
+		}
+		return v.uint(n)
+	}
+	text := fmt.Sprintf("%04d-%02d-%02d", part(2), part(1), part(1))
+	if dateOnly && len(v.b) == 0 {
+		return text
+	}
+	text += fmt.Sprintf(" %02d:%02d:%02d", part(1), part(1), part(1))
+	if micros := part(4); micros > 0 {
+		text += fmt.Sprintf(".%06d", micros)
+	}
+	p.bad = p.bad || v.bad
+	return text
+}
+
+func timeParam(p *payload) string {
+	v := &payload{b: p.take(int(p.uint(1)))}
+	if len(v.b) == 0 {
+		return "00:00:00"
+	}
+	sign := ""
+	if v.uint(1) == 1 {
+		sign = "-"
+	}
+	days := v.uint(4)
+	hours, minutes, seconds := v.uint(1), v.uint(1), v.uint(1)
+	text := fmt.Sprintf("%s%02d:%02d:%02d", sign, days*24+hours, minutes, seconds)
+	if len(v.b) > 0 {
+		text += fmt.Sprintf(".%06d", v.uint(4))
+	}
+	p.bad = p.bad || v.bad
+	return text
+}

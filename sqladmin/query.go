@@ -1,0 +1,365 @@
+package sqladmin
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// item is one column of a result.
+type item struct {
+	heading string
+	expr    ast.ExprNode // nil for a column of the relation
+	column  int
+}
+
+// resultRow is a row on its way through HAVING, ORDER BY and LIMIT.
+type resultRow struct {
+	values []any
+	scope  *scope
+	keys   []any
+}
+
+// query evaluates a SELECT over one relation.
+func (x *executor) query(sel *ast.SelectStmt, rel *relation) (*Result, error) {
+	s := x.scope(rel)
+	items, err := s.items(sel)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkColumns(sel); err != nil {
+		return nil, err
+	}
+	kept, err := s.filter(sel.Where)
+	if err != nil {
+		return nil, err
+	}
+	scopes, err := s.groups(sel, items, kept)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := project(sel, items, scopes)
+	if err != nil {
+		return nil, err
+	}
+	if sel.Distinct {
+		rows = distinct(rows)
+	}
+	if err := order(sel, items, rows); err != nil {
+		return nil, err
+	}
+	if rows, err = limit(s, sel.Limit, rows); err != nil {
+		return nil, err
+	}
+	res := &Result{Columns: s.resultColumns(items), Rows: make([][]any, len(rows))}
+	for i := range rows {
+		res.Rows[i] = rows[i].values
+	}
+	res.Columns = fit(res.Columns, res.Rows)
+	return res, nil
+}
+
+// items expands the select list.
+func (s *scope) items(sel *ast.SelectStmt) ([]item, error) {
+	var items []item
+	for _, f := range sel.Fields.Fields {
+		if f.WildCard == nil {
+			items = append(items, item{heading: heading(f), expr: f.Expr})
+			continue
+		}
+		if t := f.WildCard.Table.O; len(s.rel.columns) == 0 || t != "" && !strings.EqualFold(t, s.rel.alias) && !strings.EqualFold(t, s.rel.name) {
+			return nil, Errorf(CodeUnknownTable, "No table used in '*'")
+		}
+		for i, c := range s.rel.columns {
+			items = append(items, item{heading: c.Name, column: i})
+		}
+	}
+	return items, nil
+}
+
+func heading(f *ast.SelectField) string {
+	if f.AsName.O != "" {
+		return f.AsName.O
+	}
+	if c, ok := f.Expr.(*ast.ColumnNameExpr); ok {
+		return c.Name.Name.O
+	}
+	return strings.TrimSpace(f.Text())
+}
+
+func (s *scope) resultColumns(items []item) []Column {
+	cols := make([]Column, len(items))
+	for i, it := range items {
+		cols[i] = Column{Name: it.heading}
+		if it.expr == nil {
+			cols[i].Type = s.rel.columns[it.column].Type
+		} else {
+			cols[i].Type = s.typeOf(it.expr)
+		}
+	}
+	return cols
+}
+
+// columnCheck looks for unknown columns, so that a query over no rows fails as
+// it would over some; and for aggregates.
+type columnCheck struct {
+	rel       *relation
+	aliases   map[string]bool
+	aggregate bool
+	err       error
+}
+
+// Enter implements ast.Visitor.
+func (c *columnCheck) Enter(n ast.Node) (ast.Node, bool) {
+	switch n := n.(type) {
+	case *ast.ColumnNameExpr:
+		if n.Name.Table.O == "" && c.aliases[n.Name.Name.L] {
+			break
+		}
+		if _, err := c.rel.find(n.Name); err != nil && c.err == nil {
+			c.err = err
+		}
+	case *ast.AggregateFuncExpr:
+		c.aggregate = true
+	case *ast.FuncCallExpr:
+		if _, ok := functions[n.FnName.L]; !ok && c.err == nil {
+			c.err = unknownFunction(n.FnName.L)
+		}
+	case *ast.SubqueryExpr:
+		return n, true
+	}
+	return n, false
+}
+
+// Leave implements ast.Visitor.
+func (c *columnCheck) Leave(n ast.Node) (ast.Node, bool) { return n, true }
+
+func (s *scope) checkColumns(sel *ast.SelectStmt) error {
+	c := &columnCheck{rel: s.rel, aliases: map[string]bool{}}
+	for _, f := range sel.Fields.Fields {
+		if f.Expr != nil {
+			f.Expr.Accept(c)
+		}
+	}
+	if sel.Where != nil {
+		sel.Where.Accept(c)
+	}
+	for _, f := range sel.Fields.Fields {
+		c.aliases[f.AsName.L] = true
+	}
+	if sel.GroupBy != nil {
+		sel.GroupBy.Accept(c)
+	}
+	if sel.Having != nil {
+		sel.Having.Accept(c)
+	}
+	if sel.OrderBy != nil {
+		sel.OrderBy.Accept(c)
+	}
+	return c.err
+}
+
+// filter returns the rows for which where is true.
+func (s *scope) filter(where ast.ExprNode) ([][]any, error) {
+	if where == nil {
+		return s.rel.rows, nil
+	}
+	var kept [][]any
+	for _, row := range s.rel.rows {
+		s.row = row
+		v, err := s.eval(where)
+		if err != nil {
+			return nil, err
+		}
+		if isTrue(v) {
+			kept = append(kept, row)
+		}
+	}
+	return kept, nil
+}
+
+// groups returns one scope per row, or per group when the query has GROUP BY
+// or aggregates.
+func (s *scope) groups(sel *ast.SelectStmt, items []item, rows [][]any) ([]*scope, error) {
+	c := &columnCheck{rel: s.rel}
+	sel.Fields.Accept(c)
+	if sel.Having != nil {
+		sel.Having.Accept(c)
+	}
+	if sel.OrderBy != nil {
+		sel.OrderBy.Accept(c)
+	}
+	var scopes []*scope
+	if sel.GroupBy == nil && !c.aggregate {
+		for _, row := range rows {
+			scopes = append(scopes, &scope{x: s.x, rel: s.rel, row: row, now: s.now})
+		}
+		return scopes, nil
+	}
+	if sel.GroupBy == nil {
+		g := &scope{x: s.x, rel: s.rel, group: append([][]any{}, rows...), now: s.now}
+		if len(rows) > 0 {
+			g.row = rows[0]
+		}
+		return []*scope{g}, nil
+	}
+	byKey := map[string]*scope{}
+	for _, row := range rows {
+		one := &scope{x: s.x, rel: s.rel, row: row, now: s.now}
+		key, err := one.groupKey(sel.GroupBy, items)
+		if err != nil {
+			return nil, err
+		}
+		g, ok := byKey[key]
+		if !ok {
+			g = one
+			byKey[key] = g
+			scopes = append(scopes, g)
+		}
+		g.group = append(g.group, row)
+	}
+	return scopes, nil
+}
+
+func (s *scope) groupKey(by *ast.GroupByClause, items []item) (string, error) {
+	var key strings.Builder
+	for _, b := range by.Items {
+		v, err := s.byItem(b.Expr, items)
+		if err != nil {
+			return "", err
+		}
+		if v == nil {
+			key.WriteString("\x01")
+		}
+		key.WriteString(fold(asString(v)) + "\x00")
+	}
+	return key.String(), nil
+}
+
+// byItem evaluates what GROUP BY or ORDER BY names: a position, an alias of
+// the select list, or an expression.
+func (s *scope) byItem(e ast.ExprNode, items []item) (any, error) {
+	if p, ok := e.(*ast.PositionExpr); ok {
+		if p.N < 1 || p.N > len(items) {
+			return nil, Errorf(CodeUnknownColumn, "Unknown column '%d' in 'order clause'", p.N)
+		}
+		return s.value(items[p.N-1])
+	}
+	if c, ok := e.(*ast.ColumnNameExpr); ok && c.Name.Table.O == "" {
+		for _, it := range items {
+			if it.expr != nil && strings.EqualFold(it.heading, c.Name.Name.O) {
+				return s.value(it)
+			}
+		}
+	}
+	return s.eval(e)
+}
+
+// value evaluates one item of the select list.
+func (s *scope) value(it item) (any, error) {
+	if it.expr != nil {
+		return s.eval(it.expr)
+	}
+	if it.column < len(s.row) {
+		return s.row[it.column], nil
+	}
+	return nil, nil
+}
+
+// project evaluates the select list and drops what HAVING does not keep.
+func project(sel *ast.SelectStmt, items []item, scopes []*scope) ([]resultRow, error) {
+	var rows []resultRow
+	for _, s := range scopes {
+		r := resultRow{values: make([]any, len(items)), scope: s}
+		aliases := map[string]any{}
+		for i, it := range items {
+			v, err := s.value(it)
+			if err != nil {
+				return nil, err
+			}
+			r.values[i] = v
+			if it.expr != nil {
+				aliases[fold(it.heading)] = v
+			}
+		}
+		if sel.Having != nil {
+			s.aliases = aliases
+			v, err := s.eval(sel.Having.Expr)
+			s.aliases = nil
+			if err != nil {
+				return nil, err
+			}
+			if !isTrue(v) {
+				continue
+			}
+		}
+		rows = append(rows, r)
+	}
+	return rows, nil
+}
+
+func distinct(rows []resultRow) []resultRow {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(rows, func(r resultRow) bool {
+		var key strings.Builder
+		for _, v := range r.values {
+			if v == nil {
+				key.WriteString("\x01")
+			}
+			key.WriteString(fold(asString(v)) + "\x00")
+		}
+		again := seen[key.String()]
+		seen[key.String()] = true
+		return again
+	})
+}
+
+// order sorts by ORDER BY; rows that are equal keep their order.
+func order(sel *ast.SelectStmt, items []item, rows []resultRow) error {
+	if sel.OrderBy == nil {
+		return nil
+	}
+	by := sel.OrderBy.Items
+	for i := range rows {
+		for _, b := range by {
+			v, err := rows[i].scope.byItem(b.Expr, items)
+			if err != nil {
+				return err
+			}
+			rows[i].keys = append(rows[i].keys, v)
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b resultRow) int {
+		for i := range by {
+			c := compareNull(a.keys[i], b.keys[i])
+			if by[i].Desc {
+				c = -c
+			}
+			if c != 0 {
+				return c
+			}
+		}
+		return 0
+	})
+	return nil
+}
+
+func limit(s *scope, l *ast.Limit, rows []resultRow) ([]resultRow, error) {
+	if l == nil {
+		return rows, nil
+	}
+	var bounds [2]uint64
+	for i, e := range []ast.ExprNode{l.Offset, l.Count} {
+		if e == nil {
+			continue
+		}
+		v, err := s.eval(e)
+		if err != nil {
+			return nil, err
+		}
+		bounds[i] = uint64(max(asInt(v), 0))
+	}
+	from := min(bounds[0], uint64(len(rows)))
+	return rows[from:min(from+min(bounds[1], uint64(len(rows))), uint64(len(rows)))], nil
+}

@@ -1,0 +1,189 @@
+package sqladmin
+
+import (
+	"encoding/binary"
+	"math"
+	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
+)
+
+const (
+	charsetUTF8MB4 = 45 // utf8mb4_general_ci, known to MySQL and MariaDB clients alike
+	charsetBinary  = 63
+)
+
+// status returns the server status flags.
+func (c *conn) status() uint16 {
+	if v, ok := c.session.variables["autocommit"]; ok && !isTrue(v) {
+		return 0
+	}
+	return mysql.SERVER_STATUS_AUTOCOMMIT
+}
+
+// okPacket is an OK packet; head is 0x00, or 0xfe at the end of rows. The info
+// text is length-encoded, as MySQL's own server and clients have it.
+func (c *conn) okPacket(head byte, r *Result) []byte {
+	b := appendLength([]byte{head}, r.Affected)
+	b = appendLength(b, r.OperationID)
+	b = binary.LittleEndian.AppendUint16(b, c.status())
+	b = binary.LittleEndian.AppendUint16(b, uint16(min(len(r.Warnings), math.MaxUint16)))
+	if r.Info != "" {
+		b = appendString(b, cut(r.Info, 500))
+	}
+	return b
+}
+
+func (c *conn) sendOK(r *Result) error { return c.send(c.okPacket(0x00, r)) }
+
+// sendEOF ends columns or rows.
+func (c *conn) sendEOF(warnings int) error {
+	if err := c.writeEOF(warnings); err != nil {
+		return err
+	}
+	return c.wire.flush()
+}
+
+func (c *conn) writeEOF(warnings int) error {
+	if c.caps&mysql.CLIENT_DEPRECATE_EOF != 0 {
+		return c.wire.write(c.okPacket(0xfe, &Result{Warnings: make([]Warning, warnings)}))
+	}
+	b := binary.LittleEndian.AppendUint16([]byte{0xfe}, uint16(min(warnings, math.MaxUint16)))
+	return c.wire.write(binary.LittleEndian.AppendUint16(b, c.status()))
+}
+
+// sendError sends an ERR packet.
+func (c *conn) sendError(e *Error) error {
+	b := []byte{0xff, byte(e.Code), byte(e.Code >> 8), '#'}
+	b = append(b, e.SQLState()...)
+	return c.send(append(b, cut(e.Error(), 4000)...))
+}
+
+// columnPacket is a column definition.
+func columnPacket(schema, table string, col Column) []byte {
+	b := appendString(nil, "def")
+	for _, s := range []string{schema, table, table, col.Name, col.Name} {
+		b = appendString(b, s)
+	}
+	w := wireTypes[col.Type]
+	b = append(b, 0x0c)
+	b = binary.LittleEndian.AppendUint16(b, w.charset)
+	b = binary.LittleEndian.AppendUint32(b, w.length)
+	b = append(b, w.code)
+	b = binary.LittleEndian.AppendUint16(b, w.flags)
+	return append(b, w.decimals, 0, 0)
+}
+
+// wireTypes says how each Type is announced.
+var wireTypes = map[Type]struct {
+	code     byte
+	charset  uint16
+	length   uint32
+	flags    uint16
+	decimals byte
+}{
+	String:   {mysql.MYSQL_TYPE_VAR_STRING, charsetUTF8MB4, 255 * 4, 0, 31},
+	Text:     {mysql.MYSQL_TYPE_BLOB, charsetUTF8MB4, math.MaxUint32, mysql.BLOB_FLAG, 31},
+	Int:      {mysql.MYSQL_TYPE_LONGLONG, charsetBinary, 20, mysql.BINARY_FLAG | mysql.NUM_FLAG, 0},
+	Uint:     {mysql.MYSQL_TYPE_LONGLONG, charsetBinary, 20, mysql.BINARY_FLAG | mysql.NUM_FLAG | mysql.UNSIGNED_FLAG, 0},
+	Double:   {mysql.MYSQL_TYPE_DOUBLE, charsetBinary, 22, mysql.BINARY_FLAG | mysql.NUM_FLAG, 31},
+	DateTime: {mysql.MYSQL_TYPE_DATETIME, charsetBinary, 23, mysql.BINARY_FLAG, 3},
+	Null:     {mysql.MYSQL_TYPE_NULL, charsetBinary, 0, mysql.BINARY_FLAG, 0},
+}
+
+// sendRows sends a result set, as text or in the binary form of prepared
+// statements.
+func (c *conn) sendRows(r *Result, asBinary bool) error {
+	if err := c.wire.write(appendLength(nil, uint64(len(r.Columns)))); err != nil {
+		return err
+	}
+	for _, col := range r.Columns {
+		if err := c.wire.write(columnPacket("", "", col)); err != nil {
+			return err
+		}
+	}
+	if c.caps&mysql.CLIENT_DEPRECATE_EOF == 0 {
+		if err := c.writeEOF(len(r.Warnings)); err != nil {
+			return err
+		}
+	}
+	if err := c.wire.flush(); err != nil { // also renews the write deadline
+		return err
+	}
+	var b []byte
+	for _, row := range r.Rows {
+		if asBinary {
+			b = binaryRow(b[:0], r.Columns, row)
+		} else {
+			b = textRow(b[:0], r.Columns, row)
+		}
+		if err := c.wire.write(b); err != nil {
+			return err
+		}
+	}
+	return c.sendEOF(len(r.Warnings))
+}
+
+func textRow(b []byte, cols []Column, row []any) []byte {
+	for i := range cols {
+		if row[i] == nil {
+			b = append(b, 0xfb)
+			continue
+		}
+		b = appendString(b, textValue(cols[i].Type, row[i]))
+	}
+	return b
+}
+
+func textValue(t Type, v any) string {
+	switch t {
+	case DateTime:
+		if tm, ok := asTime(v); ok {
+			return tm.Format(dateTimeLayout)
+		}
+	case Int:
+		return asString(asInt(v))
+	}
+	return asString(v)
+}
+
+// binaryRow encodes a row of the binary protocol: a NULL bitmap with an offset
+// of two bits, then the values that are not NULL.
+func binaryRow(b []byte, cols []Column, row []any) []byte {
+	b = append(b, 0)
+	bitmap := len(b)
+	b = append(b, make([]byte, (len(cols)+7+2)/8)...)
+	for i := range cols {
+		v := row[i]
+		if v == nil {
+			b[bitmap+(i+2)/8] |= 1 << ((i + 2) % 8)
+			continue
+		}
+		switch cols[i].Type {
+		case Int:
+			b = binary.LittleEndian.AppendUint64(b, uint64(asInt(v)))
+		case Uint:
+			u, ok := v.(uint64)
+			if !ok {
+				u = uint64(max(asInt(v), 0))
+			}
+			b = binary.LittleEndian.AppendUint64(b, u)
+		case Double:
+			b = binary.LittleEndian.AppendUint64(b, math.Float64bits(asFloat(v)))
+		case DateTime:
+			t, _ := asTime(v)
+			b = appendDateTime(b, t)
+		default:
+			b = appendString(b, asString(v))
+		}
+	}
+	return b
+}
+
+func appendDateTime(b []byte, t time.Time) []byte {
+	t = t.UTC().Truncate(time.Millisecond)
+	b = append(b, 11)
+	b = binary.LittleEndian.AppendUint16(b, uint16(t.Year()))
+	b = append(b, byte(t.Month()), byte(t.Day()), byte(t.Hour()), byte(t.Minute()), byte(t.Second()))
+	return binary.LittleEndian.AppendUint32(b, uint32(t.Nanosecond()/1000))
+}

@@ -1,0 +1,176 @@
+package sqladmin
+
+import (
+	"context"
+	"strings"
+	"sync"
+
+	tidbparser "github.com/pingcap/tidb/pkg/parser"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/mysql"
+)
+
+// Select is a SELECT over virtual tables, or over none.
+type Select struct{ node *ast.SelectStmt }
+
+// Verb implements Statement.
+func (*Select) Verb() string { return "SELECT" }
+
+func parseSelect(p *parser) Statement {
+	node := p.tidb(p.sql)
+	p.pos = len(p.tokens)
+	if p.err != nil {
+		return nil
+	}
+	sel, ok := node.(*ast.SelectStmt)
+	switch {
+	case !ok:
+		p.fail(NotSupported("UNION and other set operations"))
+	case sel.With != nil:
+		p.fail(NotSupported("WITH"))
+	case sel.SelectIntoOpt != nil:
+		p.fail(NotSupported("SELECT .. INTO"))
+	}
+	return &Select{node: sel}
+}
+
+// Do is DO expr: the expressions are evaluated and dropped.
+type Do struct{ node *ast.DoStmt }
+
+// Verb implements Statement.
+func (*Do) Verb() string { return "DO" }
+
+func parseDo(p *parser) Statement {
+	node, _ := p.tidb(p.sql).(*ast.DoStmt)
+	p.pos = len(p.tokens)
+	return &Do{node: node}
+}
+
+func (d *Do) run(_ context.Context, x *executor) (*Result, error) {
+	s := x.scope(&relation{})
+	for _, e := range d.node.Exprs {
+		if _, err := s.eval(e); err != nil {
+			return nil, err
+		}
+	}
+	return &Result{}, nil
+}
+
+func (s *Select) run(ctx context.Context, x *executor) (*Result, error) {
+	rel, err := x.from(ctx, s.node.From)
+	if err != nil {
+		return nil, err
+	}
+	return x.query(s.node, rel)
+}
+
+// sqlParsers keeps TiDB's parsers, which are large and not safe for use by
+// several goroutines.
+var sqlParsers = sync.Pool{New: func() any { return tidbparser.New() }}
+
+// tidb parses one statement with TiDB's parser.
+func (p *parser) tidb(sql string) ast.StmtNode {
+	tp := sqlParsers.Get().(*tidbparser.Parser)
+	defer sqlParsers.Put(tp)
+	var mode mysql.SQLMode
+	if p.mode.ansiQuotes {
+		mode |= mysql.ModeANSIQuotes
+	}
+	if p.mode.noBackslashEscapes {
+		mode |= mysql.ModeNoBackslashEscapes
+	}
+	tp.SetSQLMode(mode)
+	node, err := tp.ParseOneStmt(sql, "", "")
+	if err != nil {
+		p.fail(p.tidbError(sql, err))
+		return nil
+	}
+	return node
+}
+
+// tidbError puts an error of TiDB's parser into MySQL's form. Its text quotes
+// the rest of the statement from the place of the error on, secrets included,
+// so that only the place is taken from it.
+func (p *parser) tidbError(sql string, err error) *Error {
+	_, near, found := strings.Cut(err.Error(), `near "`)
+	end := strings.LastIndexByte(near, '"')
+	if !found || end < 0 || !strings.HasSuffix(sql, near[:end]) || sql != p.sql {
+		return p.syntaxError(p.pos, "check the syntax")
+	}
+	at := len(sql) - len(near[:end])
+	i := 0
+	for i < len(p.tokens) && p.tokens[i].pos < at {
+		i++
+	}
+	return p.syntaxError(i, "check the syntax")
+}
+
+// from opens what a FROM clause names: one table, or a SELECT in parentheses.
+func (x *executor) from(ctx context.Context, from *ast.TableRefsClause) (*relation, error) {
+	if from == nil || from.TableRefs == nil {
+		return &relation{rows: [][]any{{}}}, nil
+	}
+	if from.TableRefs.Right != nil {
+		return nil, NotSupported("a join").WithRemedy("select from one table at a time")
+	}
+	source, ok := from.TableRefs.Left.(*ast.TableSource)
+	if !ok {
+		return nil, NotSupported("this FROM clause")
+	}
+	var rel *relation
+	var err error
+	switch t := source.Source.(type) {
+	case *ast.TableName:
+		rel, err = x.open(ctx, t.Schema.O, t.Name.O)
+	case *ast.SelectStmt:
+		rel, err = x.derived(ctx, t)
+	default:
+		return nil, NotSupported("this FROM clause")
+	}
+	if err != nil {
+		return nil, err
+	}
+	rel.alias = source.AsName.O
+	return rel, nil
+}
+
+func (x *executor) derived(ctx context.Context, sel *ast.SelectStmt) (*relation, error) {
+	rel, err := x.from(ctx, sel.From)
+	if err != nil {
+		return nil, err
+	}
+	res, err := x.query(sel, rel)
+	if err != nil {
+		return nil, err
+	}
+	return &relation{columns: res.Columns, rows: res.Rows}, nil
+}
+
+// describe returns the columns that a SELECT will have, without reading rows.
+func (x *executor) describe(ctx context.Context, sel *ast.SelectStmt) ([]Column, error) {
+	dry := *x
+	dry.controller = noRows{}
+	rel, err := dry.from(ctx, sel.From)
+	if err != nil {
+		return nil, err
+	}
+	if sel.From != nil {
+		rel.rows = nil
+	}
+	res, err := dry.query(sel, rel)
+	if err != nil {
+		return nil, err
+	}
+	return res.Columns, nil
+}
+
+// noRows is a Controller whose tables are empty.
+type noRows struct{}
+
+func (noRows) Read(context.Context, string, *Session) ([][]any, []Warning, error) {
+	return nil, nil, nil
+}
+
+func (noRows) Execute(_ context.Context, stmt Statement, _ *Session) (*Result, error) {
+	return nil, NotSupported("describing " + stmt.Verb())
+}

@@ -1,0 +1,103 @@
+package sqladmin
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+)
+
+// session is one client's state. The fields above mu are the connection
+// goroutine's own; those below are read by others too.
+type session struct {
+	variables map[string]any // what SET changed, by lower-case name
+	user      map[string]any // user variables
+	cipher    string         // of TLS, "" without
+	warnings  []Warning      // of the last statement that was not SHOW WARNINGS
+
+	mu sync.Mutex
+	Session
+	command string // as in SHOW PROCESSLIST
+	since   time.Time
+	cancel  context.CancelCauseFunc // of the running command, or nil
+	close   context.CancelCauseFunc // of the whole connection
+}
+
+// view returns a copy for the Controller.
+func (s *session) view() *Session {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.Session
+	return &c
+}
+
+func (s *session) setSchema(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.Schema = name
+}
+
+// setSQL records the text of the running statement, redacted.
+func (s *session) setSQL(redacted string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.SQL = redacted
+}
+
+// begin marks a command as running and returns its context.
+func (s *session) begin(ctx context.Context, command string) context.Context {
+	ctx, cancel := context.WithCancelCause(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.command, s.since, s.cancel = command, time.Now(), cancel
+	return ctx
+}
+
+// end marks the session as idle.
+func (s *session) end() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancel != nil {
+		s.cancel(nil)
+	}
+	s.command, s.since, s.cancel, s.SQL = "Sleep", time.Now(), nil, ""
+}
+
+// reset forgets everything but who is connected, as COM_RESET_CONNECTION asks.
+func (s *session) reset() {
+	s.variables, s.user, s.warnings = map[string]any{}, map[string]any{}, nil
+}
+
+// mode returns how the session's sql_mode makes text read.
+func (s *session) mode() lexMode {
+	v, ok := s.variables["sql_mode"]
+	if !ok {
+		return lexMode{}
+	}
+	words := "," + strings.ToUpper(asString(v)) + ","
+	return lexMode{
+		ansiQuotes:         strings.Contains(words, ",ANSI_QUOTES,") || strings.Contains(words, ",ANSI,"),
+		noBackslashEscapes: strings.Contains(words, ",NO_BACKSLASH_ESCAPES,"),
+	}
+}
+
+func (s *session) userVariable(name string) any { return s.user[strings.ToLower(name)] }
+
+// SessionInfo is one client connection, for another node's process list.
+type SessionInfo struct {
+	Session
+	Command string
+	Since   time.Time
+}
+
+// row returns the session as a row of SHOW PROCESSLIST.
+func (i *SessionInfo) row() []any {
+	var schema, info, state any = nil, nil, ""
+	if i.Schema != "" {
+		schema = i.Schema
+	}
+	if i.SQL != "" {
+		info, state = i.SQL, "executing"
+	}
+	return []any{uint64(i.ID), i.User, i.Host, schema, i.Command, int64(time.Since(i.Since).Seconds()), state, info}
+}

@@ -1,0 +1,111 @@
+package sqladmin
+
+import (
+	"context"
+	"maps"
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// Set is SET of session variables, user variables, NAMES, and the session's
+// transaction characteristics.
+type Set struct{ node *ast.SetStmt }
+
+// Verb implements Statement.
+func (*Set) Verb() string { return "SET" }
+
+func parseSet(p *parser) Statement {
+	if word(p.tokens, 1) == "PASSWORD" {
+		return parseNotYet("SET PASSWORD")(p)
+	}
+	node := p.tidb(p.sql)
+	p.pos = len(p.tokens)
+	set, ok := node.(*ast.SetStmt)
+	if p.err == nil && !ok {
+		p.fail(NotSupported("this SET"))
+	}
+	return &Set{node: set}
+}
+
+// run sets all variables or, on an error, none.
+func (s *Set) run(_ context.Context, x *executor) (*Result, error) {
+	before, beforeUser := maps.Clone(x.session.variables), maps.Clone(x.session.user)
+	for _, a := range s.node.Variables {
+		if err := x.assign(a); err != nil {
+			x.session.variables, x.session.user = before, beforeUser
+			return nil, err
+		}
+	}
+	return &Result{}, nil
+}
+
+func (x *executor) assign(a *ast.VariableAssignment) error {
+	switch {
+	case a.Name == ast.SetNames, a.Name == ast.SetCharset:
+		return x.setNames(a)
+	case a.IsGlobal:
+		if lookupVariable(a.Name) == nil {
+			_, err := x.systemVariable(a.Name)
+			return err
+		}
+		return NotSupported("SET GLOBAL").WithRemedy("the variables of the admin port exist per session; a migration's options are set by ALTER MIGRATION")
+	}
+	value, err := x.setValue(a.Value)
+	if err != nil {
+		return err
+	}
+	if !a.IsSystem {
+		x.session.user[strings.ToLower(a.Name)] = value
+		return nil
+	}
+	if _, ok := a.Value.(*ast.DefaultExpr); ok {
+		delete(x.session.variables, strings.ToLower(a.Name))
+		return nil
+	}
+	return x.setVariable(a.Name, value)
+}
+
+// setValue evaluates the right side of an assignment, where a bare word stands
+// for itself.
+func (x *executor) setValue(e ast.ExprNode) (any, error) {
+	switch e := e.(type) {
+	case *ast.ColumnNameExpr:
+		return e.Name.Name.O, nil
+	case *ast.DefaultExpr:
+		return nil, nil
+	}
+	return x.scope(&relation{}).eval(e)
+}
+
+// setNames is SET NAMES and SET CHARACTER SET. Results are always utf8mb4, so
+// that only character sets it can stand for are taken.
+func (x *executor) setNames(a *ast.VariableAssignment) error {
+	value, err := x.setValue(a.Value)
+	if err != nil {
+		return err
+	}
+	charset := strings.ToLower(asString(value))
+	if _, ok := a.Value.(*ast.DefaultExpr); ok || charset == "" {
+		charset = "utf8mb4"
+	}
+	switch charset {
+	case "utf8mb4", "utf8", "utf8mb3", "ascii", "latin1", "binary":
+	default:
+		return &Error{Code: 1115, State: "42000", Message: "Unknown character set: '" + cut(charset, 40) + "'", Remedy: "SET NAMES utf8mb4"}
+	}
+	for _, name := range []string{"character_set_client", "character_set_connection", "character_set_results"} {
+		x.session.variables[name] = charset
+	}
+	collation := charset + "_general_ci"
+	if charset == "binary" {
+		collation = "binary"
+	}
+	if a.ExtendValue != nil {
+		if v, err := x.setValue(a.ExtendValue); err == nil && asString(v) != "" {
+			collation = asString(v)
+		}
+	}
+	x.session.variables["collation_connection"] = collation
+	return nil
+}

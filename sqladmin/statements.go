@@ -1,0 +1,115 @@
+package sqladmin
+
+import "sync"
+
+// form is one statement: its leading keywords (a|b for alternatives), the
+// function that reads the rest, and what follows the keywords, for messages.
+// The form with the most keywords that stand at the start is taken.
+type form struct {
+	words string
+	parse func(p *parser) Statement
+	// sql marks a statement that TiDB's parser reads from its first word on.
+	sql bool
+}
+
+// statements lists every statement of the admin port. To add one: a file with
+// its type and its parse function, and a row here. The forms of SHOW are the
+// rows of shows in show.go.
+var statements []form
+
+func init() {
+	statements = []form{
+		{words: "CREATE SECRET", parse: parseCreateSecret},
+		{words: "ALTER SECRET", parse: parseAlterSecret},
+		{words: "DROP SECRET", parse: parseDrop("SECRET")},
+		{words: "CREATE SOURCE", parse: parseCreateSource},
+		{words: "ALTER SOURCE", parse: parseAlterSource},
+		{words: "DROP SOURCE", parse: parseDrop("SOURCE")},
+		{words: "CREATE TARGET", parse: parseCreateTarget},
+		{words: "ALTER TARGET", parse: parseAlterTarget},
+		{words: "DROP TARGET", parse: parseDrop("TARGET")},
+		{words: "CREATE MIGRATION", parse: parseCreateMigration},
+		{words: "ALTER MIGRATION", parse: parseAlterMigration},
+		{words: "DROP MIGRATION", parse: parseDrop("MIGRATION")},
+
+		{words: "START MIGRATION", parse: parseStart("START MIGRATION")},
+		{words: "RESUME MIGRATION", parse: parseStart("RESUME MIGRATION")},
+		{words: "STOP MIGRATION", parse: parseStop("STOP MIGRATION")},
+		{words: "PAUSE MIGRATION", parse: parseStop("PAUSE MIGRATION")},
+		{words: "RESET MIGRATION", parse: parseReset},
+		{words: "CHECK MIGRATION", parse: parseCheck("MIGRATION")},
+		{words: "CHECK SOURCE", parse: parseCheck("SOURCE")},
+		{words: "CHECK TARGET", parse: parseCheck("TARGET")},
+		{words: "WAIT FOR", parse: parseWaitFor},
+		{words: "MOVE CHANNEL", parse: parseMoveChannel},
+		{words: "DRAIN NODE", parse: parseDrain(false)},
+		{words: "UNDRAIN NODE", parse: parseDrain(true)},
+
+		{words: "CHANGE REPLICATION SOURCE TO", parse: parseChangeSource},
+		{words: "CHANGE MASTER TO", parse: parseChangeSource},
+		{words: "START REPLICA|SLAVE", parse: parseStartReplica},
+		{words: "STOP REPLICA|SLAVE", parse: parseStopReplica},
+
+		{words: "SHOW", parse: parseShow},
+		{words: "SELECT", parse: parseSelect, sql: true},
+		{words: "DO", parse: parseDo, sql: true},
+		{words: "SET", parse: parseSet, sql: true},
+		{words: "DESCRIBE|DESC|EXPLAIN", parse: parseExplain},
+		{words: "USE", parse: parseUse},
+		{words: "KILL", parse: parseKill},
+		{words: "BEGIN", parse: parseNothing("BEGIN")},
+		{words: "START TRANSACTION", parse: parseNothing("START TRANSACTION")},
+		{words: "COMMIT", parse: parseNothing("COMMIT")},
+		{words: "ROLLBACK", parse: parseNothing("ROLLBACK")},
+		{words: "FLUSH", parse: parseNothing("FLUSH")},
+
+		// Known, and answered with error 1235 until the engine can do them.
+		{words: "VERIFY", parse: parseNotYet("VERIFY")},
+		{words: "RESYNC", parse: parseNotYet("RESYNC")},
+		{words: "CUTOVER", parse: parseNotYet("CUTOVER")},
+		{words: "SKIP TRANSACTION", parse: parseNotYet("SKIP TRANSACTION")},
+		{words: "REPLACE DDL", parse: parseNotYet("REPLACE DDL")},
+		{words: "CHECK AUTO_INCREMENT", parse: parseNotYet("CHECK AUTO_INCREMENT")},
+		{words: "CREATE USER", parse: parseNotYet("CREATE USER")},
+		{words: "ALTER USER", parse: parseNotYet("ALTER USER")},
+		{words: "DROP USER", parse: parseNotYet("DROP USER")},
+		{words: "CREATE ROLE", parse: parseNotYet("CREATE ROLE")},
+		{words: "DROP ROLE", parse: parseNotYet("DROP ROLE")},
+		{words: "GRANT", parse: parseNotYet("GRANT")},
+		{words: "REVOKE", parse: parseNotYet("REVOKE")},
+		{words: "SHUTDOWN", parse: parseNotYet("SHUTDOWN")},
+		{words: "CREATE LISTENER", parse: parseNotYet("CREATE LISTENER")},
+		{words: "ALTER LISTENER", parse: parseNotYet("ALTER LISTENER")},
+		{words: "DROP LISTENER", parse: parseNotYet("DROP LISTENER")},
+		{words: "CHANGE REPLICATION FILTER", parse: parseNotYet("CHANGE REPLICATION FILTER")},
+		{words: "RESET REPLICA|SLAVE", parse: parseNotYet("RESET REPLICA")},
+		{words: "PREPARE", parse: parseNotYet("PREPARE as text")},
+		{words: "EXECUTE", parse: parseNotYet("EXECUTE as text")},
+		{words: "INSERT|UPDATE|DELETE|REPLACE|TRUNCATE", parse: parseReadOnly},
+	}
+}
+
+// matchForm returns the form that the tokens begin with, or nil.
+func matchForm(tokens []token) *form {
+	var best *form
+	most := 0
+	for i := range statements {
+		if n := matchWords(tokens, statements[i].words); n > most {
+			best, most = &statements[i], n
+		}
+	}
+	return best
+}
+
+// formWords is the set of keywords that statements begin with.
+var formWords = sync.OnceValue(func() map[string]bool {
+	m := map[string]bool{}
+	for i := range statements {
+		for _, w := range splitWords(statements[i].words) {
+			for _, alternative := range w {
+				m[alternative] = true
+			}
+		}
+	}
+	return m
+})
