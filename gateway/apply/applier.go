@@ -40,6 +40,9 @@ type Config struct {
 	// Report is told of conflicts that were settled, and of transactions that
 	// were split; nil: nobody is. It must not block.
 	Report func(*replica.Error)
+	// Count is told how many rows of a table were inserted, updated and deleted
+	// in a committed batch; nil: nobody is. It must not block.
+	Count func(b *Binding, inserts, updates, deletes uint64)
 }
 
 // Router says where a table version's rows go. It is called by Apply, once per
@@ -59,7 +62,7 @@ type Applier struct {
 	sched   *scheduler
 	control *slot
 	// controlMu lets the idle checkpoint and the owner share the control lane.
-	controlMu sync.Mutex
+	controlMu baton
 	skip      *replica.TxnSet // applied before this owner came
 	partial   *Partial
 	stats     counters
@@ -67,6 +70,12 @@ type Applier struct {
 	group  *errgroup.Group
 	cancel context.CancelFunc
 }
+
+// baton is a mutex that is held over network calls.
+type baton chan struct{}
+
+func (b baton) Lock()   { b <- struct{}{} }
+func (b baton) Unlock() { <-b }
 
 // counters are what Stats is made from.
 type counters struct {
@@ -99,7 +108,8 @@ func Open(ctx context.Context, cfg Config, c *Claimed, router Router) (*Applier,
 	if len(c.lanes) <= cfg.Lanes {
 		return nil, fmt.Errorf("open the applier: %d lanes are wanted and %d were claimed", cfg.Lanes, len(c.lanes)-1)
 	}
-	a := &Applier{cfg: cfg, router: router, skip: c.Extra, partial: c.Partial, sched: newScheduler(c.Base, cfg.Limits)}
+	a := &Applier{cfg: cfg, router: router, skip: c.Extra, partial: c.Partial, sched: newScheduler(c.Base, cfg.Limits),
+		controlMu: make(baton, 1)}
 	a.control = a.slot(c, 0)
 	a.control.partial = c.Partial
 	for i := 1; i <= cfg.Lanes; i++ {
@@ -192,7 +202,7 @@ func (a *Applier) count(batch []*unit, rows int, d time.Duration) {
 	s := &a.stats
 	for _, u := range batch {
 		s.bytes.Add(uint64(u.bytes))
-		s.countOps(u.changes)
+		a.countOps(u.changes)
 	}
 	s.rows.Add(uint64(rows))
 	s.txns.Add(uint64(len(batch)))
@@ -200,14 +210,20 @@ func (a *Applier) count(batch []*unit, rows int, d time.Duration) {
 	s.commitNanos.Add(int64(d))
 }
 
-func (s *counters) countOps(changes []change) {
-	var n [4]uint64
-	for i := range changes {
-		n[changes[i].op]++
+func (a *Applier) countOps(changes []change) {
+	for i := 0; i < len(changes); {
+		var n [4]uint64
+		b := changes[i].binding
+		for ; i < len(changes) && changes[i].binding == b; i++ {
+			n[changes[i].op]++
+		}
+		a.stats.inserts.Add(n[replica.Insert])
+		a.stats.updates.Add(n[replica.Update])
+		a.stats.deletes.Add(n[replica.Delete])
+		if a.cfg.Count != nil {
+			a.cfg.Count(b, n[replica.Insert], n[replica.Update], n[replica.Delete])
+		}
 	}
-	s.inserts.Add(n[replica.Insert])
-	s.updates.Add(n[replica.Update])
-	s.deletes.Add(n[replica.Delete])
 }
 
 // Apply queues a transaction; it blocks while the queue is full. A part of a
@@ -337,7 +353,7 @@ func (a *Applier) writePart(ctx context.Context, t *replica.Transaction, rows []
 		return rowError(err, t.ID)
 	}
 	a.partial = partial
-	a.stats.countOps(changes)
+	a.countOps(changes)
 	a.stats.rows.Add(uint64(len(changes)))
 	a.stats.commits.Add(1)
 	a.stats.commitNanos.Add(int64(time.Since(began)))
@@ -386,6 +402,8 @@ func (a *Applier) checkpoints(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-a.sched.done:
+			return nil
 		case <-tick.C:
 		}
 		a.sched.mu.Lock()
@@ -404,8 +422,14 @@ func (a *Applier) checkpoints(ctx context.Context) error {
 	}
 }
 
+// storeBase stores the base through the control lane; it does nothing while
+// the owner uses that lane, which stores the base itself.
 func (a *Applier) storeBase(ctx context.Context) error {
-	a.controlMu.Lock()
+	select {
+	case a.controlMu <- struct{}{}:
+	default:
+		return nil
+	}
 	defer a.controlMu.Unlock()
 	base, extra := a.sched.checkpoint(a.control.extra, nil)
 	return a.control.commit(ctx, base, extra, a.control.partial, nil)

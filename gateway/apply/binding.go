@@ -50,13 +50,18 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 		if c.Generated {
 			continue
 		}
-		if c.Type == replica.TypeGeometry || c.Type == replica.TypeVector || c.Type == replica.TypeUnknown {
+		if !carried(c) {
 			return nil, &replica.Error{Code: 61133, Class: "DATA",
 				Message: fmt.Sprintf("column %q of %s has the type %s, which cannot be carried yet", c.Name, source, c.SQLType),
 				Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or change the column on the source"}
 		}
 		b.columns = append(b.columns, i)
 		b.names = append(b.names, replica.Quote(c.Name))
+	}
+	if strings.Contains(strings.ToUpper(source.Create), "WITH SYSTEM VERSIONING") {
+		return nil, &replica.Error{Code: 61133, Class: "DATA",
+			Message: fmt.Sprintf("%s is a system-versioned table, whose history rows cannot be carried yet", source),
+			Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or drop its system versioning on the source"}
 	}
 	b.list = "(" + strings.Join(b.names, ",") + ")"
 	if k := source.RowKey(); k != nil && !hasGenerated(source, k) {
@@ -80,6 +85,20 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 	}
 	b.updatable = b.key != nil && others == 0
 	return b, nil
+}
+
+// carried says whether a column's values can be written. MariaDB's UUID and
+// INET types have a stored form of their own in row images.
+func carried(c *replica.Column) bool {
+	switch c.Type {
+	case replica.TypeGeometry, replica.TypeVector, replica.TypeUnknown:
+		return false
+	}
+	switch c.SQLType {
+	case "uuid", "inet4", "inet6":
+		return false
+	}
+	return true
 }
 
 // hasGenerated says whether a key column's values are not in the row image.

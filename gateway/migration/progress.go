@@ -118,7 +118,10 @@ func (p *progress) strict(key string) {
 func (p *progress) count(key string, ins, upd, del uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t := p.get(key)
+	t := p.tables[key]
+	if t == nil {
+		return // dropped since
+	}
 	t.Inserts += ins
 	t.Updates += upd
 	t.Deletes += del

@@ -42,7 +42,7 @@ func (x *run) stream(ctx context.Context) error {
 	actx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	a, err := apply.Open(actx, apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys,
-		OnConflict: x.cfg.OnConflict, Log: x.cfg.Log, Report: x.settled}, x.claimed, x)
+		OnConflict: x.cfg.OnConflict, Log: x.cfg.Log, Report: x.settled, Count: x.count}, x.claimed, x)
 	if err != nil {
 		return err
 	}
@@ -70,6 +70,11 @@ func (x *run) stream(ctx context.Context) error {
 
 // settled reports what the applier settled by itself.
 func (x *run) settled(e *replica.Error) { x.r.event("CONFLICT", e.Error()) }
+
+// count adds committed rows to their table's totals.
+func (x *run) count(b *apply.Binding, inserts, updates, deletes uint64) {
+	x.progress.count(tableKey(b.Source.Schema, b.Source.Name), inserts, updates, deletes)
+}
 
 // watchLanes ends the run when a lane fails while nothing arrives, and when
 // the run's end is reached.

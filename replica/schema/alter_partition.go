@@ -39,7 +39,10 @@ func (a *alteration) partitions() {
 		case reorganizePartition:
 			a.reorganize(p, act)
 		case partitionOther:
-			p.count(act.value)
+			if !p.count(act.value) {
+				a.r.fail("the statement asks for more partitions than there can be")
+				return
+			}
 		}
 		d.partition = p
 	}
@@ -81,20 +84,24 @@ func (a *alteration) reorganize(p *partitioning, act action) {
 	p.parts = append(p.parts[:at:at], append(append([]partitionDef(nil), act.part.parts...), p.parts[at:]...)...)
 }
 
+// maxPartitions is the most partitions that a table can have in MySQL.
+const maxPartitions = 8192
+
 // count follows ADD PARTITION PARTITIONS n and COALESCE PARTITION n, which
-// change the number of partitions of HASH and KEY.
-func (p *partitioning) count(text string) {
+// change the number of partitions of HASH and KEY; false says that the number
+// is not possible.
+func (p *partitioning) count(text string) bool {
 	sign := 1
 	switch {
 	case strings.HasPrefix(text, "ADD PARTITION PARTITIONS "):
 	case strings.HasPrefix(text, "COALESCE PARTITION "):
 		sign = -1
 	default:
-		return
+		return true
 	}
 	n, err := strconv.Atoi(text[strings.LastIndexByte(text, ' ')+1:])
-	if err != nil {
-		return
+	if err != nil || n > maxPartitions {
+		return false
 	}
 	if len(p.parts) > 0 {
 		for ; sign < 0 && n > 0 && len(p.parts) > 1; n-- {
@@ -104,21 +111,22 @@ func (p *partitioning) count(text string) {
 			name := "p" + strconv.Itoa(len(p.parts))
 			p.parts = append(p.parts, partitionDef{name: name, text: "PARTITION " + name})
 		}
-		return
+		return true
 	}
 	tokens, err := tokenize(p.header, 0)
 	if err != nil {
-		return
+		return false
 	}
 	for i := range tokens[:len(tokens)-1] {
 		if tokens[i].is("PARTITIONS") && tokens[i+1].kind == tokNumber {
 			old, _ := strconv.Atoi(tokens[i+1].text)
 			tokens[i+1].text = strconv.Itoa(max(old+sign*n, 1))
 			p.header = joinTokens(tokens)
-			return
+			return true
 		}
 	}
 	p.header += " PARTITIONS " + strconv.Itoa(max(1+sign*n, 1))
+	return true
 }
 
 // versions applies ADD and DROP SYSTEM VERSIONING and PERIOD.

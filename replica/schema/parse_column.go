@@ -241,7 +241,7 @@ func (r *reader) precision() (string, bool) {
 		n := r.peekAt(1).text
 		r.next()
 		r.next()
-		r.optionValue()
+		r.next()
 		return n, true
 	}
 	return "", false

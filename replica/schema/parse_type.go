@@ -232,8 +232,9 @@ func (r *reader) finishType(c *columnDef) {
 			r.fail("%s needs a length", t.base)
 		}
 	case "time", "datetime", "timestamp":
-		t.scale = max(t.length, 0)
-		t.length = -1
+		if t.scale, t.length = max(t.length, 0), -1; t.scale > 6 {
+			r.fail("%s has at most 6 fractional digits", t.base)
+		}
 	case "year":
 		t.length = -1
 	case "vector":

@@ -45,15 +45,22 @@ func (d *definition) sql() string {
 
 func (o option) sql() string { return optionName(o.name) + "=" + o.value }
 
-// optionName quotes an engine-defined option's name where it is not one word.
+// optionName quotes the name of an option that would not read back as one.
 func optionName(name string) string {
-	for _, c := range []byte(name) {
-		if !isWordByte(c) && c != ' ' {
-			return replica.Quote(name)
-		}
+	if name == "DATA DIRECTORY" || name == "INDEX DIRECTORY" {
+		return name
+	}
+	tokens, err := tokenize(name, 0)
+	plain := err == nil && len(tokens) == 2 && tokens[0].kind == tokWord && tokens[0].text == name
+	if !plain || tokens[0].isAny(optionWords...) {
+		return replica.Quote(name)
 	}
 	return name
 }
+
+// optionWords mean something else where a table option is expected.
+var optionWords = []string{"SELECT", "AS", "IGNORE", "REPLACE", "WITH", "PARTITION", "START", "DEFAULT", "CHARSET", "CHARACTER",
+	"CHAR", "COLLATE", "TYPE", "DATA", "INDEX"}
 
 func (d *definition) inlineChecks(column string) string {
 	s := ""

@@ -142,9 +142,6 @@ func (r *reader) tableStatement(verb token, schema string) any {
 		if st := r.createTable(schema); st != nil && !st.temporary {
 			return st
 		}
-		if r.peek().is("SEQUENCE") { // CREATE TEMPORARY SEQUENCE
-			return otherStmt{}
-		}
 		return otherStmt{}
 	case verb.is("DROP"):
 		return r.dropTable(schema)
