@@ -40,6 +40,9 @@ type Config struct {
 	// Report is told of conflicts that were settled, and of transactions that
 	// were split; nil: nobody is. It must not block.
 	Report func(*replica.Error)
+	// Away is told when a lane cannot reach the target, and with nil when it
+	// can again or gives up; nil: nobody is. It must not block.
+	Away func(error)
 	// Count is told how many rows of a table were inserted, updated and deleted
 	// in a committed batch; nil: nobody is. It must not block.
 	Count func(b *Binding, inserts, updates, deletes uint64)
@@ -127,7 +130,7 @@ func Open(ctx context.Context, cfg Config, c *Claimed, router Router) (*Applier,
 
 // slot returns the claimed lane row as a slot.
 func (a *Applier) slot(c *Claimed, lane int) *slot {
-	return &slot{connector: a.cfg.Connector, foreignKeys: a.cfg.ForeignKeys, log: a.cfg.Log,
+	return &slot{connector: a.cfg.Connector, foreignKeys: a.cfg.ForeignKeys, log: a.cfg.Log, away: a.cfg.Away,
 		channel: c.Channel, lane: lane, epoch: c.Epoch, seq: c.lanes[lane].seq, extra: c.lanes[lane].extra}
 }
 

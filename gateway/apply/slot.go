@@ -19,6 +19,7 @@ type slot struct {
 	connector   driver.Connector
 	foreignKeys bool
 	log         *slog.Logger
+	away        func(error) // see Config.Away; nil: nobody is told
 
 	channel string
 	lane    int
@@ -77,6 +78,10 @@ func (s *slot) ready(ctx context.Context) error {
 		}
 		if attempt == 3 {
 			s.log.Warn("the target cannot be reached, waiting", "lane", s.lane, "error", err)
+			if s.away != nil {
+				s.away(targetError(err, "the target cannot be reached"))
+				defer s.away(nil)
+			}
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return err

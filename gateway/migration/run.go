@@ -36,6 +36,7 @@ type run struct {
 	mu       sync.Mutex // guards what follows; read by fill
 	applier  *apply.Applier
 	live     live
+	waiting  int                 // lanes that cannot reach the target
 	applying replica.Coordinates // the end of the newest applied transaction
 }
 
@@ -63,7 +64,7 @@ func newRun(r *Runner, src *source.Source, c *apply.Claimed) *run {
 
 // phases runs what is left to do.
 func (x *run) phases(ctx context.Context) error {
-	x.copier = apply.NewCopier(apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys, Log: x.cfg.Log}, x.claimed)
+	x.copier = apply.NewCopier(apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys, Log: x.cfg.Log, Away: x.away}, x.claimed)
 	defer x.copier.Close()
 	if x.claimed.Base.IsZero() {
 		x.r.enter(PhaseCheck)
@@ -134,15 +135,7 @@ func (x *run) load(ctx context.Context) error {
 		}
 		x.show(t)
 	}
-	if err := x.loadProgress(ctx); err != nil {
-		return err
-	}
-	for _, t := range x.tables {
-		if x.live.highest.Before(t.high) {
-			x.live.highest = t.high
-		}
-	}
-	return nil
+	return x.loadProgress(ctx)
 }
 
 // show lists a table among the channel's.

@@ -22,6 +22,8 @@ type Runner struct {
 	st      Status
 	run     *run // the attempt under way; nil between attempts
 	failing bool // an error was reported and not yet recovered from
+
+	reporting sync.Mutex // one call of Config.Report at a time
 }
 
 // errDone ends a run whose Until was reached.
@@ -164,9 +166,7 @@ func (r *Runner) fail(e *replica.Error, io bool) {
 	}
 	r.mu.Unlock()
 	r.cfg.Log.Error("channel error", "code", e.Code, "transient", e.Transient, "error", e.Error())
-	if r.cfg.Report != nil {
-		r.cfg.Report.Error(e, "", pos)
-	}
+	r.report(func(to Reporter) { to.Error(e, "", pos) })
 }
 
 // recovered clears the errors once the channel works again.
@@ -176,8 +176,8 @@ func (r *Runner) recovered() {
 	r.failing = false
 	r.st.IOErrno, r.st.IOError, r.st.SQLErrno, r.st.SQLError, r.st.Remedy = 0, "", 0, "", ""
 	r.mu.Unlock()
-	if was && r.cfg.Report != nil {
-		r.cfg.Report.Recovered()
+	if was {
+		r.report(Reporter.Recovered)
 	}
 }
 
@@ -203,9 +203,16 @@ func (r *Runner) enter(phase string) {
 }
 
 func (r *Runner) event(kind, message string) {
-	if r.cfg.Report != nil {
-		r.cfg.Report.Event(kind, message)
+	r.report(func(to Reporter) { to.Event(kind, message) })
+}
+
+func (r *Runner) report(tell func(Reporter)) {
+	if r.cfg.Report == nil {
+		return
 	}
+	r.reporting.Lock()
+	defer r.reporting.Unlock()
+	tell(r.cfg.Report)
 }
 
 // Status returns what the channel does now. It may be called from any

@@ -36,13 +36,20 @@ const (
 // place cannot mend.
 func (x *run) stream(ctx context.Context) error {
 	x.r.enter(PhaseCatchup)
+	x.mu.Lock()
+	for _, t := range x.tables {
+		if x.live.highest.Before(t.high) {
+			x.live.highest = t.high
+		}
+	}
 	x.live.retrieved = x.claimed.Base.Clone()
+	x.mu.Unlock()
 	// The lanes outlive ctx for a moment, so that a stop finds them at a
 	// transaction boundary.
 	actx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	a, err := apply.Open(actx, apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys,
-		OnConflict: x.cfg.OnConflict, Log: x.cfg.Log, Report: x.settled, Count: x.count}, x.claimed, x)
+		OnConflict: x.cfg.OnConflict, Log: x.cfg.Log, Report: x.settled, Count: x.count, Away: x.away}, x.claimed, x)
 	if err != nil {
 		return err
 	}
@@ -70,6 +77,26 @@ func (x *run) stream(ctx context.Context) error {
 
 // settled reports what the applier settled by itself.
 func (x *run) settled(e *replica.Error) { x.r.event("CONFLICT", e.Error()) }
+
+// away shows that lanes wait for the target, or that none does any more.
+func (x *run) away(err error) {
+	x.mu.Lock()
+	if err == nil {
+		x.waiting--
+	} else {
+		x.waiting++
+	}
+	first, last := err != nil && x.waiting == 1, err == nil && x.waiting == 0
+	x.mu.Unlock()
+	switch {
+	case first:
+		x.r.fail(x.r.name(err), false)
+		x.r.setStatus(StatusRetrying)
+	case last:
+		x.r.recovered()
+		x.r.setStatus(StatusRunning)
+	}
+}
 
 // count adds committed rows to their table's totals.
 func (x *run) count(b *apply.Binding, inserts, updates, deletes uint64) {
