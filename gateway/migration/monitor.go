@@ -80,7 +80,7 @@ func (x *run) fill(st *Status) {
 	st.LogFile, st.ReadPos = l.read.File, l.read.Pos
 	st.BinlogExpiresIn, st.LastDDL = l.expires, l.lastDDL
 	st.Lanes = x.cfg.Lanes
-	base, newest := x.claimed.Base, time.Time{}
+	base, newest := x.base, time.Time{}
 	if x.applier != nil {
 		base, newest = x.applier.Position()
 		s := x.applier.Stats()

@@ -35,6 +35,7 @@ type run struct {
 
 	mu       sync.Mutex // guards what follows; read by fill
 	applier  *apply.Applier
+	base     replica.Position // the position while there is no applier
 	live     live
 	waiting  int                 // lanes that cannot reach the target
 	applying replica.Coordinates // the end of the newest applied transaction
@@ -75,6 +76,9 @@ func (x *run) phases(ctx context.Context) error {
 			return err
 		}
 	}
+	x.mu.Lock()
+	x.base = x.claimed.Base.Clone()
+	x.mu.Unlock()
 	if err := x.load(ctx); err != nil {
 		return err
 	}
