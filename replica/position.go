@@ -110,8 +110,11 @@ func ParsePosition(text string) (Position, error) {
 	case "mariadb":
 		return parseMariaDB(rest)
 	case "file":
+		if rest == "" { // before the first file
+			return FilePosition(Coordinates{}), nil
+		}
 		i := strings.LastIndexByte(rest, ':')
-		if i < 0 {
+		if i <= 0 {
 			return Position{}, fmt.Errorf("parse position: %q is not file:position", clip(rest))
 		}
 		pos, err := strconv.ParseUint(rest[i+1:], 10, 64)

@@ -59,7 +59,7 @@ func (s *TxnSet) AddRun(source string, r Interval) {
 	runs := s.runs[source]
 	if n := len(runs); n > 0 {
 		last := &runs[n-1]
-		if r.Lo == last.Hi+1 {
+		if r.Lo == last.Hi+1 && r.Lo != 0 {
 			last.Hi = r.Hi
 			return
 		}
@@ -71,9 +71,9 @@ func (s *TxnSet) AddRun(source string, r Interval) {
 			return
 		}
 	}
-	i := sort.Search(len(runs), func(i int) bool { return runs[i].Hi+1 >= r.Lo })
+	i := sort.Search(len(runs), func(i int) bool { return runs[i].Hi >= r.Lo || runs[i].Hi+1 == r.Lo })
 	j := i
-	for j < len(runs) && runs[j].Lo <= r.Hi+1 {
+	for j < len(runs) && (runs[j].Lo <= r.Hi || runs[j].Lo-1 == r.Hi) {
 		r.Lo, r.Hi = min(r.Lo, runs[j].Lo), max(r.Hi, runs[j].Hi)
 		j++
 	}

@@ -48,7 +48,8 @@ type laneRow struct {
 //
 // seq moves on too: an owner that claims again under its own epoch, after its
 // source or target was away, so fences what it sent itself before and whose
-// outcome it does not know.
+// outcome it does not know. It moves by two, since one more under the same
+// epoch is how a lane recognises its own commit.
 //
 // Dying before the commit leaves the old state; dying after it leaves a raised
 // epoch and nobody who writes, until the next claim raises it again.
@@ -97,7 +98,7 @@ func claimIn(ctx context.Context, conn *sql.Conn, channel string, epoch uint64, 
 	if _, err := conn.ExecContext(ctx, "INSERT IGNORE INTO "+MetaSchema+".lanes VALUES "+strings.Join(values, ","), args...); err != nil {
 		return nil, fmt.Errorf("make the lanes of %s: %w", channel, err)
 	}
-	if _, err := conn.ExecContext(ctx, "UPDATE "+MetaSchema+".lanes SET epoch=?, seq=seq+1 WHERE channel=? AND epoch<=?", epoch, channel, epoch); err != nil {
+	if _, err := conn.ExecContext(ctx, "UPDATE "+MetaSchema+".lanes SET epoch=?, seq=seq+2 WHERE channel=? AND epoch<=?", epoch, channel, epoch); err != nil {
 		return nil, fmt.Errorf("raise the epoch of %s: %w", channel, err)
 	}
 	rows, err := conn.QueryContext(ctx, "SELECT lane, epoch, seq, base, extra FROM "+MetaSchema+".lanes WHERE channel=? ORDER BY lane FOR UPDATE", channel)

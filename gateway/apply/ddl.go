@@ -171,7 +171,7 @@ func (d *ddlRunner) query(ctx context.Context, sql string) ([][]string, error) {
 
 // runStep makes sure that one step has run exactly once.
 func (d *ddlRunner) runStep(ctx context.Context, p *DDLPlan, i int) error {
-	for {
+	for attempt := 0; ; attempt++ {
 		rec, err := d.lookupStep(ctx, p, i)
 		if err != nil {
 			return targetError(err, "read the DDL log")
@@ -180,6 +180,11 @@ func (d *ddlRunner) runStep(ctx context.Context, p *DDLPlan, i int) error {
 			return nil
 		}
 		if rec != nil && rec.state == "intent" {
+			// Only the newest owner may end the connection that an intent
+			// names: this commit proves that no newer owner wrote it.
+			if err := d.controlCommit(ctx); err != nil {
+				return err
+			}
 			done, job, err := d.recoverStep(ctx, p, i, rec)
 			if err != nil {
 				return err
@@ -188,7 +193,7 @@ func (d *ddlRunner) runStep(ctx context.Context, p *DDLPlan, i int) error {
 				return d.closeStep(ctx, p, i, "done", job, "found done after a restart or a lost connection")
 			}
 		}
-		again, err := d.executeStep(ctx, p, i)
+		again, err := d.executeStep(ctx, p, i, attempt)
 		if err != nil || !again {
 			return err
 		}
@@ -196,8 +201,9 @@ func (d *ddlRunner) runStep(ctx context.Context, p *DDLPlan, i int) error {
 }
 
 // executeStep records the intent, runs the statement and records its end.
-// again says that the connection was lost: the step must be looked up.
-func (d *ddlRunner) executeStep(ctx context.Context, p *DDLPlan, i int) (again bool, err error) {
+// again says that the connection was lost, or that the job was cancelled, as a
+// late KILL of an older owner does: the step must be looked up.
+func (d *ddlRunner) executeStep(ctx context.Context, p *DDLPlan, i, attempt int) (again bool, err error) {
 	runner := &slot{connector: d.cfg.Connector, foreignKeys: d.cfg.ForeignKeys, log: d.cfg.Log}
 	if err := runner.ready(ctx); err != nil {
 		return false, err
@@ -220,13 +226,23 @@ func (d *ddlRunner) executeStep(ctx context.Context, p *DDLPlan, i int) (again b
 	case ctx.Err() != nil:
 		return false, context.Cause(ctx)
 	}
-	if o := classify(err); o == outcomeLost || o == outcomeRetry {
+	if o := classify(err); o == outcomeLost || o == outcomeRetry || attempt < maxCancelled && isCancelled(err) {
 		return true, nil
 	}
 	if cerr := d.closeStep(ctx, p, i, "failed", "", "the target refused it: "+ddlReason(err)); cerr != nil {
 		return false, cerr
 	}
 	return false, ddlError(err, p, i)
+}
+
+// maxCancelled is how often a step whose job was cancelled is run again before
+// the cancelling is taken for an administrator's will.
+const maxCancelled = 3
+
+// isCancelled says whether err is TiDB's "Cancelled DDL job".
+func isCancelled(err error) bool {
+	var me *mysql.MySQLError
+	return errors.As(err, &me) && me.Number == 8214
 }
 
 func ddlReason(err error) string {
@@ -320,7 +336,13 @@ func (d *ddlRunner) byFingerprint(ctx context.Context, p *DDLPlan, i int, rec *d
 // or never will.
 func (d *ddlRunner) killConnection(ctx context.Context, id uint64) error {
 	n := strconv.FormatUint(id, 10)
+	if err := d.control.ready(ctx); err != nil {
+		return err
+	}
 	list := "SELECT 1 FROM information_schema.processlist WHERE id=" + n
+	if d.control.sess.tidb { // the connection may be to another TiDB server
+		list = "SELECT 1 FROM information_schema.cluster_processlist WHERE id=" + n
+	}
 	for attempt := 0; ; attempt++ {
 		rows, err := d.query(ctx, list)
 		if err != nil {

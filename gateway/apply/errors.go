@@ -16,6 +16,9 @@ import (
 // the failed transaction was committed, and nothing more can be.
 var ErrFenced = errors.New("the channel has a newer owner")
 
+// errClosed is returned to whoever still waits when the applier is closed.
+var errClosed = errors.New("the applier is closed")
+
 // errMismatch is returned when a statement did not affect the rows it must.
 var errMismatch = errors.New("a statement affected another number of rows than it must")
 

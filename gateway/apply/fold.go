@@ -1,6 +1,10 @@
 package apply
 
 import (
+	"encoding/json"
+	"math"
+	"reflect"
+
 	"sluice/replica"
 )
 
@@ -145,7 +149,7 @@ func (t *tablePlan) settleUpdate(r *netRow) {
 	if sameImage(t.binding, r.first, r.last) {
 		return
 	}
-	if t.binding.uniqueChanged(r.first, r.last) {
+	if t.binding.uniqueChanged(r.first, r.last) || t.binding.unseen(r.first, r.last) {
 		t.deletes = append(t.deletes, r.first)
 		t.inserts = append(t.inserts, r.last)
 		return
@@ -155,11 +159,42 @@ func (t *tablePlan) settleUpdate(r *netRow) {
 
 func sameImage(b *Binding, x, y []replica.Value) bool {
 	for _, i := range b.columns {
-		if !x[i].Equal(y[i]) {
+		if !sameValue(x[i], y[i]) {
 			return false
 		}
 	}
 	return true
+}
+
+// sameValue says whether two values are the same to a target: in every byte,
+// but for a zero's sign, which TiDB does not keep.
+func sameValue(x, y replica.Value) bool {
+	if x.Equal(y) {
+		return true
+	}
+	float := x.Kind == replica.KindFloat || x.Kind == replica.KindDouble
+	return float && x.Kind == y.Kind && math.Float64frombits(x.Num) == 0 && math.Float64frombits(y.Num) == 0
+}
+
+// unseen says whether the images differ only in JSON documents that TiDB holds
+// equal (1 and 1.0): an UPDATE would change nothing there, and count nothing.
+func (b *Binding) unseen(x, y []replica.Value) bool {
+	for _, i := range b.columns {
+		if sameValue(x[i], y[i]) {
+			continue
+		}
+		if x[i].Kind != replica.KindJSON || y[i].Kind != replica.KindJSON || !equalJSON(x[i].Bytes, y[i].Bytes) {
+			return false
+		}
+	}
+	return true
+}
+
+// equalJSON says whether two documents are equal when numbers are compared as
+// numbers.
+func equalJSON(x, y []byte) bool {
+	var a, b any
+	return json.Unmarshal(x, &a) == nil && json.Unmarshal(y, &b) == nil && reflect.DeepEqual(a, b)
 }
 
 // uniqueChanged says whether any unique value differs between the images. An

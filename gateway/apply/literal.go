@@ -74,11 +74,14 @@ func appendMatch(b []byte, column string, t replica.ColumnType, v replica.Value)
 	}
 	switch v.Kind {
 	case replica.KindString:
-		b = append(append(append(b, "CAST("...), column...), " AS BINARY)="...)
+		b = append(append(append(b, "CAST(CONVERT("...), column...), " USING utf8mb4) AS BINARY)="...)
 		return appendLiteral(b, replica.Value{Kind: replica.KindBytes, Bytes: v.Bytes})
 	case replica.KindJSON:
+		// Equal documents may print differently: 1 and 1.0.
 		b = append(append(b, column...), "=CAST("...)
-		return append(appendQuoted(b, v.Bytes), " AS JSON)"...)
+		b = append(appendQuoted(b, v.Bytes), " AS JSON) AND CAST("...)
+		b = append(append(b, column...), " AS CHAR)=CAST(CAST("...)
+		return append(appendQuoted(b, v.Bytes), " AS JSON) AS CHAR)"...)
 	case replica.KindEnum, replica.KindSet, replica.KindBit:
 		b = append(append(b, column...), "+0="...)
 		return appendLiteral(b, v)

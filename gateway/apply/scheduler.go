@@ -19,6 +19,7 @@ type unit struct {
 	lane    *lane
 	waits   int     // unfinished predecessors in other lanes
 	waiters []*unit // units in other lanes that wait for this one
+	before  *unit   // the newest unit that found this one to be a predecessor
 	done    bool
 }
 
@@ -49,6 +50,7 @@ type scheduler struct {
 	bytes  int // unfinished
 	err    error
 	closed bool
+	done   chan struct{} // closed when the scheduler is
 
 	base      replica.Position // every transaction up to here is committed
 	baseText  string           // its stored form; "" when it has to be made anew
@@ -85,7 +87,7 @@ const maxQueueUnits = 200_000
 
 func newScheduler(base replica.Position, limits Limits) *scheduler {
 	limits.complete()
-	s := &scheduler{last: map[uint64]*unit{}, wild: map[uint64]*wildIndex{}, base: base.Clone(), limits: limits}
+	s := &scheduler{last: map[uint64]*unit{}, wild: map[uint64]*wildIndex{}, base: base.Clone(), limits: limits, done: make(chan struct{})}
 	s.space = sync.NewCond(&s.mu)
 	return s
 }
@@ -97,12 +99,15 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 	defer stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.err == nil && ctx.Err() == nil && s.head < len(s.queue) &&
+	for s.err == nil && !s.closed && ctx.Err() == nil && s.head < len(s.queue) &&
 		(s.rows+len(u.changes) > s.limits.QueueRows || s.bytes+u.bytes > s.limits.QueueBytes || len(s.queue)-s.head >= maxQueueUnits) {
 		s.space.Wait()
 	}
 	if s.err != nil {
 		return s.err
+	}
+	if s.closed {
+		return errClosed
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
@@ -155,14 +160,10 @@ func (s *scheduler) place(u *unit) {
 func (s *scheduler) predecessors(u *unit) []*unit {
 	var preds []*unit
 	add := func(p *unit) {
-		if p == nil || p == u || p.done {
+		if p == nil || p == u || p.done || p.before == u {
 			return
 		}
-		for _, q := range preds {
-			if p == q {
-				return
-			}
-		}
+		p.before = u
 		preds = append(preds, p)
 	}
 	for _, k := range u.keys {
@@ -302,7 +303,7 @@ func (s *scheduler) complete(batch []*unit) {
 				w.lane.wake.Signal()
 			}
 		}
-		u.changes, u.keys, u.waiters = nil, nil, nil
+		u.changes, u.keys, u.waiters, u.before = nil, nil, nil, nil
 	}
 	s.advance()
 }
@@ -358,11 +359,14 @@ func (s *scheduler) drain(ctx context.Context) error {
 	defer stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.err == nil && ctx.Err() == nil && s.head < len(s.queue) {
+	for s.err == nil && !s.closed && ctx.Err() == nil && s.head < len(s.queue) {
 		s.space.Wait()
 	}
 	if s.err != nil {
 		return s.err
+	}
+	if s.closed && s.head < len(s.queue) {
+		return errClosed
 	}
 	if s.head < len(s.queue) {
 		return context.Cause(ctx)
@@ -383,7 +387,10 @@ func (s *scheduler) fail(err error) {
 func (s *scheduler) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
+	if !s.closed {
+		s.closed = true
+		close(s.done)
+	}
 	s.wakeAll()
 }
 

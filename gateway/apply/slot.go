@@ -109,12 +109,12 @@ func (s *slot) drop() {
 // any more (both write the lane row, so only one of them can commit).
 func (s *slot) commit(ctx context.Context, base string, extra *replica.TxnSet, partial *Partial, stmts []statement) error {
 	guard := s.guard(base, formatExtra(extra, partial))
-	unknown := false
+	unknown, alone := false, false
 	for attempt := 0; ; attempt++ {
 		if err := s.ready(ctx); err != nil {
 			return err
 		}
-		sent, err := s.try(ctx, guard, stmts, unknown)
+		sent, err := s.try(ctx, guard, stmts, unknown, alone)
 		if err == nil {
 			s.seq++
 			s.extra, s.partial = extra, partial
@@ -129,9 +129,17 @@ func (s *slot) commit(ctx context.Context, base string, extra *replica.TxnSet, p
 		case outcomeLost:
 			unknown = unknown || sent
 			s.drop()
-		default:
+		case outcomeFenced:
 			return err
+		default:
+			if alone {
+				return err
+			}
 		}
+		// A row statement behind a guard that matched nothing may fail for that
+		// reason alone: only behind a guard that was seen to match its error,
+		// or its count, counts.
+		alone = true
 		if attempt > 0 {
 			if err := pause(ctx, attempt-1); err != nil {
 				return err
@@ -154,8 +162,9 @@ func (s *slot) guard(base, extra string) []byte {
 }
 
 // try runs the transaction once. sent says that COMMIT was sent, so that a
-// lost connection leaves the outcome unknown.
-func (s *slot) try(ctx context.Context, guard []byte, stmts []statement, unknown bool) (sent bool, err error) {
+// lost connection leaves the outcome unknown. alone sends the guard before
+// everything else, and nothing else when it does not match.
+func (s *slot) try(ctx context.Context, guard []byte, stmts []statement, unknown, alone bool) (sent bool, err error) {
 	packet := append(make([]byte, 0, 64<<10), guard...)
 	counts := make([]int64, 0, len(stmts)+2)
 	send := func() error {
@@ -163,6 +172,14 @@ func (s *slot) try(ctx context.Context, guard []byte, stmts []statement, unknown
 		counts = append(counts, n...)
 		packet = packet[:0]
 		return err
+	}
+	if alone {
+		if err := send(); err != nil {
+			return false, s.abort(ctx, err)
+		}
+		if len(counts) == 2 && counts[1] != 1 {
+			return false, s.lostGuard(ctx, unknown)
+		}
 	}
 	for i := range stmts {
 		if len(packet) > 0 && len(packet)+len(stmts[i].sql) > maxPacketBytes {
@@ -175,8 +192,10 @@ func (s *slot) try(ctx context.Context, guard []byte, stmts []statement, unknown
 		}
 		packet = append(packet, stmts[i].sql...)
 	}
-	if err := send(); err != nil {
-		return false, s.abort(ctx, err)
+	if len(packet) > 0 {
+		if err := send(); err != nil {
+			return false, s.abort(ctx, err)
+		}
 	}
 	if len(counts) != len(stmts)+2 {
 		return false, s.abort(ctx, fmt.Errorf("the target answered %d of %d statements", len(counts), len(stmts)+2))

@@ -50,7 +50,7 @@ func appendOrdered(out []statement, changes []change) []statement {
 	for i := 0; i < len(changes); {
 		c := &changes[i]
 		if c.op != replica.Insert {
-			out = append(out, c.binding.exactStatement(c))
+			out = append(out, c.binding.exactStatements(c)...)
 			i++
 			continue
 		}
@@ -61,6 +61,15 @@ func appendOrdered(out []statement, changes []change) []statement {
 		out = appendInserts(out, c.binding, "INSERT INTO ", rows, 1)
 	}
 	return out
+}
+
+// exactStatements changes one row of a keyless table.
+func (b *Binding) exactStatements(c *change) []statement {
+	if c.op == replica.Update && !sameImage(b, c.before, c.after) && b.unseen(c.before, c.after) {
+		del := change{binding: b, op: replica.Delete, before: c.before}
+		return appendInserts([]statement{b.exactStatement(&del)}, b, "INSERT INTO ", [][]replica.Value{c.after}, 1)
+	}
+	return []statement{b.exactStatement(c)}
 }
 
 // exactStatement changes or deletes one row that equals the before image in
@@ -89,11 +98,13 @@ func (b *Binding) exactStatement(c *change) statement {
 }
 
 // appendAssignments writes the columns that differ; all of them when none does.
+// Dates with a time are always written: the target would set one that is ON
+// UPDATE CURRENT_TIMESTAMP by itself where the source did not change it.
 func (b *Binding) appendAssignments(sql []byte, before, after []replica.Value) []byte {
 	n := 0
 	for pass := 0; pass < 2 && n == 0; pass++ {
 		for k, i := range b.columns {
-			if pass == 0 && before[i].Equal(after[i]) {
+			if pass == 0 && before[i].Equal(after[i]) && !b.automatic(i) {
 				continue
 			}
 			if n > 0 {
@@ -105,6 +116,12 @@ func (b *Binding) appendAssignments(sql []byte, before, after []replica.Value) [
 		}
 	}
 	return sql
+}
+
+// automatic says whether the target may set the column by itself.
+func (b *Binding) automatic(column int) bool {
+	t := b.Source.Columns[column].Type
+	return t == replica.TypeTimestamp || t == replica.TypeDateTime
 }
 
 func (t *tablePlan) appendDeletes(out []statement) []statement {

@@ -48,9 +48,14 @@ func (p *progress) get(key string) *TableStatus {
 	return t
 }
 
+// put replaces what is known of a table, except what was counted.
 func (p *progress) put(key string, t TableStatus) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if old := p.tables[key]; old != nil {
+		t.RowsCopied, t.BytesCopied, t.ChunksDone, t.ChunksTotal = old.RowsCopied, old.BytesCopied, old.ChunksDone, old.ChunksTotal
+		t.Inserts, t.Updates, t.Deletes = old.Inserts, old.Updates, old.Deletes
+	}
 	p.tables[key] = &t
 }
 

@@ -7,7 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -230,19 +230,16 @@ func one(ctx context.Context, source, target *sql.DB, t Table) (Result, error) {
 		return r, fmt.Errorf("no such table in the source")
 	}
 	count := map[sum]int{}
-	total := [4]uint64{}
+	total := uint64(0)
 	r.SourceRows, err = side(ctx, source, t.SourceSchema, t.SourceTable, cols, func(row []byte) {
 		h := sha256.Sum256(row)
 		count[h]++
-		for i := range total {
-			total[i] += uint64(h[8*i]) | uint64(h[8*i+1])<<8 | uint64(h[8*i+2])<<16 | uint64(h[8*i+3])<<24 |
-				uint64(h[8*i+4])<<32 | uint64(h[8*i+5])<<40 | uint64(h[8*i+6])<<48 | uint64(h[8*i+7])<<56
-		}
+		total += binary.LittleEndian.Uint64(h[:])
 	})
 	if err != nil {
 		return r, err
 	}
-	r.Checksum = hex.EncodeToString(fmt.Appendf(nil, "%x%x", total[0], total[1]))[:16]
+	r.Checksum = fmt.Sprintf("%016x", total)
 	r.TargetRows, err = side(ctx, target, t.TargetSchema, t.TargetTable, cols, func(row []byte) {
 		h := sha256.Sum256(row)
 		if count[h]--; count[h] == 0 {

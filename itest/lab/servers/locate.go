@@ -90,17 +90,26 @@ func LocateClient(ctx context.Context, kind Kind, log *slog.Logger) (Launcher, e
 	if err != nil {
 		return Launcher{}, err
 	}
-	if dir := p.root.dir(cache); exists(dir) {
-		return p.root.launcher(dir, p.client)
+	dir := p.root.dir(cache)
+	if !exists(dir) {
+		if l, ok := onPath(ctx, p.clients, p.isMariaDB); ok {
+			return l, nil
+		}
+		if dir, err = p.root.fetch(ctx, cache, orSilent(log)); err != nil {
+			return Launcher{}, fmt.Errorf("fetch the client of %s: %w", kind, err)
+		}
 	}
-	if l, ok := onPath(ctx, p.clients, p.isMariaDB); ok {
-		return l, nil
+	l, err := p.root.launcher(dir, p.client)
+	if err == nil && p.isMariaDB {
+		l.Env = append(l.Env, authPlugins(dir))
 	}
-	dir, err := p.root.fetch(ctx, cache, orSilent(log))
-	if err != nil {
-		return Launcher{}, fmt.Errorf("fetch the client of %s: %w", kind, err)
-	}
-	return p.root.launcher(dir, p.client)
+	return l, err
+}
+
+// authPlugins is the variable by which MariaDB's client library finds MySQL's
+// caching_sha2_password in a private root: there it is a plugin.
+func authPlugins(root string) string {
+	return "MARIADB_PLUGIN_DIR=" + filepath.Join(root, "usr/lib", loaders[runtime.GOARCH].triple, "libmariadb3/plugin")
 }
 
 // sysbenchRoot has the load generator with its Lua scripts.
@@ -128,8 +137,7 @@ func LocateSysbench(ctx context.Context, log *slog.Logger) (Launcher, error) {
 	}
 	l.Env = []string{
 		"LUA_PATH=" + filepath.Join(dir, "usr/share/sysbench/?.lua") + ";;",
-		// MySQL's caching_sha2_password is a plugin of sysbench's client library.
-		"MARIADB_PLUGIN_DIR=" + filepath.Join(dir, "usr/lib", loaders[runtime.GOARCH].triple, "libmariadb3/plugin"),
+		authPlugins(dir),
 	}
 	return l, nil
 }

@@ -1,0 +1,57 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/cluster"
+	"sluice/gateway/apply"
+	"sluice/gateway/catalog"
+	"sluice/replica"
+	"sluice/sqladmin"
+)
+
+// adminError makes the error that a client gets of what the node's parts
+// return: this is the one place where their kinds meet.
+func adminError(err error) error {
+	var (
+		se *sqladmin.Error
+		ce *catalog.Error
+		le *cluster.Error
+		re *replica.Error
+		me *mysql.MySQLError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &se):
+		return se
+	case errors.As(err, &ce):
+		return &sqladmin.Error{Code: ce.Code, State: ce.State, Message: withCause(ce.Message, ce.Err), Remedy: ce.Remedy}
+	case errors.As(err, &le):
+		return &sqladmin.Error{Code: le.Code, State: le.State, Message: le.Message, Remedy: le.Remedy}
+	case errors.As(err, &re):
+		return &sqladmin.Error{Code: re.Code, State: re.State, Message: withCause(re.Message, re.Err), Remedy: re.Remedy}
+	case errors.Is(err, cluster.ErrGone):
+		return sqladmin.Errorf(sqladmin.CodeUnknownChannel, "the channel does not exist").WithRemedy("SHOW MIGRATION CHANNELS lists the channels")
+	case errors.Is(err, apply.ErrFenced):
+		return sqladmin.Errorf(sqladmin.CodeConcurrentChange, "the channel was started meanwhile").WithRemedy("STOP MIGRATION, then repeat the statement")
+	case errors.As(err, &me):
+		return sqladmin.Errorf(sqladmin.CodeUnknown, "%s", err.Error())
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err // the admin port says why
+	case unreachable(err):
+		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store cannot be reached: %s", err.Error()).
+			WithRemedy("repeat the statement when the store is there; whether a change was made is unknown if it broke off meanwhile")
+	}
+	return err
+}
+
+func withCause(message string, cause error) string {
+	if cause == nil {
+		return message
+	}
+	return message + ": " + cause.Error()
+}

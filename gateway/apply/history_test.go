@@ -1,0 +1,455 @@
+package apply
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sluice/replica"
+)
+
+// history is a source with a table of two unique keys, one whose key folds and
+// a keyless one; draw makes its transactions.
+type history struct {
+	two, fold, less *replica.Table
+	rows            map[string][]replica.Value // by table and key
+	keyless         [][]replica.Value
+}
+
+func newHistory() *history {
+	pk := &replica.Index{Name: "PRIMARY", Columns: []int{0}}
+	return &history{rows: map[string][]replica.Value{},
+		two: &replica.Table{Schema: "a", Name: "two", Columns: simColumns("id", "u", "w", "v"), Primary: pk,
+			Unique: []replica.Index{{Name: "u", Columns: []int{1}, Nullable: true}, {Name: "w", Columns: []int{2}, Nullable: true}}},
+		fold: &replica.Table{Schema: "a", Name: "fold", Columns: simColumns("k", "v"), Primary: pk},
+		less: &replica.Table{Schema: "a", Name: "less", Columns: simColumns("x", "y")}}
+}
+
+func (h *history) tables() []*replica.Table { return []*replica.Table{h.two, h.fold, h.less} }
+
+// target makes the tables in a simulated target, empty.
+func (h *history) target() *simDB {
+	db := &simDB{tables: map[string]*simTable{}, kv: map[string][]simVal{}, version: map[string]uint64{}, locks: map[string]*simConn{}}
+	db.check = func() {}
+	for _, t := range h.tables() {
+		st := &simTable{name: "a." + t.Name, folds: map[string]bool{"k": true}}
+		for _, c := range t.Columns {
+			st.cols = append(st.cols, c.Name)
+		}
+		if t.Primary != nil {
+			st.pk = st.cols[:1]
+		}
+		for _, u := range t.Unique {
+			st.uniques = append(st.uniques, []string{st.cols[u.Columns[0]]})
+		}
+		db.tables[st.name] = st
+	}
+	return db
+}
+
+func (h *history) bindings(t *rapid.T) map[*replica.Table]*Binding {
+	out := map[*replica.Table]*Binding{}
+	for _, tab := range h.tables() {
+		b, err := Bind(tab, "a", tab.Name, func(string) bool { return false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[tab] = b
+	}
+	return out
+}
+
+// set makes a row of a keyed table what image says; nil deletes it.
+func (h *history) set(t *replica.Table, key replica.Value, image []replica.Value) []replica.RowChange {
+	id := t.Name + simDump(key)
+	before := h.rows[id]
+	switch {
+	case before == nil && image == nil:
+		return nil
+	case image == nil:
+		delete(h.rows, id)
+		return []replica.RowChange{{Table: t, Op: replica.Delete, Before: before}}
+	case before == nil:
+		h.rows[id] = image
+		return []replica.RowChange{{Table: t, Op: replica.Insert, After: image}}
+	}
+	h.rows[id] = image
+	return []replica.RowChange{{Table: t, Op: replica.Update, Before: before, After: image}}
+}
+
+// taken says whether another row of table two has the value in the column.
+func (h *history) taken(col int, v replica.Value, id string) bool {
+	for k, row := range h.rows {
+		if k != id && len(row) == 4 && !v.IsNull() && row[col].Equal(v) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *history) unique(t *rapid.T, col int, id string) replica.Value {
+	v := simInt64(rapid.IntRange(0, 3).Draw(t, "unique"))
+	if v.Num == 0 || h.taken(col, v, id) {
+		return replica.Value{}
+	}
+	return v
+}
+
+// draw returns one transaction.
+func (h *history) draw(t *rapid.T) []replica.RowChange {
+	var out []replica.RowChange
+	for range rapid.IntRange(1, 3).Draw(t, "changes") {
+		switch rapid.IntRange(0, 6).Draw(t, "kind") {
+		case 0, 1, 2: // a row of table two
+			key := simInt64(rapid.IntRange(0, 3).Draw(t, "id"))
+			id := "two" + simDump(key)
+			if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
+				out = append(out, h.set(h.two, key, nil)...)
+				continue
+			}
+			out = append(out, h.set(h.two, key, []replica.Value{key, h.unique(t, 1, id), h.unique(t, 2, id), simInt64(rapid.IntRange(0, 2).Draw(t, "v"))})...)
+		case 3: // a row's key changes
+			from, to := simInt64(rapid.IntRange(0, 3).Draw(t, "from")), simInt64(rapid.IntRange(0, 3).Draw(t, "to"))
+			row := h.rows["two"+simDump(from)]
+			if row == nil || h.rows["two"+simDump(to)] != nil {
+				continue
+			}
+			image := append([]replica.Value{to}, row[1:]...)
+			delete(h.rows, "two"+simDump(from))
+			h.rows["two"+simDump(to)] = image
+			out = append(out, replica.RowChange{Table: h.two, Op: replica.Update, Before: row, After: image})
+		case 4, 5: // a text that others equal in the target
+			key := simText(rapid.SampledFrom([]string{"e", "é", "E", "e ", "f"}).Draw(t, "k"))
+			for _, o := range []string{"e", "é", "E", "e ", "f"} {
+				if o != string(key.Bytes) && simFold(o) == simFold(string(key.Bytes)) {
+					out = append(out, h.set(h.fold, simText(o), nil)...)
+				}
+			}
+			if rapid.Bool().Draw(t, "put") {
+				out = append(out, h.set(h.fold, key, []replica.Value{key, simInt64(rapid.IntRange(0, 2).Draw(t, "v"))})...)
+			}
+		case 6: // the keyless table
+			out = append(out, h.drawKeyless(t))
+		}
+	}
+	return out
+}
+
+func (h *history) drawKeyless(t *rapid.T) replica.RowChange {
+	image := []replica.Value{simInt64(rapid.IntRange(0, 1).Draw(t, "x")), {}}
+	if rapid.Bool().Draw(t, "y") {
+		image[1] = simInt64(1)
+	}
+	n := len(h.keyless)
+	op := rapid.IntRange(0, 2).Draw(t, "op")
+	if n == 0 || op == 0 {
+		h.keyless = append(h.keyless, image)
+		return replica.RowChange{Table: h.less, Op: replica.Insert, After: image}
+	}
+	i := rapid.IntRange(0, n-1).Draw(t, "row")
+	before := h.keyless[i]
+	if op == 1 {
+		h.keyless = slices.Delete(slices.Clone(h.keyless), i, i+1)
+		return replica.RowChange{Table: h.less, Op: replica.Delete, Before: before}
+	}
+	h.keyless = slices.Clone(h.keyless)
+	h.keyless[i] = image
+	return replica.RowChange{Table: h.less, Op: replica.Update, Before: before, After: image}
+}
+
+// holds compares the target with the source.
+func (h *history) holds(t *rapid.T, db *simDB, what string) {
+	want := map[string][]string{}
+	for k, row := range h.rows {
+		name := map[bool]string{true: "a.two", false: "a.fold"}[len(k) > 3 && k[:3] == "two"]
+		want[name] = append(want[name], simRowText(row))
+	}
+	for _, row := range h.keyless {
+		want["a.less"] = append(want["a.less"], simRowText(row))
+	}
+	for name, st := range db.tables {
+		slices.Sort(want[name])
+		if have := db.dump(st); !slices.Equal(have, want[name]) {
+			t.Fatalf("%s: %s has %v instead of %v", what, name, have, want[name])
+		}
+	}
+}
+
+func simRowText(row []replica.Value) string {
+	var out []string
+	for _, v := range row {
+		out = append(out, simDump(v))
+	}
+	return fmt.Sprint(out)
+}
+
+// runBatch writes changes as a lane does, inside x, and checks every count.
+func runBatch(t *rapid.T, db *simDB, x *simTxn, changes []change) {
+	for _, s := range fold(changes).statements() {
+		n, _, err := db.statement(nil, &x, string(s.sql))
+		if err != nil {
+			t.Fatalf("%s: %v", s.sql, err)
+		}
+		if s.want >= 0 && n != s.want {
+			t.Fatalf("%s affected %d instead of %d", s.sql, n, s.want)
+		}
+	}
+}
+
+func bindChanges(rows []replica.RowChange, b map[*replica.Table]*Binding, upsert bool) []change {
+	var out []change
+	for _, r := range rows {
+		out = append(out, change{binding: b[r.Table], op: r.Op, before: r.Before, after: r.After, upsert: upsert && r.Table.Primary != nil})
+	}
+	return out
+}
+
+// TestFoldEqualsReplay: whatever batches a history is cut into, the statements
+// of the folded batches leave what the history left, and every count is right.
+func TestFoldEqualsReplay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := newHistory()
+		db, b := h.target(), h.bindings(t)
+		for range rapid.IntRange(1, 6).Draw(t, "batches") {
+			var changes []change
+			for range rapid.IntRange(1, 5).Draw(t, "transactions") {
+				changes = append(changes, bindChanges(h.draw(t), b, false)...)
+			}
+			x := db.begin(false)
+			runBatch(t, db, x, changes)
+			if err := db.commit(nil, x); err != nil {
+				t.Fatalf("commit: %v", err)
+			}
+			h.holds(t, db, "after a batch")
+		}
+	})
+}
+
+// TestUpsertsCatchUp: a copy has read every row at a moment of its own between
+// start and high-water; the stream between them, as upserts, repairs it.
+func TestUpsertsCatchUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := newHistory()
+		db, b := h.target(), h.bindings(t)
+		for range rapid.IntRange(0, 4).Draw(t, "before") {
+			h.draw(t)
+		}
+		var stream [][]replica.RowChange
+		states := []map[string][]replica.Value{maps.Clone(h.rows)}
+		for range rapid.IntRange(1, 8).Draw(t, "meanwhile") {
+			var rows []replica.RowChange
+			for _, r := range h.draw(t) {
+				if r.Table.Primary != nil {
+					rows = append(rows, r)
+				}
+			}
+			stream = append(stream, rows)
+			states = append(states, maps.Clone(h.rows))
+		}
+		h.copyRows(t, db, b, states)
+		for len(stream) > 0 {
+			n := rapid.IntRange(1, len(stream)).Draw(t, "batch")
+			var changes []change
+			for _, rows := range stream[:n] {
+				changes = append(changes, bindChanges(rows, b, true)...)
+			}
+			stream = stream[n:]
+			x := db.begin(false)
+			runBatch(t, db, x, changes)
+			if err := db.commit(nil, x); err != nil {
+				t.Fatalf("commit: %v", err)
+			}
+		}
+		h.keyless = nil
+		h.holds(t, db, "after catch-up")
+	})
+}
+
+// copyRows writes each key's row as it was at a moment drawn for it, with
+// REPLACE, as WriteChunk does.
+func (h *history) copyRows(t *rapid.T, db *simDB, b map[*replica.Table]*Binding, states []map[string][]replica.Value) {
+	keys := map[string]bool{}
+	for _, s := range states {
+		for k := range s {
+			keys[k] = true
+		}
+	}
+	for _, k := range slices.Sorted(maps.Keys(keys)) {
+		row := states[rapid.IntRange(0, len(states)-1).Draw(t, "moment")][k]
+		if row == nil {
+			continue
+		}
+		tab := h.two
+		if len(row) == 2 {
+			tab = h.fold
+		}
+		x := db.begin(false)
+		for _, s := range appendInserts(nil, b[tab], "REPLACE INTO ", [][]replica.Value{row}, -1) {
+			if _, _, err := db.statement(nil, &x, string(s.sql)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := db.commit(nil, x); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// flight is a batch that a lane has begun and not committed.
+type flight struct {
+	units []*unit
+	txn   *simTxn
+}
+
+// TestScheduleEqualsReplay: whichever lane takes and commits first, the target
+// ends as the history did; no two lanes' transactions conflict; a lane can
+// always go on; base is the finished prefix.
+func TestScheduleEqualsReplay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := newHistory()
+		db, b := h.target(), h.bindings(t)
+		base, err := replica.GTIDPosition(replica.ModeGTID, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newScheduler(base, Limits{BatchRows: rapid.IntRange(1, 6).Draw(t, "batch")})
+		for range rapid.IntRange(1, 4).Draw(t, "lanes") {
+			s.lanes = append(s.lanes, newIdleLane(s))
+		}
+		left, seq := rapid.IntRange(1, 14).Draw(t, "transactions"), uint64(0)
+		flying := map[*lane]*flight{}
+		committed := map[uint64]bool{}
+		for left > 0 || s.head < len(s.queue) {
+			var can []func()
+			if left > 0 {
+				can = append(can, func() {
+					left--
+					seq++
+					u := &unit{id: replica.TxnID{Source: simUUID, Seq: seq}, changes: bindChanges(h.draw(t), b, false)}
+					u.keys = keysOf(u.changes)
+					committed[seq] = len(u.changes) == 0
+					if err := s.submit(t.Context(), u); err != nil {
+						t.Fatal(err)
+					}
+				})
+			}
+			for _, l := range s.lanes {
+				if f := flying[l]; f != nil {
+					can = append(can, func() {
+						delete(flying, l)
+						if err := db.commit(nil, f.txn); err != nil {
+							t.Fatalf("commit: %v", err)
+						}
+						for _, u := range f.units {
+							committed[u.id.Seq] = true
+						}
+						s.complete(f.units)
+					})
+				} else if len(l.queue) > 0 && l.queue[0].waits == 0 {
+					can = append(can, func() { flying[l] = takeBatch(t, db, s, l) })
+				}
+			}
+			if len(can) == 0 {
+				t.Fatal("no lane can go on")
+			}
+			can[rapid.IntRange(0, len(can)-1).Draw(t, "next")]()
+			for n := uint64(1); n <= seq; n++ {
+				prefix := true
+				for m := uint64(1); m <= n; m++ {
+					prefix = prefix && committed[m]
+				}
+				if s.base.Contains(replica.TxnID{Source: simUUID, Seq: n}) != prefix {
+					t.Fatalf("base %s, committed %v", s.base, committed)
+				}
+			}
+		}
+		h.holds(t, db, "at the end")
+		if len(s.last) != 0 || len(s.wild) != 0 || s.rows != 0 || s.bytes != 0 {
+			t.Fatalf("%d keys, %d wild indexes, %d rows, %d bytes are left over", len(s.last), len(s.wild), s.rows, s.bytes)
+		}
+	})
+}
+
+func takeBatch(t *rapid.T, db *simDB, s *scheduler, l *lane) *flight {
+	f := &flight{units: s.take(l), txn: db.begin(false)}
+	var changes []change
+	for _, u := range f.units {
+		changes = append(changes, u.changes...)
+	}
+	runBatch(t, db, f.txn, changes)
+	return f
+}
+
+// TestExtraRoundTrip: what a lane stores is what a claim reads.
+func TestExtraRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		set := replica.NewTxnSet()
+		for range rapid.IntRange(0, 8).Draw(t, "members") {
+			set.Add(drawID(t))
+		}
+		var partial *Partial
+		if rapid.Bool().Draw(t, "partial") {
+			partial = &Partial{ID: drawID(t), Rows: rapid.Uint64().Draw(t, "rows")}
+		}
+		got, p, err := parseExtra(formatExtra(set, partial))
+		if err != nil || got.String() != set.String() || (p == nil) != (partial == nil) || p != nil && *p != *partial {
+			t.Fatalf("%q: %v %v %v", formatExtra(set, partial), got, p, err)
+		}
+	})
+}
+
+func drawID(t *rapid.T) replica.TxnID {
+	source := rapid.SampledFrom([]string{simUUID, simUUID + ":tag_1", "0-1", "7-12", "binlog.000001", "mysql-bin.000042"}).Draw(t, "source")
+	return replica.TxnID{Source: source, Seq: rapid.Uint64Range(1, 1<<62).Draw(t, "seq")}
+}
+
+// TestParseExtraRefuses: a text that no lane wrote is an error, never a guess.
+func TestParseExtraRefuses(t *testing.T) {
+	for _, text := range []string{"|", "a:1|b", "a:1|b|c|d", "a:1|b|1|d", "a:1|b|1|2|3", "nonsense", "a:0"} {
+		if set, p, err := parseExtra(text); err == nil {
+			t.Errorf("%q: %v %v", text, set, p)
+		}
+	}
+}
+
+// TestEqualValuesShareAHash lists values that some MySQL collation or type holds
+// equal: their hashes are equal, or one is wild.
+func TestEqualValuesShareAHash(t *testing.T) {
+	str := func(s string) replica.Value { return simText(s) }
+	dec := func(s string) replica.Value { return replica.Value{Kind: replica.KindDecimal, Bytes: []byte(s)} }
+	tim := func(s string) replica.Value { return replica.Value{Kind: replica.KindTime, Bytes: []byte(s)} }
+	flo := func(n uint64) replica.Value { return replica.Value{Kind: replica.KindDouble, Num: n} }
+	for i, p := range []struct {
+		a, b    replica.Value
+		folding bool
+		prefix  int
+	}{
+		{str("e"), str("é"), true, 0}, {str("e"), str("E"), true, 0}, {str("ss"), str("ß"), true, 0}, {str("a"), str("a "), true, 0},
+		{str("a"), str("a\u0001"), true, 0}, {str("a"), str("a\u00ad"), true, 0}, {str("A"), str("Ａ"), true, 0}, {str("ae"), str("æ"), true, 0},
+		{str("aa"), str("å"), true, 0}, {str("i"), str("ı"), true, 0}, {str("I"), str("j"), true, 0}, {str("U"), str("v"), true, 0},
+		{str("y"), str("i"), true, 0}, {str("ch"), str("c"), true, 0}, {str("か"), str("カ"), true, 0}, {str("\U0001F363"), str("\U0001F37A"), true, 0},
+		{str("e\u0301"), str("é"), true, 0}, {str(""), str(" "), true, 0}, {str(""), str("\u0000"), true, 0},
+		{str("a"), str("a  "), false, 0}, {str("abc"), str("abd"), false, 2}, {str("éab"), str("éac"), false, 2}, {str("ABc"), str("abd"), true, 2}, {str("a b"), str("a c"), false, 2},
+		{flo(0), flo(1 << 63), false, 0}, {dec("1.50"), dec("1.5"), false, 0}, {dec("0.00"), dec("-0.00"), false, 0}, {dec("007"), dec("7"), false, 0}, {dec("-.5"), dec("-0.50"), false, 0},
+		{tim("2020-01-01 00:00:00"), tim("2020-01-01 00:00:00.000"), false, 0}, {tim("00:00:01.5"), tim("00:00:01.500"), false, 0},
+		{simInt64(7), replica.Value{Kind: replica.KindUint, Num: 7}, false, 0},
+	} {
+		a, okA := hashValue(p.a, p.folding, p.prefix)
+		b, okB := hashValue(p.b, p.folding, p.prefix)
+		if okA && okB && a != b {
+			t.Errorf("pair %s: %q and %q have different hashes", strconv.Itoa(i), p.a.Bytes, p.b.Bytes)
+		}
+	}
+	for _, s := range []string{"a", "Z", "hello world", "~"} {
+		if _, ok := hashValue(str(s), true, 0); !ok {
+			t.Errorf("%q is wild: no two transactions would ever run at the same time", s)
+		}
+	}
+	if a, _ := hashValue(str("a"), true, 0); a == func() uint64 { b, _ := hashValue(str("b"), true, 0); return b }() {
+		t.Error("different texts have one hash")
+	}
+}

@@ -1,0 +1,255 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/gateway/catalog"
+	"sluice/gateway/migration"
+	"sluice/replica/source"
+	"sluice/sqladmin"
+)
+
+// checkPatience bounds the checks of one channel: a source that does not answer
+// is an error and no hang.
+const checkPatience = time.Minute
+
+const severityError = "ERROR"
+
+func (c *controller) check(ctx context.Context, x *sqladmin.Check) (*sqladmin.Result, error) {
+	var (
+		findings []migration.Finding
+		err      error
+	)
+	name := x.Name
+	switch x.Kind {
+	case "MIGRATION":
+		m, err := c.catalog.Migration(ctx, x.Name)
+		if err != nil {
+			return nil, err
+		}
+		if findings, err = c.checkMigration(ctx, m, m.Spec.Sources); err != nil {
+			return nil, err
+		}
+	case "SOURCE":
+		name = ""
+		findings, err = c.checkSource(ctx, x.Name)
+	case "TARGET":
+		name = ""
+		findings, err = c.checkTarget(ctx, x.Name)
+	default:
+		return nil, sqladmin.NotSupported(x.Verb())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &sqladmin.Result{Rows: findingRows(findings, time.Now(), name)}, nil
+}
+
+// checkMigration runs the checks of the channels of these sources and keeps
+// what they found.
+func (c *controller) checkMigration(ctx context.Context, m *catalog.Migration, sources []string) ([]migration.Finding, error) {
+	var all []migration.Finding
+	for _, src := range sources {
+		findings, err := c.checkChannel(ctx, m, src)
+		if err != nil {
+			return nil, err
+		}
+		if len(m.Spec.Sources) > 1 {
+			for i := range findings {
+				findings[i].Object = strings.TrimSpace(src + " " + findings[i].Object)
+			}
+		}
+		all = append(all, findings...)
+	}
+	b, err := json.Marshal(all)
+	if err != nil {
+		return nil, fmt.Errorf("encode checks: %w", err)
+	}
+	return all, c.catalog.WriteChecks(ctx, m.ID, b)
+}
+
+func (c *controller) checkChannel(ctx context.Context, m *catalog.Migration, src string) ([]migration.Finding, error) {
+	d, err := c.define(ctx, m, src)
+	if err != nil {
+		return nil, err
+	}
+	cfg, _, done, err := c.channelConfig(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	bounded, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
+	findings, err := migration.Check(bounded, cfg)
+	if err != nil {
+		return nil, c.serverError(ctx, bounded, err, fmt.Sprintf("check of channel '%s'", cfg.Name))
+	}
+	return findings, nil
+}
+
+// serverError names an error that a source or a target caused. bounded is the
+// context with this statement's patience, ctx the client's.
+func (c *controller) serverError(ctx, bounded context.Context, err error, what string) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if bounded.Err() != nil {
+		return sqladmin.Errorf(sqladmin.CodeUnknown, "%s: no answer within the time allowed", what).
+			WithRemedy("see whether the source and the target are reachable from node %s", c.cfg.Name)
+	}
+	e := operatorError(source.Classify(err))
+	return fmt.Errorf("%s: %w", what, e)
+}
+
+// checkStart refuses a START when a check says so.
+func (c *controller) checkStart(ctx context.Context, m *catalog.Migration, channels []*channelView) error {
+	var sources []string
+	for _, ch := range channels {
+		sources = append(sources, ch.Source)
+	}
+	findings, err := c.checkMigration(ctx, m, sources)
+	if err != nil {
+		return err
+	}
+	blocking := 0
+	var first migration.Finding
+	for _, f := range findings {
+		if f.Severity == severityError && f.Blocks == "START" {
+			if blocking == 0 {
+				first = f
+			}
+			blocking++
+		}
+	}
+	if blocking == 0 {
+		return nil
+	}
+	remedy := first.Remedy
+	if first.RemedySQL != "" {
+		remedy = strings.TrimSpace(remedy + " (" + first.RemedySQL + ")")
+	}
+	return sqladmin.Errorf(sqladmin.CodeCheckFailed, "%d check(s) of migration '%s' failed; first: %s %s: %s", blocking, m.Name, first.ID, first.Object, first.Finding).
+		WithRemedy("%s", remedy)
+}
+
+// checkSource connects to a source and checks the server, not its tables: these
+// depend on a migration.
+func (c *controller) checkSource(ctx context.Context, name string) ([]migration.Finding, error) {
+	def, err := c.catalog.Source(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := c.sourceConfig(ctx, def)
+	if err != nil {
+		return nil, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, checkPatience)
+	defer cancel()
+	src, err := source.Open(bounded, cfg)
+	if err != nil {
+		return nil, c.serverError(ctx, bounded, err, fmt.Sprintf("check of source '%s'", name))
+	}
+	defer src.Close()
+	found, err := src.Check(bounded, func(string, string) bool { return false })
+	if err != nil {
+		return nil, c.serverError(ctx, bounded, err, fmt.Sprintf("check of source '%s'", name))
+	}
+	var findings []migration.Finding
+	for _, f := range found {
+		blocks := "-"
+		if f.Severity == source.Error {
+			blocks = "START"
+		}
+		findings = append(findings, migration.Finding{ID: f.ID, Severity: string(f.Severity), Scope: "SOURCE", Object: f.Object,
+			Finding: f.Finding, Remedy: f.Remedy, RemedySQL: f.RemedySQL, Blocks: blocks})
+	}
+	return findings, nil
+}
+
+// checkTarget connects to a target and looks at what it is and may do.
+func (c *controller) checkTarget(ctx context.Context, name string) (findings []migration.Finding, err error) {
+	err = c.withTargetNamed(ctx, name, func(ctx context.Context, tg *target) error {
+		var version string
+		if err := tg.db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+			return err
+		}
+		connect := migration.Finding{ID: "target.connect", Severity: "OK", Scope: "TARGET", Object: tg.name, Finding: "the target answers", Blocks: "-"}
+		kind := migration.Finding{ID: "target.version", Severity: "OK", Scope: "TARGET", Object: tg.name, Finding: "the target is " + version, Blocks: "-"}
+		if !strings.Contains(version, "TiDB") {
+			kind.Severity, kind.Finding, kind.Remedy = "WARNING", "the target is no TiDB: "+version, "other servers are for tests"
+		}
+		rights, err := targetRights(ctx, tg)
+		findings = []migration.Finding{connect, kind, rights}
+		return err
+	})
+	return findings, err
+}
+
+// targetRights looks whether the target's user may write everywhere, as the
+// tables of a migration are not known here.
+func targetRights(ctx context.Context, tg *target) (migration.Finding, error) {
+	f := migration.Finding{ID: "target.rights", Severity: "WARNING", Scope: "TARGET", Object: tg.name, Blocks: "-",
+		Finding: "the target's user has no rights on all schemas",
+		Remedy:  "see that it has all rights on the schemas of the migrations and on sluice_meta"}
+	rows, err := tg.db.QueryContext(ctx, "SHOW GRANTS")
+	if err != nil {
+		return f, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var grant string
+		if err := rows.Scan(&grant); err != nil {
+			return f, err
+		}
+		if strings.HasPrefix(grant, "GRANT ALL PRIVILEGES ON *.* ") {
+			f.Severity, f.Finding, f.Remedy = "OK", "the target's user has all rights", ""
+		}
+	}
+	return f, rows.Err()
+}
+
+// findingRows returns findings as rows of table migration_checks.
+func findingRows(findings []migration.Finding, at time.Time, name string) [][]any {
+	rows := [][]any{}
+	for _, f := range findings {
+		rows = append(rows, []any{f.ID, f.Severity, f.Scope, f.Object, f.Finding, f.Remedy, f.RemedySQL, f.Blocks, when(at), name})
+	}
+	return rows
+}
+
+// viewChecks shows what the newest check of each migration found.
+func viewChecks(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
+	migrations, err := c.catalog.Migrations(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	last, err := c.catalog.LastChecks(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var rows [][]any
+	for _, m := range migrations {
+		findings, err := lastFindings(last, m.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		rows = append(rows, findingRows(findings, last[m.ID].At, m.Name)...)
+	}
+	return rows, nil, nil
+}
+
+func lastFindings(last map[string]catalog.Checks, id string) ([]migration.Finding, error) {
+	checks, ok := last[id]
+	if !ok {
+		return nil, nil
+	}
+	var findings []migration.Finding
+	if err := json.Unmarshal(checks.Findings, &findings); err != nil {
+		return nil, fmt.Errorf("decode checks: %w", err)
+	}
+	return findings, nil
+}

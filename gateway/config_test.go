@@ -1,0 +1,185 @@
+package gateway
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const someStore = "root:pa55word@tcp(127.0.0.1:4000)/"
+
+func TestLoadOrder(t *testing.T) {
+	file := write(t, "sluice.yaml", `
+name: from-file
+store: `+someStore+`
+join: [127.0.0.1:1, 127.0.0.1:2]
+http-addr: 127.0.0.1:99   # a comment
+log-format: JSON
+`)
+	cfg, err := Load(file, map[string][]string{"name": {"from-flag"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Name != "from-flag" || cfg.HTTPAddr != "127.0.0.1:99" || cfg.AdminAddr != "127.0.0.1:4406" || cfg.LogFormat != "json" ||
+		!slices.Equal(cfg.Join, []string{"127.0.0.1:1", "127.0.0.1:2"}) {
+		t.Errorf("got name %s http %s admin %s format %s join %v", cfg.Name, cfg.HTTPAddr, cfg.AdminAddr, cfg.LogFormat, cfg.Join)
+	}
+	for _, text := range []string{fmt.Sprint(cfg), fmt.Sprintf("%+v", cfg), fmt.Sprintf("%#v", cfg), cfg.LogValue().String()} {
+		if strings.Contains(text, "pa55word") {
+			t.Errorf("the configuration prints the password: %s", text)
+		}
+	}
+	var b strings.Builder
+	slog.New(slog.NewJSONHandler(&b, nil)).Info("x", "config", cfg)
+	if strings.Contains(b.String(), "pa55word") {
+		t.Errorf("the configuration logs the password: %s", b.String())
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "none")
+	empty := write(t, "empty", "\n")
+	short := write(t, "short", "0123456789")
+	cases := map[string]struct {
+		file   string
+		stated map[string][]string
+		want   []string
+	}{
+		"no store":          {"", map[string][]string{}, []string{"--store", "missing", "Remedy"}},
+		"bad store":         {"", map[string][]string{"store": {"root:pa55word@127.0.0.1"}}, []string{"--store", "cannot be read"}},
+		"store parameter":   {"", map[string][]string{"store": {someStore + "?sql_mode=x"}}, []string{"--store", "'sql_mode' is not known"}},
+		"unknown key":       {"admin_adr: x", nil, []string{"line 1", "Unknown key 'admin_adr'", "did you mean 'admin-addr'?"}},
+		"key twice":         {"name: a\nname: b", nil, []string{"'name'"}},
+		"no mapping":        {"- a", nil, []string{"no mapping"}},
+		"list for one":      {"name: [a, b]", nil, []string{"line 1", "'name'"}},
+		"no value":          {"name:", nil, []string{"'name'"}},
+		"no yaml":           {"a: [", nil, []string{"is no YAML"}},
+		"name with space":   {"", map[string][]string{"name": {"a b"}}, []string{"--name"}},
+		"admin port":        {"", map[string][]string{"admin-addr": {"localhost"}}, []string{"--admin-addr", "no host with a port"}},
+		"join":              {"", map[string][]string{"join": {"x"}}, []string{"--join"}},
+		"open admin":        {"", map[string][]string{"admin-addr": {"0.0.0.0:1"}}, []string{"--admin-addr", "needs TLS and a password"}},
+		"open gossip":       {"", map[string][]string{"gossip-addr": {":1"}}, []string{"--gossip-addr", "not encrypted", "--cluster-key-file"}},
+		"level":             {"", map[string][]string{"log-level": {"loud"}}, []string{"--log-level", "debug, info, warn, error"}},
+		"cert without key":  {"", map[string][]string{"admin-tls-cert": {"x"}}, []string{"--admin-tls-cert"}},
+		"password file":     {"", map[string][]string{"store-password-file": {missing}}, []string{"--store-password-file", "no such file"}},
+		"empty password":    {"", map[string][]string{"store-password-file": {empty}}, []string{"is empty"}},
+		"file that is none": {"-", nil, []string{"--config"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			stated := map[string][]string{"name": {"n1"}, "store": {someStore}}
+			if c.file != "" {
+				delete(stated, "name")
+			}
+			for k, v := range c.stated {
+				stated[k] = v
+			}
+			if name == "no store" {
+				delete(stated, "store")
+			}
+			file := ""
+			if c.file == "-" {
+				file = missing
+			} else if c.file != "" {
+				file = write(t, "c.yaml", c.file)
+			}
+			_, err := Load(file, stated)
+			wantError(t, err, c.want...)
+			wantNone(t, err, "pa55word")
+		})
+	}
+	t.Run("short cluster key", func(t *testing.T) {
+		cfg, err := Load("", map[string][]string{"name": {"n1"}, "store": {someStore}, "cluster-key-file": {short}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		store, err := cfg.storeConfig()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = cfg.keys(store)
+		wantError(t, err, "fewer than 16", "openssl rand")
+	})
+}
+
+// TestOptionsAreComplete checks that every option reaches a field of its own
+// and has an environment variable.
+func TestOptionsAreComplete(t *testing.T) {
+	seen := map[string]string{}
+	for _, o := range Options() {
+		var c Config
+		o.set(&c, []string{"value"})
+		type plain Config
+		fields := fmt.Sprintf("%#v", plain(c))
+		if strings.Count(fields, `"value"`) != 1 {
+			t.Errorf("option %s sets %d fields", o.Name, strings.Count(fields, `"value"`))
+		}
+		if other, ok := seen[fields]; ok {
+			t.Errorf("options %s and %s set the same field", other, o.Name)
+		}
+		seen[fields] = o.Name
+		if !strings.HasPrefix(o.Env(), "SLUICE_") || strings.ContainsAny(o.Env(), "-") {
+			t.Errorf("environment variable %s", o.Env())
+		}
+	}
+}
+
+func TestKeys(t *testing.T) {
+	cfg := Config{Store: someStore}
+	store, err := cfg.storeConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := cfg.keys(store)
+	if err != nil || !a.weak || a.gossip != nil || len(a.secrets) < minClusterKeyBytes {
+		t.Fatalf("without a cluster key: %v", err)
+	}
+	moved := store.Clone()
+	moved.Addr = "10.0.0.1:4000"
+	if b, _ := cfg.keys(moved); string(b.secrets) != string(a.secrets) {
+		t.Error("the key depends on the store's address: nodes of one cluster may use several")
+	}
+	moved.Passwd = "other"
+	if b, _ := cfg.keys(moved); string(b.secrets) == string(a.secrets) {
+		t.Error("the key does not depend on the store's password")
+	}
+	cfg.ClusterKeyFile = write(t, "key", "0123456789abcdef\n")
+	b, err := cfg.keys(store)
+	if err != nil || b.weak || string(b.gossip) != "0123456789abcdef" {
+		t.Errorf("with a cluster key: %v %q", err, b.gossip)
+	}
+}
+
+func TestHideStorePassword(t *testing.T) {
+	cases := []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"sluice", "node", "--store", "u:secret@tcp(h:1)/", "--name", "a"}, []string{"sluice", "node", "--store", "u:xxxxxx@tcp(h:1)/", "--name", "a"}},
+		{[]string{"sluice", "node", "--store=u:s:c/@t@tcp(h:1)/"}, []string{"sluice", "node", "--store=u:xxxxxx@tcp(h:1)/"}},
+		{[]string{"sluice", "node", "-store", "u@tcp(h:1)/"}, []string{"sluice", "node", "-store", "u@tcp(h:1)/"}},
+		{[]string{"sluice", "node", "--store"}, []string{"sluice", "node", "--store"}},
+		{[]string{"sluice", "node", "--store", "u:broken"}, []string{"sluice", "node", "--store", "u:broken"}},
+		{[]string{"sluice", "node", "--storex", "u:secret@tcp(h:1)/"}, []string{"sluice", "node", "--storex", "u:secret@tcp(h:1)/"}},
+	}
+	if strings.Contains(os.Args[0], "--store") {
+		t.Fatal("unexpected")
+	}
+	for _, c := range cases {
+		args := make([]string, len(c.args))
+		for i, a := range c.args {
+			args[i] = string([]byte(a)) // memory of its own, as os.Args has: mask writes into it
+		}
+		copied := HideStorePassword(args)
+		if !slices.Equal(copied, c.args) {
+			t.Errorf("the copy changed: %v", copied)
+		}
+		if !slices.Equal(args, c.want) {
+			t.Errorf("got %v, want %v", args, c.want)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// httpTimeout bounds a request's header and answer.
+const httpTimeout = 10 * time.Second
+
+// httpServer serves the node's pages for machines.
+type httpServer struct {
+	listener net.Listener
+	server   *http.Server
+	done     chan struct{}
+	ready    atomic.Bool
+}
+
+// openHTTP listens and serves at once: that the process is alive can be asked
+// while the store is waited for.
+func openHTTP(ctx context.Context, n *Node) (*httpServer, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.cfg.HTTPAddr)
+	if err != nil {
+		return nil, badConfig("http-addr", "choose a free address", "%v", err)
+	}
+	h := &httpServer{listener: l, done: make(chan struct{})}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { n.serveReady(w) })
+	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		n.writeMetrics(w)
+	})
+	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: httpTimeout, ReadTimeout: httpTimeout, WriteTimeout: httpTimeout}
+	go func() {
+		defer close(h.done)
+		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			n.log.Error("the HTTP server ended", "error", err.Error())
+		}
+	}()
+	return h, nil
+}
+
+func (h *httpServer) addr() string { return h.listener.Addr().String() }
+
+func (h *httpServer) setReady(ready bool) { h.ready.Store(ready) }
+
+func (h *httpServer) close(ctx context.Context) error {
+	err := h.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = h.server.Close()
+	}
+	<-h.done
+	if err != nil {
+		return fmt.Errorf("close the HTTP server: %w", err)
+	}
+	return nil
+}
+
+// serveReady answers whether the node takes statements and can run channels.
+func (n *Node) serveReady(w http.ResponseWriter) {
+	switch {
+	case !n.http.ready.Load():
+		http.Error(w, "not ready: starting or stopping", http.StatusServiceUnavailable)
+	case !n.services.cluster.StoreOK():
+		http.Error(w, "not ready: the store cannot be reached", http.StatusServiceUnavailable)
+	default:
+		fmt.Fprintln(w, "ready")
+	}
+}

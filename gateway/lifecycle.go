@@ -1,0 +1,284 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"sluice/cluster"
+	"sluice/gateway/apply"
+	"sluice/gateway/catalog"
+	"sluice/gateway/migration"
+	"sluice/sqladmin"
+)
+
+// codeUntilIgnored is MySQL's ER_UNTIL_COND_IGNORED: a note when a replica that
+// runs already is told where to stop.
+const codeUntilIgnored = 1279
+
+// startMigration checks all of the selected migrations first, and when none has
+// an error that blocks, sets them running. It does not wait for them.
+func (c *controller) startMigration(ctx context.Context, x *sqladmin.StartMigration, s *sqladmin.Session) (*sqladmin.Result, error) {
+	until, err := untilOf(x.Until)
+	if err != nil {
+		return nil, err
+	}
+	snap, chosen, err := c.choose(ctx, &x.Selection)
+	if err != nil {
+		return nil, err
+	}
+	res := &sqladmin.Result{}
+	var starting []*catalog.Migration
+	for _, m := range chosen {
+		idle, err := toStart(m, snap.channels[m.ID], x.Channel)
+		if err != nil {
+			return nil, err
+		}
+		if len(idle) == 0 {
+			c.alreadyRunning(res, m, x)
+			continue
+		}
+		if err := c.checkStart(ctx, m, idle); err != nil {
+			return nil, err
+		}
+		starting = append(starting, m)
+	}
+	for _, m := range starting {
+		n, err := c.catalog.Start(ctx, m.Name, x.Channel, until, by(s))
+		if err != nil {
+			return nil, err
+		}
+		if n == 0 {
+			c.alreadyRunning(res, m, x)
+			continue
+		}
+		res.Affected++
+		c.note(m, x.Channel, s, "START", "START said")
+	}
+	c.cluster.Notify()
+	res.Info = fmt.Sprintf("%d migration(s) set running", res.Affected)
+	return res, nil
+}
+
+func (c *controller) alreadyRunning(res *sqladmin.Result, m *catalog.Migration, x *sqladmin.StartMigration) {
+	if x.Until != nil {
+		res.Warnings = append(res.Warnings, sqladmin.Note(codeUntilIgnored,
+			fmt.Sprintf("UNTIL is ignored because migration '%s' is already running: STOP MIGRATION first", m.Name)))
+	}
+	if !x.IfNotRunning {
+		res.Warnings = append(res.Warnings, sqladmin.Note(sqladmin.CodeAlready, fmt.Sprintf("migration '%s' is already running", m.Name)))
+	}
+}
+
+// untilOf translates UNTIL; what a channel cannot stop at is an error.
+func untilOf(u *sqladmin.Until) (catalog.Until, error) {
+	switch {
+	case u == nil:
+		return catalog.Until{}, nil
+	case u.AfterGTIDs != "":
+		return catalog.Until{AfterGTIDs: u.AfterGTIDs}, checkGTIDs("SQL_AFTER_GTIDS", u.AfterGTIDs)
+	case u.Phase == "":
+		return catalog.Until{}, sqladmin.NotSupported("UNTIL " + u.String()).WithRemedy("use UNTIL SQL_AFTER_GTIDS or UNTIL PHASE")
+	case phaseIndex(u.Phase) > phaseIndex(migration.PhaseReplicate):
+		return catalog.Until{}, sqladmin.NotSupported("UNTIL " + u.String())
+	}
+	return catalog.Until{Phase: u.Phase}, nil
+}
+
+// choose returns the migrations that a statement acts on.
+func (c *controller) choose(ctx context.Context, sel *sqladmin.Selection) (*snapshot, []*catalog.Migration, error) {
+	snap, err := c.look(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if sel.All {
+		return snap, snap.migrations, nil
+	}
+	if sel.Failed {
+		failed := slices.DeleteFunc(slices.Clone(snap.migrations), func(m *catalog.Migration) bool {
+			return summarize(snap.channels[m.ID]).status != migration.StatusError
+		})
+		return snap, failed, nil
+	}
+	var chosen []*catalog.Migration
+	for _, name := range sel.Names {
+		m, err := snap.find(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if !slices.Contains(chosen, m) {
+			chosen = append(chosen, m)
+		}
+	}
+	return snap, chosen, nil
+}
+
+// toStart returns the channels that a START sets running: those of the name, or
+// all, that do not run yet.
+func toStart(m *catalog.Migration, channels []*channelView, name string) ([]*channelView, error) {
+	var idle []*channelView
+	known := false
+	for _, ch := range channels {
+		if name != "" && ch.Name != name {
+			continue
+		}
+		known = true
+		if ch.Desired != cluster.DesiredRunning || ch.status == migration.StatusError {
+			idle = append(idle, ch)
+		}
+	}
+	if !known {
+		return nil, sqladmin.Errorf(sqladmin.CodeUnknownChannel, "migration '%s' has no channel '%s'", m.Name, name).
+			WithRemedy("SHOW MIGRATION CHANNELS lists the channels")
+	}
+	return idle, nil
+}
+
+// stopMigration says that channels are to stop; WAIT FOR MIGRATION .. UNTIL
+// STATUS = 'STOPPED' waits for it.
+func (c *controller) stopMigration(ctx context.Context, x *sqladmin.StopMigration, s *sqladmin.Session) (*sqladmin.Result, error) {
+	_, chosen, err := c.choose(ctx, &x.Selection)
+	if err != nil {
+		return nil, err
+	}
+	res := &sqladmin.Result{}
+	for _, m := range chosen {
+		n, err := c.catalog.SetDesired(ctx, m.Name, x.Channel, cluster.DesiredStopped, by(s))
+		if err != nil {
+			return nil, err
+		}
+		if n > 0 {
+			res.Affected++
+			c.note(m, x.Channel, s, "STOP", "STOP said")
+		} else if !x.IfRunning {
+			res.Warnings = append(res.Warnings, sqladmin.Note(sqladmin.CodeAlready, fmt.Sprintf("migration '%s' is already stopped", m.Name)))
+		}
+	}
+	c.cluster.Notify()
+	res.Info = fmt.Sprintf("%d migration(s) told to stop", res.Affected)
+	return res, nil
+}
+
+// resetMigration makes channels new again, in the store and in the target. It
+// can be said again when it failed half way.
+func (c *controller) resetMigration(ctx context.Context, x *sqladmin.ResetMigration) (*sqladmin.Result, error) {
+	m, err := c.catalog.Migration(ctx, x.Name)
+	if err != nil {
+		return nil, err
+	}
+	// Before anything changes: a target that is away would leave it half done.
+	ran, err := c.anyRan(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	if ran {
+		if err := c.withTarget(ctx, m, func(ctx context.Context, tg *target) error { return apply.EnsureMeta(ctx, tg.db) }); err != nil {
+			return nil, err
+		}
+	}
+	keys, err := c.catalog.ResetMigration(ctx, x.Name, x.Channel)
+	if err != nil {
+		return nil, err
+	}
+	states, err := c.catalog.Channels(ctx, m.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, ch := range states {
+		if !ran || !slices.Contains(keys, ch.Channel) {
+			continue
+		}
+		err := c.withTarget(ctx, m, func(ctx context.Context, tg *target) error { return migration.Reset(ctx, tg.db, ch.Channel, ch.Epoch) })
+		if err != nil {
+			return nil, err
+		}
+	}
+	c.cluster.Notify()
+	return &sqladmin.Result{Affected: uint64(len(keys)), Info: fmt.Sprintf("%d channel(s) begin anew at the next START", len(keys))}, nil
+}
+
+// anyRan says whether a node ever claimed one of the migration's channels.
+func (c *controller) anyRan(ctx context.Context, m *catalog.Migration) (bool, error) {
+	states, err := c.catalog.Channels(ctx, m.ID)
+	return slices.ContainsFunc(states, func(ch cluster.ChannelState) bool { return ch.Epoch > 0 }), err
+}
+
+// note queues an event that an operator caused.
+func (c *controller) note(m *catalog.Migration, channel string, s *sqladmin.Session, kind, message string) {
+	e := catalog.Event{MigrationID: m.ID, Migration: m.Name, Channel: channel, Node: c.cfg.Name, User: by(s), Kind: kind, Message: message}
+	c.records.add("event", func(ctx context.Context) error { return c.catalog.AddEvent(ctx, e) })
+}
+
+// moveChannel asks for a channel to run on another node.
+func (c *controller) moveChannel(ctx context.Context, x *sqladmin.MoveChannel) (*sqladmin.Result, error) {
+	ch, err := c.catalog.ChannelByName(ctx, x.Channel)
+	if err != nil {
+		return nil, err
+	}
+	changed, err := c.cluster.Move(ctx, ch.Channel, x.Node)
+	if errors.Is(err, cluster.ErrUnknownNode) {
+		return nil, c.unknownNode(x.Node)
+	}
+	if err != nil {
+		return nil, err
+	}
+	res := did(changed, fmt.Sprintf("channel '%s' goes to node %s", x.Channel, x.Node),
+		sqladmin.Note(sqladmin.CodeAlready, fmt.Sprintf("channel '%s' is on node %s, or on its way there", x.Channel, x.Node)))
+	for _, m := range c.cluster.Members() {
+		if m.Node == x.Node && (m.State != cluster.Alive || m.Status != cluster.StatusUp) {
+			res.Warnings = append(res.Warnings, sqladmin.Warning{Level: "Warning", Code: sqladmin.CodeNodeDown,
+				Message: fmt.Sprintf("node %s is %s and %s: the channel stays until the node takes channels", x.Node, m.State, m.Status),
+				Remedy:  "SHOW NODES; UNDRAIN NODE makes a drained node take channels"})
+		}
+	}
+	return res, nil
+}
+
+func (c *controller) drainNode(ctx context.Context, x *sqladmin.DrainNode) (*sqladmin.Result, error) {
+	act, info, already := c.cluster.Drain, "node %s takes no channels and hands its own over", "node %s is draining already"
+	if x.Undo {
+		act, info, already = c.cluster.Undrain, "node %s takes channels again", "node %s takes channels already"
+	}
+	changed, err := act(ctx, x.Node)
+	if errors.Is(err, cluster.ErrUnknownNode) {
+		return nil, c.unknownNode(x.Node)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.cluster.Notify()
+	return did(changed, fmt.Sprintf(info, x.Node), sqladmin.Note(sqladmin.CodeAlready, fmt.Sprintf(already, x.Node))), nil
+}
+
+func (c *controller) unknownNode(name string) error {
+	var names []string
+	for _, m := range c.cluster.Members() {
+		names = append(names, m.Node)
+	}
+	return sqladmin.Unknown("node", name, names).WithRemedy("SHOW NODES lists the nodes")
+}
+
+// kill answers for connections of other nodes: a node ends only its own.
+func (c *controller) kill(ctx context.Context, x *sqladmin.Kill) (*sqladmin.Result, error) {
+	unknown := sqladmin.Errorf(sqladmin.CodeUnknownThread, "Unknown thread id: %d", x.ID)
+	ids, err := c.catalog.NodeIDs(ctx)
+	if err != nil {
+		return nil, err
+	}
+	node, ok := ids[sqladmin.NodeOf(x.ID)]
+	if !ok || node == c.cfg.Name {
+		return nil, unknown
+	}
+	for _, m := range c.cluster.Members() {
+		if m.Node != node {
+			continue
+		}
+		if m.State == cluster.Dead || m.State == cluster.Left {
+			return nil, sqladmin.Errorf(sqladmin.CodeNodeDown, "id %d belongs to node %s, which is down", x.ID, node)
+		}
+		return nil, sqladmin.NotSupported(fmt.Sprintf("KILL of a connection of another node (%s)", node)).
+			WithRemedy("connect to %s and repeat the statement there", m.AdminAddr)
+	}
+	return nil, unknown
+}

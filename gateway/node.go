@@ -1,0 +1,282 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"sluice/cluster"
+	"sluice/gateway/catalog"
+	"sluice/sqladmin"
+)
+
+// How long each step of an orderly end may take; together they stay below the
+// 10 s that SIGTERM gives.
+const (
+	adminPatience   = time.Second     // for statements under way
+	channelPatience = 7 * time.Second // for transactions under way and the writes after them
+	leavePatience   = time.Second     // for records, the cluster and the HTTP server
+)
+
+// pruneEvery is how often old records are removed, recordsKept how old they get.
+const (
+	pruneEvery  = time.Hour
+	recordsKept = 30 * 24 * time.Hour
+)
+
+// Node is one running node. Open, then Run, which also closes it.
+type Node struct {
+	cfg        Config
+	log        *slog.Logger
+	http       *httpServer
+	db         *sql.DB
+	services   *services
+	supervisor *supervisor
+	admin      *sqladmin.Server
+	closers    []func(context.Context) error // in the order of opening
+}
+
+// Open listens, waits until the store is there, and joins the cluster: when it
+// returns, the node answers statements. ctx ends the waiting. Its errors tell an
+// operator what to do; nothing stays open after one.
+func Open(ctx context.Context, cfg Config) (*Node, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	n := &Node{cfg: cfg, log: cfg.Log}
+	if err := n.open(ctx); err != nil {
+		return nil, errors.Join(err, n.close(context.WithoutCancel(ctx)))
+	}
+	n.log.Info("node ready", "name", cfg.Name, "admin", n.AdminAddr(), "gossip", n.GossipAddr(), "http", n.HTTPAddr(), "version", Version())
+	n.http.setReady(true)
+	return n, nil
+}
+
+func (n *Node) open(ctx context.Context) error {
+	if err := os.MkdirAll(n.cfg.DataDir, 0o700); err != nil {
+		return badConfig("data-dir", "name a folder that this process can make and write", "%v", err)
+	}
+	store, err := n.cfg.storeConfig()
+	if err != nil {
+		return err
+	}
+	k, err := n.cfg.keys(store)
+	if err != nil {
+		return err
+	}
+	if k.weak {
+		n.log.Warn("no cluster key: gossip is not encrypted, and passwords in the store are encrypted with a key made from the store's account only",
+			"remedy", "give every node the same --cluster-key-file before secrets are stored")
+	}
+	if n.http, err = openHTTP(ctx, n); err != nil {
+		return err
+	}
+	n.onClose(n.http.close)
+	listener, admin, err := n.listenAdmin(ctx)
+	if err != nil {
+		return err
+	}
+	opened := false
+	defer func() {
+		if !opened {
+			_ = listener.Close()
+		}
+	}()
+	if n.db, err = openPool(store, storeConnections, storeIdle); err != nil {
+		return err
+	}
+	n.onClose(func(context.Context) error { return n.db.Close() })
+	c, err := openStore(ctx, n.db, store.Addr, k.secrets, n.log)
+	if err != nil {
+		return err
+	}
+	if err := n.join(ctx, c, k.gossip, listener.Addr().String()); err != nil {
+		return err
+	}
+	n.services = &services{cfg: &n.cfg, log: n.log, db: n.db, catalog: c, cluster: n.services.cluster, targets: newTargets(c, store), records: newRecorder(n.log)}
+	n.supervisor = newSupervisor(n.services)
+	if admin.NodeID, err = n.nodeID(ctx, c); err != nil {
+		return err
+	}
+	admin.Controller = newController(n.services)
+	opened = true // the server closes it, also when Open fails
+	if n.admin, err = sqladmin.Open(context.WithoutCancel(ctx), admin); err != nil {
+		return fmt.Errorf("open the admin port: %w", err)
+	}
+	n.onClose(n.closeAdmin)
+	return nil
+}
+
+// listenAdmin binds the admin port early, so that a port in use is told before
+// a store is waited for.
+func (n *Node) listenAdmin(ctx context.Context) (net.Listener, sqladmin.Config, error) {
+	cfg := sqladmin.Config{User: n.cfg.AdminUser, NodeName: n.cfg.Name, Logger: n.log, VersionComment: "Sluice " + Version()}
+	if n.cfg.AdminPasswordFile != "" {
+		var err error
+		if cfg.Password, err = readSecretFile("admin-password-file", n.cfg.AdminPasswordFile); err != nil {
+			return nil, cfg, err
+		}
+	}
+	if n.cfg.AdminTLSCert != "" {
+		pair, err := tls.LoadX509KeyPair(n.cfg.AdminTLSCert, n.cfg.AdminTLSKey)
+		if err != nil {
+			return nil, cfg, badConfig("admin-tls-cert", "name the PEM files of a certificate and its key", "%v", err)
+		}
+		cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.cfg.AdminAddr)
+	if err != nil {
+		return nil, cfg, badConfig("admin-addr", "choose a free address", "%v", err)
+	}
+	n.cfg.AdminAddr = l.Addr().String()
+	cfg.Listener = l
+	return l, cfg, nil
+}
+
+// join makes this node a member of the cluster.
+func (n *Node) join(ctx context.Context, c *catalog.Catalog, key []byte, adminAddr string) error {
+	cl, err := cluster.Open(ctx, cluster.Config{
+		Node: n.cfg.Name, DB: n.db, BindAddr: n.cfg.GossipAddr, AdvertiseAddr: n.cfg.GossipAdvertiseAddr, Join: n.cfg.Join, Key: key,
+		AdminAddr: adminAddr, HTTPAddr: n.HTTPAddr(), Version: Version(), Logger: n.log,
+	})
+	if err != nil {
+		return fmt.Errorf("join the cluster: %w", err)
+	}
+	n.services = &services{catalog: c, cluster: cl}
+	n.onClose(cl.Close)
+	return nil
+}
+
+// nodeID returns the node's part of connection ids. Beyond MaxNodeID nodes that
+// ever were, two may share one: then KILL may name a connection of either.
+func (n *Node) nodeID(ctx context.Context, c *catalog.Catalog) (uint32, error) {
+	id, err := c.NodeID(ctx, n.cfg.Name)
+	return (id-1)%sqladmin.MaxNodeID + 1, err
+}
+
+func (n *Node) onClose(f func(context.Context) error) { n.closers = append(n.closers, f) }
+
+// close closes what was opened, the last first.
+func (n *Node) close(ctx context.Context) error {
+	var errs []error
+	for i := len(n.closers) - 1; i >= 0; i-- {
+		ctx, cancel := context.WithTimeout(ctx, leavePatience)
+		errs = append(errs, n.closers[i](ctx))
+		cancel()
+	}
+	n.closers = nil
+	return errors.Join(errs...)
+}
+
+func (n *Node) closeAdmin(ctx context.Context) error {
+	if err := n.admin.Shutdown(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("close the admin port: %w", err)
+	}
+	return nil // statements that went on were told that the server shuts down
+}
+
+// AdminAddr returns the address of the admin port.
+func (n *Node) AdminAddr() string { return n.admin.Addr().String() }
+
+// GossipAddr returns the address at which other nodes reach this one's gossip.
+func (n *Node) GossipAddr() string { return n.services.cluster.Addr() }
+
+// HTTPAddr returns the address of the HTTP pages.
+func (n *Node) HTTPAddr() string { return n.http.addr() }
+
+// Run runs the node until ctx ends and closes it in order: the admin port first,
+// then the channels, each at a transaction boundary, then the cluster. It takes
+// less than 10 s for that, and returns nil when all of it was in order. It
+// returns early when another process took over the node's name.
+func (n *Node) Run(ctx context.Context) error {
+	base := context.WithoutCancel(ctx)
+	life, end := context.WithCancel(ctx) // ends when the node has to stop
+	defer end()
+	live, kill := context.WithCancel(base) // ends when channels have to stop at once
+	defer kill()
+	member, leave := context.WithCancel(base) // ends when no channel is held any more
+	defer leave()
+
+	clusterErr := make(chan error, 1)
+	go func() {
+		err := n.services.cluster.Run(member)
+		if err != nil {
+			kill()
+		}
+		end()
+		clusterErr <- err
+	}()
+	recorded := make(chan struct{})
+	flush, stopFlush := context.WithCancel(base)
+	defer stopFlush()
+	go func() { defer close(recorded); n.services.records.run(member, flush) }()
+	pruned := make(chan struct{})
+	go func() { defer close(pruned); n.prune(life) }()
+	supervised := make(chan struct{})
+	go func() { defer close(supervised); n.supervisor.run(life, live) }()
+
+	<-life.Done()
+	n.log.Info("the node stops", "name", n.cfg.Name)
+	n.http.setReady(false)
+	err := n.stop(base, supervised, kill)
+	leave()
+	time.AfterFunc(leavePatience, stopFlush)
+	<-recorded
+	<-pruned
+	err = errors.Join(<-clusterErr, err, n.close(base))
+	if err == nil {
+		n.log.Info("the node stopped", "name", n.cfg.Name)
+	}
+	return err
+}
+
+// errForced is returned when channels did not reach a transaction boundary in
+// time and were cut off. That is safe: the next owner sees what was committed.
+var errForced = errors.New("channels did not stop in time and were cut off")
+
+// stop ends the admin port and the channels, beside each other.
+func (n *Node) stop(base context.Context, supervised <-chan struct{}, kill func()) error {
+	ctx, cancel := context.WithTimeout(base, adminPatience)
+	defer cancel()
+	adminErr := make(chan error, 1)
+	go func() { adminErr <- n.closeAdmin(ctx) }()
+	t := time.NewTimer(channelPatience)
+	defer t.Stop()
+	var err error
+	select {
+	case <-supervised:
+	case <-t.C:
+		err = errForced
+		kill()
+		<-supervised
+	}
+	return errors.Join(err, <-adminErr)
+}
+
+// prune removes old records now and then until ctx ends.
+func (n *Node) prune(ctx context.Context) {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			removed, err := n.services.catalog.Prune(ctx, recordsKept)
+			if err != nil && ctx.Err() == nil {
+				n.log.Warn("remove old records", "error", err.Error())
+			} else if removed > 0 {
+				n.log.Debug("old records removed", "rows", removed)
+			}
+		}
+	}
+}

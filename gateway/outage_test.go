@@ -1,0 +1,82 @@
+package gateway
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"sluice/itest/lab/servers"
+)
+
+// TestStoreOutage stops the store under a node with a running channel: the node
+// says so, stays, and goes on by itself.
+func TestStoreOutage(t *testing.T) {
+	store := servers.ForTest(t, servers.TiDB)
+	src := servers.ForTest(t, servers.MariaDB)
+	exec(t, src, "CREATE DATABASE a", "CREATE TABLE a.t (id INT PRIMARY KEY)", "INSERT INTO a.t VALUES (1)")
+	n := start(t, testConfig(t, store, "n1"))
+	c := n.admin(t)
+	c.ok(sourceSQL("src", src))
+	c.ok("CREATE MIGRATION m FROM SOURCE src REPLICATE_DO_DB=(a)")
+	c.ok("START MIGRATION m")
+	c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
+	if err := store.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	c.fails(61021, "SHOW MIGRATIONS")
+	c.fails(61021, "STOP MIGRATION m")
+	until(t, "the node is not ready", 10*time.Second, func() bool { code, _ := get(t, n.HTTPAddr(), "/readyz"); return code == 503 })
+	if code, _ := get(t, n.HTTPAddr(), "/healthz"); code != 200 {
+		t.Errorf("/healthz without a store: %d", code)
+	}
+	exec(t, src, "INSERT INTO a.t VALUES (2)")
+	if err := store.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the store is read again", 10*time.Second, func() bool { _, err := c.query("SHOW MIGRATIONS"); return err == nil })
+	c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
+	if got := rowsOf(t, store, "SELECT COUNT(*) FROM a.t"); got != "2" {
+		t.Errorf("the target has %s rows", got)
+	}
+	until(t, "no error is open", 15*time.Second, func() bool {
+		row := c.one("SHOW MIGRATIONS")
+		return row["Errors"] == "0" && row["Status"] == "RUNNING"
+	})
+
+	// Told to stop while the store is away it still ends in time.
+	if err := store.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if took := n.end(t); took > 10*time.Second {
+		t.Errorf("without a store the node took %s to stop", took)
+	}
+	if err := store.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRotation gives a running channel's account another password: the channel
+// goes on with the secret's new value without a START.
+func TestRotation(t *testing.T) {
+	store := servers.ForTest(t, servers.TiDB)
+	src := servers.ForTest(t, servers.MariaDB)
+	exec(t, src, "CREATE DATABASE a", "CREATE TABLE a.t (id INT PRIMARY KEY)",
+		"CREATE USER repl IDENTIFIED BY 'old-one'", "GRANT ALL ON *.* TO repl")
+	c := start(t, testConfig(t, store, "n1")).admin(t)
+	c.ok("CREATE SECRET pw PASSWORD 'old-one'")
+	c.ok(fmt.Sprintf("CREATE SOURCE src SOURCE_HOST='%s', SOURCE_PORT=%d, SOURCE_USER='repl', SOURCE_PASSWORD=SECRET pw", src.Host, src.Port))
+	c.ok("CREATE MIGRATION m FROM SOURCE src REPLICATE_DO_DB=(a)")
+	c.ok("START MIGRATION m")
+	c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
+	if c.ok("ALTER SECRET pw PASSWORD 'new-one'") != 1 {
+		t.Error("ALTER SECRET changed nothing")
+	}
+	exec(t, src, "ALTER USER repl IDENTIFIED BY 'new-one'", "KILL USER repl", "INSERT INTO a.t VALUES (1)")
+	c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
+	if got := rowsOf(t, store, "SELECT COUNT(*) FROM a.t"); got != "1" {
+		t.Errorf("the target has %s rows", got)
+	}
+	if epoch := c.one("SHOW MIGRATION CHANNELS")["Epoch"]; epoch != "1" {
+		t.Errorf("the channel was given up: epoch %s", epoch)
+	}
+}

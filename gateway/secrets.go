@@ -1,0 +1,71 @@
+package gateway
+
+import (
+	"context"
+
+	"sluice/gateway/catalog"
+	"sluice/sqladmin"
+)
+
+func (c *controller) createSecret(ctx context.Context, x *sqladmin.CreateSecret, s *sqladmin.Session) (*sqladmin.Result, error) {
+	changed, err := c.catalog.CreateSecret(ctx, x.Name, secretValue(&x.Value), x.IfNotExists, by(s))
+	if err != nil {
+		return nil, err
+	}
+	return created("secret", x.Name, changed), nil
+}
+
+// alterSecret takes effect at the next login of whoever uses the secret; a
+// channel that a login error stops meanwhile tries the new value by itself.
+func (c *controller) alterSecret(ctx context.Context, x *sqladmin.AlterSecret, s *sqladmin.Session) (*sqladmin.Result, error) {
+	changed, err := c.catalog.AlterSecret(ctx, x.Name, secretValue(&x.Value), by(s))
+	if missing(err, x.IfExists) {
+		return did(false, "", unknownNote("secret", x.Name)), nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return altered("secret", x.Name, changed), nil
+}
+
+func secretValue(v *sqladmin.SecretValue) catalog.SecretValue {
+	switch v.Backend {
+	case catalog.BackendFile:
+		return catalog.FileSecret(v.Path)
+	case catalog.BackendEnv:
+		return catalog.EnvSecret(v.Path)
+	}
+	return catalog.StoredSecret(v.Reveal())
+}
+
+// credential is a password or key as a statement gives it.
+func credential(p *sqladmin.Password) catalog.Credential {
+	if p.Secret != "" {
+		return catalog.FromSecret(p.Secret)
+	}
+	return catalog.Literal(p.Reveal())
+}
+
+// shownPassword is a credential for SHOW CREATE; a literal prints as
+// '<secret>'.
+func shownPassword(c catalog.Credential) *sqladmin.Password {
+	switch {
+	case c.IsZero():
+		return nil
+	case c.Secret != "":
+		return &sqladmin.Password{Secret: c.Secret}
+	}
+	return sqladmin.NewPassword("")
+}
+
+func viewSecrets(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
+	secrets, err := c.catalog.Secrets(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	var rows [][]any
+	for _, s := range secrets {
+		rows = append(rows, []any{s.Name, s.Backend, joined(s.UsedBy), when(s.CreatedAt), when(s.UpdatedAt)})
+	}
+	return rows, nil, nil
+}

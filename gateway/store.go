@@ -1,0 +1,112 @@
+package gateway
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/gateway/catalog"
+	"sluice/sqladmin"
+)
+
+// Connections of a node to its store. They are few: definitions are small.
+const (
+	storeConnections = 32
+	storeIdle        = 8
+	storeIdleTime    = time.Minute
+)
+
+// The pause between attempts to reach a store that is not there.
+const (
+	storePauseLeast = 250 * time.Millisecond
+	storePauseMost  = 2 * time.Second
+)
+
+// openPool returns a pool of connections; it does no I/O.
+func openPool(cfg *mysql.Config, most, idle int) (*sql.DB, error) {
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("prepare connections to %s: %w", cfg.Addr, err)
+	}
+	return pool(connector, most, idle), nil
+}
+
+func pool(connector driver.Connector, most, idle int) *sql.DB {
+	db := sql.OpenDB(connector)
+	db.SetMaxOpenConns(most)
+	db.SetMaxIdleConns(idle)
+	db.SetConnMaxIdleTime(storeIdleTime)
+	return db
+}
+
+// openStore waits until the store is there, with one line in the log when it
+// has to and one when that is over, and opens the catalog in it. A store that
+// answers with a refusal is an error at once.
+func openStore(ctx context.Context, db *sql.DB, addr string, key []byte, log *slog.Logger) (*catalog.Catalog, error) {
+	pause, waiting := storePauseLeast, false
+	for {
+		c, err := catalog.Open(ctx, db, key, log)
+		if err == nil {
+			if waiting {
+				log.Info("the store is there", "store", addr)
+			}
+			return c, nil
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("wait for the store: %w", context.Cause(ctx))
+		}
+		if !unreachable(err) {
+			return nil, storeRefusal(err, addr)
+		}
+		if !waiting {
+			waiting = true
+			log.Warn("the store cannot be reached: waiting for it", "store", addr, "error", err.Error())
+		}
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+		case <-t.C:
+		}
+		pause = min(2*pause, storePauseMost)
+	}
+}
+
+// storeRefusal names what a store that answers does not allow.
+func storeRefusal(err error, addr string) error {
+	var me *mysql.MySQLError
+	if !errors.As(err, &me) {
+		return err
+	}
+	remedy := "look the error up; the store has to be a TiDB that this account may create schema sluice_meta in"
+	switch me.Number {
+	case 1045:
+		remedy = "correct the user and the password of --store, or of --store-password-file"
+	case 1044, 1142, 1227:
+		remedy = "grant ALL ON sluice_meta.* to the account of --store"
+	}
+	return sqladmin.Errorf(me.Number, "the store at %s refuses: %s", addr, me.Message).WithRemedy("%s", remedy)
+}
+
+// unreachable says whether err means that a server did not answer, and not that
+// it refused.
+func unreachable(err error) bool {
+	var (
+		ne net.Error
+		me *mysql.MySQLError
+	)
+	if errors.As(err, &me) {
+		// Shutting down, starting, or without its storage.
+		return me.Number == 1053 || me.Number == 1040 || me.Number >= 9001 && me.Number <= 9005
+	}
+	return errors.As(err, &ne) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}

@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"slices"
+	"time"
+
+	"sluice/gateway/catalog"
+	"sluice/gateway/migration"
+)
+
+// readyLag is the Seconds_Behind_Source up to which a migration may be cut
+// over: what is left is applied in about that time.
+const readyLag = 5
+
+// summary is a migration as a whole: what its channels are together.
+type summary struct {
+	phase, status        string
+	phaseStarted         time.Time // when the least advanced channel came to its phase
+	behind               *int64    // the greatest; nil when some channel does not know
+	eta                  *int64    // the longest; nil when some channel that copies does not know
+	progress             float64
+	total                migration.Status // sums
+	checkpoint, errorAt  time.Time
+	lastDDL              string
+	errno                int
+	errorText, errRemedy string
+}
+
+// summarize adds up a migration's channels.
+func summarize(channels []*channelView) summary {
+	s := summary{phase: migration.PhaseNew, status: migration.StatusStopped}
+	if len(channels) == 0 {
+		return s
+	}
+	worst, least := len(statusOrder), len(channels)
+	var weight, done float64
+	lagKnown, etaKnown := true, true
+	for i, c := range channels {
+		if n := slices.Index(statusOrder, c.status); n >= 0 && n < worst {
+			worst = n
+		}
+		if least == len(channels) || phaseIndex(c.phase) < phaseIndex(channels[least].phase) {
+			least = i
+		}
+		w := float64(max(1, c.st.BytesEstimated))
+		weight += w
+		done += w * channelProgress(c)
+		if b := c.behind(); b == nil {
+			lagKnown = false
+		} else if s.behind == nil || *b > *s.behind {
+			s.behind = b
+		}
+		if copying(c.phase) {
+			if c.st.ETASeconds == nil || !c.running() {
+				etaKnown = false
+			} else if s.eta == nil || *c.st.ETASeconds > *s.eta {
+				s.eta = c.st.ETASeconds
+			}
+		}
+		s.add(c)
+	}
+	if worst < len(statusOrder) {
+		s.status = statusOrder[worst]
+	}
+	s.phase, s.phaseStarted = channels[least].phase, channels[least].st.PhaseStartedAt
+	s.progress = done / weight
+	if !lagKnown {
+		s.behind = nil
+	}
+	if !etaKnown {
+		s.eta = nil
+	}
+	return s
+}
+
+func copying(phase string) bool {
+	return phaseIndex(phase) <= phaseIndex(migration.PhaseCatchup)
+}
+
+// channelProgress is how much of a channel's copy is done, 0 to 100.
+func channelProgress(c *channelView) float64 {
+	if phaseIndex(c.phase) > phaseIndex(migration.PhaseCopy) {
+		return 100
+	}
+	return min(100, c.st.ProgressPct)
+}
+
+func (s *summary) add(c *channelView) {
+	t, st := &s.total, &c.st
+	t.RowsCopied += st.RowsCopied
+	t.RowsEstimated += st.RowsEstimated
+	t.BytesCopied += st.BytesCopied
+	t.BytesEstimated += st.BytesEstimated
+	t.ChunksDone += st.ChunksDone
+	t.ChunksTotal += st.ChunksTotal
+	t.TablesTotal += st.TablesTotal
+	t.TablesDone += st.TablesDone
+	t.TablesFailed += st.TablesFailed
+	t.Missing += st.Missing
+	if c.running() {
+		t.RowsPerSec += st.RowsPerSec
+		t.BytesPerSec += st.BytesPerSec
+		t.TrxPerSec += st.TrxPerSec
+	}
+	if st.CheckpointAt.After(s.checkpoint) {
+		s.checkpoint = st.CheckpointAt
+	}
+	if st.LastDDL != "" {
+		s.lastDDL = st.LastDDL
+	}
+	if st.IOErrno != 0 && !st.IOErrorAt.Before(s.errorAt) {
+		s.errno, s.errorText, s.errorAt, s.errRemedy = st.IOErrno, st.IOError, st.IOErrorAt, st.Remedy
+	}
+	if st.SQLErrno != 0 && !st.SQLErrorAt.Before(s.errorAt) {
+		s.errno, s.errorText, s.errorAt, s.errRemedy = st.SQLErrno, st.SQLError, st.SQLErrorAt, st.Remedy
+	}
+}
+
+// ready says whether the migration could be cut over now: everything follows
+// the source closely and nothing is wrong.
+func (s *summary) ready(errors int) bool {
+	return s.status == migration.StatusRunning && s.phase == migration.PhaseReplicate && s.behind != nil && *s.behind <= readyLag && errors == 0
+}
+
+// nextStep is a statement that an operator can say next.
+func (s *summary) nextStep(m *catalog.Migration) string {
+	name := backquote(m.Name)
+	switch s.status {
+	case migration.StatusError:
+		return "SHOW MIGRATION ERRORS FOR MIGRATION " + name
+	case migration.StatusRetrying:
+		return "SHOW MIGRATION CHANNELS FOR MIGRATION " + name
+	case statusWaiting:
+		return "SHOW NODES"
+	case migration.StatusStopped:
+		return "START MIGRATION " + name
+	case migration.StatusStopping:
+		return "WAIT FOR MIGRATION " + name + " UNTIL STATUS = 'STOPPED'"
+	case migration.StatusDone:
+		return "SHOW MIGRATION STATUS FOR MIGRATION " + name
+	}
+	if copying(s.phase) {
+		return "WAIT FOR MIGRATION " + name + " UNTIL PHASE = 'REPLICATE'"
+	}
+	return "WAIT FOR MIGRATION " + name + " UNTIL CAUGHT_UP"
+}

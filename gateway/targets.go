@@ -1,0 +1,192 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/gateway/catalog"
+	"sluice/replica"
+	"sluice/replica/source"
+)
+
+// Connections of one node to one target besides those of the lanes.
+const (
+	targetConnections = 32
+	targetIdle        = 4
+)
+
+// targets holds the connections to the targets that are in use: one pool per
+// target and account, whatever number of channels write to it.
+type targets struct {
+	catalog *catalog.Catalog
+	store   *mysql.Config
+
+	mu   sync.Mutex
+	open map[[sha256.Size]byte]*target
+}
+
+// target is a target in use.
+type target struct {
+	name      string
+	connector driver.Connector // several statements a packet; for lanes
+	db        *sql.DB          // for reading and claiming
+	users     int
+	key       [sha256.Size]byte // of everything that connections depend on
+}
+
+func newTargets(c *catalog.Catalog, store *mysql.Config) *targets {
+	return &targets{catalog: c, store: store, open: map[[sha256.Size]byte]*target{}}
+}
+
+// use returns the target; the caller says done once it needs it no longer. It
+// does not connect.
+func (t *targets) use(ctx context.Context, def *catalog.Target) (tg *target, done func(), err error) {
+	configs, key, err := t.configs(ctx, def)
+	if err != nil {
+		return nil, nil, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	tg, ok := t.open[key]
+	if !ok {
+		if tg, err = openTarget(def.Name, configs); err != nil {
+			return nil, nil, err
+		}
+		tg.key = key
+		t.open[key] = tg
+	}
+	tg.users++
+	return tg, sync.OnceFunc(func() { t.release(tg) }), nil
+}
+
+func (t *targets) release(tg *target) {
+	t.mu.Lock()
+	tg.users--
+	last := tg.users == 0
+	if last {
+		delete(t.open, tg.key)
+	}
+	t.mu.Unlock()
+	if last {
+		_ = tg.db.Close() // nothing can be done about a connection that does not close
+	}
+}
+
+// configs returns the driver's settings for each host of a target, and what
+// tells two accounts on it apart.
+func (t *targets) configs(ctx context.Context, def *catalog.Target) ([]*mysql.Config, [sha256.Size]byte, error) {
+	if def.IsDefault() {
+		return []*mysql.Config{t.store.Clone()}, sha256.Sum256([]byte(catalog.DefaultTarget)), nil
+	}
+	password, sslKey, err := t.catalog.TargetCredentials(ctx, def)
+	if err != nil {
+		return nil, [sha256.Size]byte{}, err
+	}
+	h := sha256.New()
+	for _, s := range append([]string{def.Name, def.User, password, def.Mode, def.CA, def.Cert, sslKey}, def.Hosts...) {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	var configs []*mysql.Config
+	for _, host := range def.Hosts {
+		cfg, err := targetConfig(def, host, password, sslKey)
+		if err != nil {
+			return nil, [sha256.Size]byte{}, err
+		}
+		configs = append(configs, cfg)
+	}
+	return configs, [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+func targetConfig(def *catalog.Target, host, password, sslKey string) (*mysql.Config, error) {
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Passwd, cfg.Net, cfg.Addr = def.User, password, "tcp", host
+	cfg.ReadTimeout, cfg.WriteTimeout = storeReadTimeout, storeWriteTimeout
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		return nil, fmt.Errorf("host of target %s: %w", def.Name, err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, fmt.Errorf("host of target %s: %w", def.Name, err)
+	}
+	tls, err := source.Config{Name: def.Name, Host: name, Port: n, SSLMode: source.SSLMode(def.Mode), SSLCA: def.CA,
+		SSLCert: def.Cert, SSLKey: sslKey}.TLSConfig()
+	if err != nil {
+		return nil, targetTLSError(err)
+	}
+	cfg.TLS = tls
+	cfg.AllowFallbackToPlaintext = strings.EqualFold(def.Mode, string(source.SSLPreferred))
+	return cfg, prepare(cfg)
+}
+
+// targetTLSError gives an error about a source's options the target's names.
+func targetTLSError(err error) error {
+	var e *replica.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	c, names := *e, strings.NewReplacer("SOURCE_SSL", "TARGET_SSL")
+	c.Message, c.Remedy = names.Replace(e.Message), names.Replace(e.Remedy)
+	return &c
+}
+
+func openTarget(name string, configs []*mysql.Config) (*target, error) {
+	var reading, writing hosts
+	for _, cfg := range configs {
+		r, err := mysql.NewConnector(cfg)
+		if err != nil {
+			return nil, fmt.Errorf("prepare connections to target %s: %w", name, err)
+		}
+		w := cfg.Clone()
+		// A lane sends a batch as one packet. A DDL may take hours: its read is
+		// bounded by dialer's limits on a dead peer only.
+		w.MultiStatements, w.ReadTimeout = true, 0
+		wc, err := mysql.NewConnector(w)
+		if err != nil {
+			return nil, fmt.Errorf("prepare connections to target %s: %w", name, err)
+		}
+		reading.list, writing.list = append(reading.list, r), append(writing.list, wc)
+	}
+	return &target{name: name, connector: &writing, db: pool(&reading, targetConnections, targetIdle)}, nil
+}
+
+// hosts is a Connector over several hosts of one target: each connection goes
+// to the next host, and past those that do not answer.
+type hosts struct {
+	list []driver.Connector
+	next atomic.Uint32
+}
+
+// Connect implements driver.Connector.
+func (h *hosts) Connect(ctx context.Context) (driver.Conn, error) {
+	first := int(h.next.Add(1))
+	var errs []error
+	for i := range h.list {
+		conn, err := h.list[(first+i)%len(h.list)].Connect(ctx)
+		if err == nil || ctx.Err() != nil {
+			return conn, err
+		}
+		errs = append(errs, err)
+		if !unreachable(err) {
+			break // refused: the next host would too
+		}
+	}
+	if len(errs) == 1 {
+		return nil, errs[0]
+	}
+	return nil, errors.Join(errs...)
+}
+
+// Driver implements driver.Connector.
+func (h *hosts) Driver() driver.Driver { return h.list[0].Driver() }

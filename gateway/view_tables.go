@@ -1,0 +1,45 @@
+package gateway
+
+import (
+	"context"
+	"strings"
+
+	"sluice/sqladmin"
+)
+
+// viewTables is SHOW MIGRATION TABLES. Verified_At and Mismatches are NULL: no
+// comparison has been made.
+func viewTables(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
+	snap, err := c.look(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	open, err := c.catalog.OpenErrors(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	type key struct{ channel, table string }
+	errors := map[key]uint64{}
+	for _, e := range open {
+		if e.Table != "" {
+			errors[key{e.Channel, strings.ToLower(e.Table)}]++
+		}
+	}
+	var rows [][]any
+	for _, m := range snap.migrations {
+		for _, ch := range snap.channels[m.ID] {
+			for i := range ch.st.Tables {
+				t := &ch.st.Tables[i]
+				status := t.Status
+				if !ch.running() {
+					status = ch.status
+				}
+				rows = append(rows, []any{m.Name, ch.Name, t.Schema, t.Table, t.TargetSchema, t.TargetTable, t.Phase, status,
+					t.RowsEstimated, t.RowsCopied, t.BytesCopied, t.ProgressPct, nullable(t.ETASeconds), t.ChunksDone, t.ChunksTotal,
+					t.Inserts, t.Updates, t.Deletes, t.PrimaryKey, t.AutoColumn, nil, nil,
+					errors[key{ch.Name, strings.ToLower(t.Schema + "." + t.Table)}], t.Note})
+			}
+		}
+	}
+	return rows, snap.warnings, nil
+}

@@ -1,0 +1,95 @@
+// Sluice moves MySQL and MariaDB data into TiDB and keeps it moving.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"sluice/gateway"
+)
+
+func main() {
+	args := gateway.HideStorePassword(os.Args)
+	app := &cli.App{
+		Name:            "sluice",
+		Usage:           "moves MySQL and MariaDB data into TiDB and keeps it moving",
+		HideVersion:     true,
+		HideHelpCommand: true,
+		Commands: []*cli.Command{
+			{Name: "node", Usage: "runs a node", Flags: nodeFlags(), Action: runNode},
+			{Name: "version", Usage: "prints the version", Action: func(c *cli.Context) error {
+				_, err := fmt.Fprintln(c.App.Writer, "sluice", gateway.Version())
+				return err
+			}},
+		},
+	}
+	if err := app.Run(args); err != nil {
+		fmt.Fprintln(os.Stderr, "sluice:", err)
+		os.Exit(1)
+	}
+}
+
+// nodeFlags makes a flag of every option; each has an environment variable too.
+func nodeFlags() []cli.Flag {
+	flags := []cli.Flag{&cli.StringFlag{Name: "config", Usage: "YAML `file` of options; flags and environment win", EnvVars: []string{"SLUICE_CONFIG"}}}
+	for _, o := range gateway.Options() {
+		if o.Repeat {
+			flags = append(flags, &cli.StringSliceFlag{Name: o.Name, Usage: o.Usage, EnvVars: []string{o.Env()}})
+			continue
+		}
+		flags = append(flags, &cli.StringFlag{Name: o.Name, Usage: o.Usage, EnvVars: []string{o.Env()}, DefaultText: o.Default})
+	}
+	return flags
+}
+
+func runNode(c *cli.Context) error {
+	if c.Args().Present() {
+		return fmt.Errorf("'%s' is not understood; sluice node --help lists the options", c.Args().First())
+	}
+	stated := map[string][]string{}
+	for _, o := range gateway.Options() {
+		switch {
+		case !c.IsSet(o.Name):
+		case o.Repeat:
+			stated[o.Name] = c.StringSlice(o.Name)
+		default:
+			stated[o.Name] = []string{c.String(o.Name)}
+		}
+	}
+	cfg, err := gateway.Load(c.String("config"), stated)
+	if err != nil {
+		return err
+	}
+	cfg.Log = gateway.NewLogger(cfg, os.Stderr)
+	ctx, stop := untilSignal(c.Context)
+	defer stop()
+	node, err := gateway.Open(ctx, cfg)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // told to stop while it waited for the store
+		}
+		return err
+	}
+	return node.Run(ctx)
+}
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM; the
+// second one ends the process at once.
+func untilSignal(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		fmt.Fprintln(os.Stderr, "sluice: a second signal: stopped at once")
+		os.Exit(1)
+	}()
+	return ctx, cancel
+}
