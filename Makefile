@@ -4,13 +4,12 @@
 # make check   gofmt, go vet and staticcheck
 # make lab     fetches and builds the servers of the tests
 # make kill    kills nodes while they replicate: KILLS=100 SEED=1 SOURCE=mysql|mariadb
-# make perf    measures throughput and lag
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 export KILLS SEED SOURCE
 
-.PHONY: build demo test check lab kill perf
+.PHONY: build demo test check lab kill
 
 build:
 	go build -o bin/sluice .
@@ -32,6 +31,3 @@ lab:
 
 kill:
 	go run ./itest/kill
-
-perf:
-	go run ./perf

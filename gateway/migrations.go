@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -45,6 +46,7 @@ func (c *controller) alterMigration(ctx context.Context, x *sqladmin.AlterMigrat
 	if err != nil {
 		return nil, err
 	}
+	old := *m
 	m.Spec.Options = maps.Clone(m.Spec.Options)
 	setSpec(&m.Spec, &x.Change)
 	m.Spec.Sources = append(slices.Clone(m.Spec.Sources), x.AddSources...)
@@ -62,7 +64,7 @@ func (c *controller) alterMigration(ctx context.Context, x *sqladmin.AlterMigrat
 	}
 	update := c.catalog.UpdateMigration
 	if x.AddSources != nil || x.AddTables != nil || touchesChannels(&x.Change) {
-		if err := c.mustBeStopped(ctx, m.ID, x); err != nil {
+		if err := c.mustBeStopped(ctx, old, m.Spec, x); err != nil {
 			return nil, err
 		}
 		update = c.catalog.UpdateStoppedMigration
@@ -83,24 +85,50 @@ func touchesChannels(s *sqladmin.MigrationSpec) bool {
 		s.WildIgnore != nil || s.RewriteDB != nil || s.Routes != nil || s.StartAt != nil || s.Options != nil
 }
 
-// mustBeStopped refuses what a running channel would not take, and a START AT
-// that a channel with a position would not.
-func (c *controller) mustBeStopped(ctx context.Context, id string, x *sqladmin.AlterMigration) error {
-	states, err := c.catalog.Channels(ctx, id)
+// mustBeStopped refuses what a running channel would not take, and what one with
+// a position cannot: a START AT, and rules that want tables which were not
+// wanted before, or want them elsewhere. Their rows up to now were skipped: only
+// a new copy would be right.
+func (c *controller) mustBeStopped(ctx context.Context, old catalog.Migration, spec catalog.Spec, x *sqladmin.AlterMigration) error {
+	states, err := c.catalog.Channels(ctx, old.ID)
 	if err != nil {
 		return err
 	}
 	for _, ch := range states {
 		if ch.Desired == cluster.DesiredRunning {
 			return sqladmin.Errorf(sqladmin.CodeImmutable, "only the name and the comment can change while migration '%s' is running", x.Name).
-				WithRemedy("STOP MIGRATION %s, then repeat the statement", backquote(x.Name))
+				WithRemedy("STOP MIGRATION %s, WAIT FOR MIGRATION %s UNTIL STATUS='STOPPED', then repeat the statement", backquote(x.Name), backquote(x.Name))
 		}
-		if x.Change.StartAt != nil && ch.Phase != migration.PhaseNew {
+		if ch.Phase == migration.PhaseNew {
+			continue
+		}
+		if x.Change.StartAt != nil {
 			return sqladmin.Errorf(sqladmin.CodeWrongPhase, "START AT has no effect on channel '%s', which has a position", ch.Name).
 				WithRemedy("RESET MIGRATION %s, then repeat the statement", backquote(x.Name))
 		}
+		if !narrower(&old.Spec, &spec) {
+			return sqladmin.Errorf(sqladmin.CodeWrongPhase, "channel '%s' has a position: its rules may only leave more tables out, since what they did not want until now was not copied", ch.Name).
+				WithRemedy("RESET MIGRATION %s, repeat the statement, and start again; or make another migration for the other tables", backquote(x.Name))
+		}
 	}
 	return nil
+}
+
+// narrower says whether the new rules differ from the old ones by more tables
+// to ignore at most.
+func narrower(old, spec *catalog.Spec) bool {
+	return slices.Equal(old.DoDB, spec.DoDB) && slices.Equal(old.DoTable, spec.DoTable) && slices.Equal(old.WildDoTable, spec.WildDoTable) &&
+		slices.Equal(old.RewriteDB, spec.RewriteDB) && reflect.DeepEqual(old.Routes, spec.Routes) &&
+		includes(spec.IgnoreDB, old.IgnoreDB) && includes(spec.IgnoreTable, old.IgnoreTable) && includes(spec.WildIgnoreTable, old.WildIgnoreTable)
+}
+
+func includes[T comparable](all, some []T) bool {
+	for _, v := range some {
+		if !slices.Contains(all, v) {
+			return false
+		}
+	}
+	return true
 }
 
 // setSpec applies the clauses that were written.

@@ -47,8 +47,3 @@ func missing(err error, ifExists bool) bool {
 func by(s *sqladmin.Session) string { return s.User + "@" + s.Host }
 
 func backquote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
-
-// quoted returns a string literal.
-func quoted(s string) string {
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(s) + "'"
-}

@@ -77,7 +77,7 @@ func (c *endToEnd) file(name string) string {
 }
 
 func (c *endToEnd) run(r *rig) {
-	s := r.newStream(c.t, r.sources[c.kind], c.name)
+	s := r.newStreamOf(c.t, r.sources[c.kind], c.name+"_"+string(c.kind), c.name)
 	conn, err := s.from.Conn(c.t.Context())
 	must(c.t, err)
 	defer conn.Close()
@@ -104,7 +104,7 @@ func (c *endToEnd) run(r *rig) {
 	} else {
 		s.equal()
 	}
-	errs, err := r.nodes.Query(c.t.Context(), "SHOW MIGRATION ERRORS FOR MIGRATION "+c.name)
+	errs, err := r.nodes.Query(c.t.Context(), "SHOW MIGRATION ERRORS FOR MIGRATION "+s.name)
 	must(c.t, err)
 	for _, e := range errs {
 		c.t.Errorf("an error was reported: %v", e)

@@ -24,6 +24,9 @@ const (
 	ConflictReplace                 // make the rows as the source has them, and report
 )
 
+// CodeSplit is the code of the notice that a transaction was applied in parts.
+const CodeSplit = 61120
+
 // DefaultLanes is how many lanes a channel has unless it is told otherwise.
 const DefaultLanes = 8
 
@@ -86,6 +89,7 @@ type counters struct {
 	rows, bytes, txns, commits atomic.Uint64
 	conflicts, split           atomic.Uint64
 	commitNanos                atomic.Int64
+	checkpointNanos            atomic.Int64 // when the position was last stored
 }
 
 // Stats are totals since Open.
@@ -97,7 +101,11 @@ type Stats struct {
 	CommitTime time.Duration
 	QueueRows  int
 	QueueBytes int
+	// Checkpoint is when the position was last stored; zero before.
+	Checkpoint time.Time
 }
+
+func (s *counters) checkpoint() { s.checkpointNanos.Store(time.Now().UnixNano()) }
 
 // Open starts the lanes of a claimed channel. They run until Close or until
 // ctx ends; Close must be called in either case.
@@ -198,6 +206,9 @@ func (a *Applier) Stats() Stats {
 	a.sched.mu.Lock()
 	defer a.sched.mu.Unlock()
 	st.QueueRows, st.QueueBytes = a.sched.rows, a.sched.bytes
+	if n := s.checkpointNanos.Load(); n != 0 {
+		st.Checkpoint = time.Unix(0, n).UTC()
+	}
 	return st
 }
 
@@ -211,6 +222,7 @@ func (a *Applier) count(batch []*unit, rows int, d time.Duration) {
 	s.txns.Add(uint64(len(batch)))
 	s.commits.Add(1)
 	s.commitNanos.Add(int64(d))
+	s.checkpoint()
 }
 
 func (a *Applier) countOps(changes []change) {
@@ -309,7 +321,7 @@ func (a *Applier) applyPart(ctx context.Context, t *replica.Transaction) error {
 		done = a.partial.Rows
 	} else if t.More && a.cfg.Report != nil {
 		a.stats.split.Add(1)
-		a.cfg.Report(&replica.Error{Code: 61120, Class: "DATA", Transient: true,
+		a.cfg.Report(&replica.Error{Code: CodeSplit, Class: "DATA", Transient: true,
 			Message: fmt.Sprintf("transaction %s is larger than max_transaction_rows: it becomes visible in parts", t.ID)})
 	}
 	for at := 0; at < len(t.Rows) || at == 0; at += a.sched.limits.BatchRows {
@@ -360,6 +372,7 @@ func (a *Applier) writePart(ctx context.Context, t *replica.Transaction, rows []
 	a.stats.rows.Add(uint64(len(changes)))
 	a.stats.commits.Add(1)
 	a.stats.commitNanos.Add(int64(time.Since(began)))
+	a.stats.checkpoint()
 	if last {
 		a.stats.txns.Add(1)
 		a.moveBase(base, t.CommitTime)
@@ -435,5 +448,9 @@ func (a *Applier) storeBase(ctx context.Context) error {
 	}
 	defer a.controlMu.Unlock()
 	base, extra := a.sched.checkpoint(a.control.extra, nil)
-	return a.control.commit(ctx, base, extra, a.control.partial, nil)
+	if err := a.control.commit(ctx, base, extra, a.control.partial, nil); err != nil {
+		return err
+	}
+	a.stats.checkpoint()
+	return nil
 }

@@ -26,6 +26,9 @@ type Binding struct {
 	// updatable says that a multi-row upsert may stand for updates: the row's
 	// key is the only unique key, so that no other row can be hit.
 	updatable bool
+	// upserts says that it also may: TiDB turns the bytes of a wide BIT around
+	// in ON DUPLICATE KEY UPDATE b=VALUES(b).
+	upserts bool
 }
 
 // boundIndex is one unique key as the scheduler needs it.
@@ -84,6 +87,10 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 		}
 	}
 	b.updatable = b.key != nil && others == 0
+	b.upserts = b.updatable
+	for i := range source.Columns {
+		b.upserts = b.upserts && source.Columns[i].Type != replica.TypeBit
+	}
 	return b, nil
 }
 

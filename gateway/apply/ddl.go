@@ -93,13 +93,17 @@ func (a *Applier) finishDDL(ctx context.Context, p *DDLPlan) error {
 	}
 	var stmts []Statement
 	for _, d := range p.History {
-		stmts = append(stmts, HistoryStatement(a.control.channel, base.String(), d))
+		stmts = append(stmts, HistoryStatements(a.control.channel, base.String(), d)...)
 	}
 	extra := a.control.extra.Clone()
 	base.Prune(extra)
 	if err := a.control.commit(ctx, base.String(), extra, partial, convert(stmts)); err != nil {
+		if shared := SharedTable(err); shared != nil {
+			return shared
+		}
 		return rowError(err, p.Txn.ID)
 	}
+	a.stats.checkpoint()
 	a.partial = partial
 	if !p.Txn.More {
 		a.stats.txns.Add(1)
@@ -108,11 +112,40 @@ func (a *Applier) finishDDL(ctx context.Context, p *DDLPlan) error {
 	return nil
 }
 
-// HistoryStatement records a definition.
-func HistoryStatement(channel, position string, d Definition) Statement {
+// HistoryStatements record a definition, and that the channel writes its target
+// table. The statement for a table that another channel writes fails with error
+// 1048, which SharedTable recognises: nothing of the commit is then done.
+func HistoryStatements(channel, position string, d Definition) []Statement {
 	values := "(" + Literal(channel) + "," + Literal(d.Schema) + "," + Literal(d.Table) + "," + Literal(position) + "," + Literal(d.Create) + "," +
 		Literal(d.TargetSchema) + "," + Literal(d.TargetTable) + ")"
-	return Statement{SQL: "REPLACE INTO " + MetaSchema + ".schema_history VALUES " + values, Want: -1}
+	out := []Statement{{SQL: "REPLACE INTO " + MetaSchema + ".schema_history VALUES " + values, Want: -1}}
+	if d.Table == "" {
+		return out
+	}
+	return append(out, OwnTable(channel, d))
+}
+
+// OwnTable records that the channel writes the definition's target table, or,
+// where Create is "", that it does so no more. See HistoryStatements.
+func OwnTable(channel string, d Definition) Statement {
+	ts, tt := Literal(strings.ToLower(d.TargetSchema)), Literal(strings.ToLower(d.TargetTable))
+	if d.Create == "" {
+		return Statement{SQL: "DELETE FROM " + MetaSchema + ".target_tables WHERE target_schema=" + ts +
+			" AND target_table=" + tt + " AND channel=" + Literal(channel), Want: -1}
+	}
+	return Statement{SQL: "INSERT INTO " + MetaSchema + ".target_tables VALUES (" + ts + "," + tt + "," + Literal(channel) +
+		") ON DUPLICATE KEY UPDATE channel=IF(channel=VALUES(channel),channel,NULL)", Want: -1}
+}
+
+// SharedTable returns the error for a commit of HistoryStatements that failed
+// because another channel writes one of the tables; nil for other errors.
+func SharedTable(err error) error {
+	var me *mysql.MySQLError
+	if !errors.As(err, &me) || me.Number != 1048 {
+		return nil
+	}
+	return &replica.Error{Code: 61097, Class: "CONFIG", Message: "another channel writes one of the target's tables already",
+		Remedy: "CHECK MIGRATION names the table; route one of the two elsewhere, or drop the other migration"}
 }
 
 // ddlRunner executes recorded DDL steps under a control lane.
@@ -179,6 +212,15 @@ func (d *ddlRunner) runStep(ctx context.Context, p *DDLPlan, i int) error {
 		if rec != nil && rec.state == "done" {
 			return nil
 		}
+		if rec != nil && rec.state == "failed" {
+			byHand, err := d.changedSince(ctx, p, i, rec)
+			if err != nil {
+				return err
+			}
+			if byHand {
+				return d.closeStep(ctx, p, i, "done", "", "the target refused it; its definition was changed by hand since")
+			}
+		}
 		if rec != nil && rec.state == "intent" {
 			// Only the newest owner may end the connection that an intent
 			// names: this commit proves that no newer owner wrote it.
@@ -198,6 +240,16 @@ func (d *ddlRunner) runStep(ctx context.Context, p *DDLPlan, i int) error {
 			return err
 		}
 	}
+}
+
+// changedSince says whether what a refused step would have changed is not as
+// it was before: then somebody made the change by hand, as the error asked.
+func (d *ddlRunner) changedSince(ctx context.Context, p *DDLPlan, i int, rec *ddlRecord) (bool, error) {
+	fp, err := d.fingerprint(ctx, &p.Steps[i])
+	if err != nil {
+		return false, targetError(err, "read the target's definitions")
+	}
+	return fp != rec.fingerprint, nil
 }
 
 // executeStep records the intent, runs the statement and records its end.
@@ -328,7 +380,7 @@ func (d *ddlRunner) byFingerprint(ctx context.Context, p *DDLPlan, i int, rec *d
 	}
 	return false, "", &replica.Error{Code: 61121, Class: "DDL",
 		Message: fmt.Sprintf("whether the DDL of transaction %s on %s ran is not known: TiDB has no job for it, and its table was changed", p.Txn.ID, p.SourceTable),
-		Remedy:  "bring the target's table to the definition that SHOW MIGRATION DDL names, then RESET MIGRATION or replace the DDL"}
+		Remedy:  "bring the target's table to the definition that SHOW MIGRATION DDL names, then RESET MIGRATION and start again"}
 }
 
 // killConnection ends the connection of an older intent and waits until the

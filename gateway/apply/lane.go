@@ -119,5 +119,5 @@ func conflictError(cause error, id replica.TxnID) *replica.Error {
 	return &replica.Error{Code: 61052, Class: "DATA",
 		Message: fmt.Sprintf("the target differs from the source%s: %s (in the batch that begins with transaction %s)", where, what, id),
 		Remedy: "somebody else writes to the target's table, or its rows were not what the copy left: " +
-			"compare the row, then set on_conflict=REPLACE to take the source's rows, or RESET MIGRATION and copy again"}
+			"STOP MIGRATION m; ALTER MIGRATION m SET on_conflict=REPLACE; START MIGRATION m takes the source's rows; RESET MIGRATION m copies all again"}
 }

@@ -19,7 +19,11 @@ func appendLiteral(b []byte, v replica.Value) []byte {
 	case replica.KindUint, replica.KindBit, replica.KindEnum, replica.KindSet:
 		return strconv.AppendUint(b, v.Num, 10)
 	case replica.KindFloat:
-		return appendFloat(b, math.Float64frombits(v.Num), 32)
+		f := math.Float64frombits(v.Num)
+		if math.Abs(f) > 3.4028234e38 { // rounded up, it is out of a FLOAT's range
+			return appendFloat(b, f, 64)
+		}
+		return appendFloat(b, f, 32)
 	case replica.KindDouble:
 		return appendFloat(b, math.Float64frombits(v.Num), 64)
 	case replica.KindDecimal:

@@ -42,6 +42,10 @@ var metaTables = []string{
   fingerprint CHAR(64) NOT NULL, connection BIGINT UNSIGNED NOT NULL, job_id BIGINT NULL,
   started_at DATETIME(6) NOT NULL, finished_at DATETIME(6) NULL, note VARBINARY(2000) NOT NULL DEFAULT '',
   PRIMARY KEY (channel, txn, idx) /*T![clustered_index] CLUSTERED */)`,
+	// Which channel writes a target table: no two may.
+	`CREATE TABLE IF NOT EXISTS ` + MetaSchema + `.target_tables (
+  target_schema VARBINARY(256) NOT NULL, target_table VARBINARY(256) NOT NULL, channel VARBINARY(200) NOT NULL,
+  PRIMARY KEY (target_schema, target_table) /*T![clustered_index] CLUSTERED */, KEY (channel))`,
 	// The definition of each source table as of the channel's position.
 	`CREATE TABLE IF NOT EXISTS ` + MetaSchema + `.schema_history (
   channel VARBINARY(200) NOT NULL, schema_name VARBINARY(256) NOT NULL, table_name VARBINARY(256) NOT NULL,

@@ -20,7 +20,8 @@ import (
 type simConn struct {
 	db  *simDB
 	id  uint64
-	rng *rand.Rand
+	rng *rand.Rand // of the client's end
+	srv *rand.Rand // of the server's end
 	who *simOwner
 
 	broken bool // the client's end
@@ -49,7 +50,7 @@ func (c *simConnector) Connect(context.Context) (driver.Conn, error) {
 	c.db.connID++
 	c.who.made++
 	s := &simConn{db: c.db, id: c.db.connID, who: c.who, vars: map[string]string{},
-		rng: rand.New(rand.NewPCG(c.who.seed, uint64(c.who.made)))}
+		rng: rand.New(rand.NewPCG(c.who.seed, uint64(c.who.made))), srv: rand.New(rand.NewPCG(c.who.seed, uint64(c.who.made)<<32))}
 	c.db.conns[s.id] = s
 	return s, nil
 }
@@ -239,8 +240,8 @@ func (c *simConn) serveOne(sql string) (int64, [][]string, error) {
 	}
 	word, _, _ := strings.Cut(sql, " ")
 	if word == "ALTER" || word == "TRUNCATE" {
-		wait := time.Duration(c.rng.Int64N(int64(time.Second)))
-		work := time.Duration(c.rng.Int64N(int64(time.Second)))
+		wait := time.Duration(c.srv.Int64N(int64(time.Second)))
+		work := time.Duration(c.srv.Int64N(int64(time.Second)))
 		c.db.mu.Unlock()
 		return 0, nil, c.db.runJob(c, sql, wait, work)
 	}

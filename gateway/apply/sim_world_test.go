@@ -50,7 +50,7 @@ func (m *simMutant) rewrite(c *simConn, sql string) string {
 			}
 		}
 	}
-	if m.chunkApart && strings.HasPrefix(sql, "INSERT INTO sluice_meta.chunks") && c.rng.IntN(4) == 0 {
+	if m.chunkApart && strings.HasPrefix(sql, "INSERT INTO sluice_meta.chunks") && c.srv.IntN(4) == 0 {
 		return "NOTHING"
 	}
 	g := simGuard.FindStringSubmatch(sql)

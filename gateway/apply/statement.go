@@ -82,8 +82,11 @@ func (b *Binding) exactStatement(c *change) statement {
 	} else {
 		sql = append(append(append(sql, "UPDATE "...), b.quoted...), " SET "...)
 		sql = b.appendAssignments(sql, c.before, c.after)
-		if sameImage(b, c.before, c.after) {
+		switch {
+		case b.identical(c.before, c.after):
 			want = 0
+		case sameImage(b, c.before, c.after):
+			want = -1 // targets differ
 		}
 	}
 	sql = append(sql, " WHERE "...)
@@ -116,6 +119,16 @@ func (b *Binding) appendAssignments(sql []byte, before, after []replica.Value) [
 		}
 	}
 	return sql
+}
+
+// identical says whether two images are the same in every byte.
+func (b *Binding) identical(x, y []replica.Value) bool {
+	for _, i := range b.columns {
+		if !x[i].Equal(y[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // automatic says whether the target may set the column by itself.
@@ -176,7 +189,7 @@ func (b *Binding) appendKeyCondition(sql []byte, row []replica.Value) []byte {
 // per row then proves that every row was there and changed.
 func (t *tablePlan) appendUpdates(out []statement) []statement {
 	b := t.binding
-	if b.updatable && len(t.updates) >= minUpsertRows {
+	if b.upserts && len(t.updates) >= minUpsertRows {
 		rows := make([][]replica.Value, len(t.updates))
 		for i := range t.updates {
 			rows[i] = t.updates[i].after

@@ -2,12 +2,14 @@ package migration
 
 import (
 	"context"
-	"fmt"
+	"database/sql"
+	"errors"
 	"strings"
 	"testing"
 
 	"sluice/itest/compare"
 	"sluice/itest/lab/servers"
+	"sluice/replica"
 	"sluice/ruleset"
 )
 
@@ -20,14 +22,10 @@ func TestDDLDuringCopy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sdb.Close()
-	mustExec(t, sdb, "CREATE DATABASE d", "CREATE TABLE d.big (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(300), n INT NOT NULL DEFAULT 1)",
-		"CREATE TABLE d.other (id INT PRIMARY KEY, v INT)", "INSERT INTO d.other VALUES (1,1),(2,2)")
-	pad := strings.Repeat("x", 250)
-	for i := 0; i < 60; i++ {
-		mustExec(t, sdb, "INSERT INTO d.big (v) VALUES "+strings.TrimSuffix(strings.Repeat("('"+pad+"'),", 1000), ","))
-	}
+	fillBig(t, sdb, 60)
+	mustExec(t, sdb, "CREATE TABLE d.other (id INT PRIMARY KEY, v INT)", "INSERT INTO d.other VALUES (1,1),(2,2)")
 	cfg := config(t, src, dst, "m2/s", ruleset.Spec{DoDB: []string{"d"}})
-	cfg.CopyThreads = 1
+	cfg.CopyThreads = 2
 	r, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -41,8 +39,86 @@ func TestDDLDuringCopy(t *testing.T) {
 		"UPDATE d.big SET extra=6 WHERE id%11=0", "DELETE FROM d.big WHERE id%13=0", "INSERT INTO d.big (v) VALUES ('new')")
 	until(t, r, "caught up", caughtUp)
 	mustExec(t, sdb, "UPDATE d.big SET extra=7 WHERE id%17=0", "ALTER TABLE d.big ADD INDEX (extra)", "INSERT INTO d.other VALUES (3,3)")
-	end := fmt.Sprint(gtid(t, sdb))
+	end := gtid(t, sdb)
 	until(t, r, "all applied", func(st Status) bool { return caughtUp(st) && st.SourceExecuted == end })
+	same(t, sdb, dst)
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A keyless table is copied at a position of its own: DDL before it is in the
+// copy already, and must not run again on what was copied.
+func TestTruncateBeforeExactCopy(t *testing.T) {
+	src, dst := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.TiDB)
+	sdb, err := src.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sdb.Close()
+	fillBig(t, sdb, 40)
+	mustExec(t, sdb, "CREATE TABLE d.kl (a INT, b VARCHAR(9))", "INSERT INTO d.kl VALUES (1,'old'),(2,'old')")
+	cfg := config(t, src, dst, "m3/s", ruleset.Spec{DoDB: []string{"d"}})
+	cfg.CopyThreads = 1
+	r, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	until(t, r, "some rows are copied", func(st Status) bool { return st.ChunksDone > 0 && st.RowsCopied < 40000 })
+	mustExec(t, sdb, "TRUNCATE TABLE d.kl", "INSERT INTO d.kl VALUES (7,'new'),(7,'new'),(8,NULL)")
+	until(t, r, "caught up", caughtUp)
+	mustExec(t, sdb, "INSERT INTO d.kl VALUES (9,'last')")
+	end := gtid(t, sdb)
+	until(t, r, "all applied", func(st Status) bool { return caughtUp(st) && st.SourceExecuted == end })
+	same(t, sdb, dst)
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A table that is swapped for another one of the same shape while it is copied
+// is copied in part under either name: the channel stops.
+func TestRenameSwapDuringCopy(t *testing.T) {
+	src, dst := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.TiDB)
+	sdb, err := src.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sdb.Close()
+	fillBig(t, sdb, 40)
+	cfg := config(t, src, dst, "m4/s", ruleset.Spec{DoDB: []string{"d"}})
+	cfg.CopyThreads = 1
+	r, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- r.Run(t.Context()) }()
+	until(t, r, "some rows are copied", func(st Status) bool { return st.ChunksDone > 0 && st.RowsCopied < 40000 })
+	mustExec(t, sdb, "CREATE TABLE d.nb LIKE d.big", "INSERT INTO d.nb (v) VALUES ('x')", "RENAME TABLE d.big TO d.big_old, d.nb TO d.big")
+	var e *replica.Error
+	if err := <-done; !errors.As(err, &e) || e.Code != 61096 {
+		t.Fatalf("the channel ended with %v, not with error 61096", err)
+	}
+}
+
+func fillBig(t *testing.T, db *sql.DB, thousands int) {
+	t.Helper()
+	mustExec(t, db, "CREATE DATABASE d", "CREATE TABLE d.big (id INT PRIMARY KEY AUTO_INCREMENT, v VARCHAR(300), n INT NOT NULL DEFAULT 1)")
+	for range thousands {
+		mustExec(t, db, "INSERT INTO d.big (v) VALUES "+strings.TrimSuffix(strings.Repeat("('"+strings.Repeat("x", 250)+"'),", 1000), ","))
+	}
+}
+
+// same compares schema d on both sides.
+func same(t *testing.T, sdb *sql.DB, dst *servers.Server) {
+	t.Helper()
 	tdb, err := dst.Open("")
 	if err != nil {
 		t.Fatal(err)
@@ -60,9 +136,5 @@ func TestDDLDuringCopy(t *testing.T) {
 		if x.Differences != 0 || x.TargetRows == 0 {
 			t.Errorf("%s: %d rows, %d differences %v", x.SourceTable, x.TargetRows, x.Differences, x.Sample)
 		}
-	}
-	cancel()
-	if err := <-done; err != nil {
-		t.Fatal(err)
 	}
 }

@@ -2,6 +2,7 @@ package migration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -17,10 +18,22 @@ import (
 type sourceTable struct {
 	info  source.TableInfo
 	table *replica.Table
+	notes []string // what its definition loses in the target
 }
 
-// defaults are what the meaning of the source's statements depends on.
-func defaults(f source.Facts) schema.Defaults { return schema.SourceDefaults(f.Version) }
+// defaults are what the meaning of the source's statements depends on: its
+// version, and the settings that a CREATE without them falls back to.
+func defaults(ctx context.Context, src *source.Source) (schema.Defaults, error) {
+	d := schema.SourceDefaults(src.Facts().Version)
+	var explicit string
+	err := src.DB().QueryRowContext(ctx, "SELECT @@GLOBAL.character_set_server, @@GLOBAL.collation_server, @@GLOBAL.explicit_defaults_for_timestamp").
+		Scan(&d.Charset, &d.Collation, &explicit)
+	if err != nil {
+		return d, source.Classify(err)
+	}
+	d.ImplicitTimestamp = explicit == "0" || strings.EqualFold(explicit, "OFF")
+	return d, nil
+}
 
 // readTables reads and parses the definitions of all wanted tables.
 func readTables(ctx context.Context, src *source.Source, rules *ruleset.Rules) ([]sourceTable, error) {
@@ -28,15 +41,18 @@ func readTables(ctx context.Context, src *source.Source, rules *ruleset.Rules) (
 	if err != nil {
 		return nil, err
 	}
+	d, err := defaults(ctx, src)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]sourceTable, 0, len(infos))
 	for _, info := range infos {
-		d := defaults(src.Facts())
 		d.Charset, d.Collation = info.DefaultCharset, info.DefaultCollation
 		t, err := schema.ParseCreate(info.Schema, info.Create, d)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, sourceTable{info, t})
+		out = append(out, sourceTable{info: info, table: t})
 	}
 	return out, nil
 }
@@ -160,8 +176,47 @@ func (x *run) position(gtids string, at replica.Coordinates) (replica.Position, 
 }
 
 // makeTables makes the target's schemas and tables where they are missing and
-// compares those that are there.
+// compares those that are there. A table that an earlier attempt of this
+// channel made, and that a DDL at the source has overtaken since, is made anew.
 func (x *run) makeTables(ctx context.Context, tables []sourceTable) error {
+	var missing []*sourceTable
+	for i := range tables {
+		t := &tables[i]
+		ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
+		have, err := targetColumns(ctx, x.cfg.Target, ts, tt)
+		if err != nil {
+			return x.targetError(err, "read its columns")
+		}
+		if have == nil {
+			missing = append(missing, t)
+			continue
+		}
+		if err := x.adoptOrRemake(ctx, t, ts, tt, have); err != nil {
+			return err
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	if x.cfg.Mode == ModeIncremental || x.cfg.Start.Kind != StartSnapshot {
+		return missingTable(x.cfg.Rules.Target(missing[0].info.Schema, missing[0].info.Name))
+	}
+	return x.makeMissing(ctx, missing)
+}
+
+// makeMissing records that the channel makes the tables, then makes them: a
+// table that is there at a later attempt is then known to be its own.
+func (x *run) makeMissing(ctx context.Context, tables []*sourceTable) error {
+	var stmts []apply.Statement
+	for _, t := range tables {
+		stmts = append(stmts, apply.OwnTable(x.cfg.Channel, t.target(x.cfg.Rules)))
+	}
+	if err := x.copier.Control(ctx, stmts...); err != nil {
+		if shared := apply.SharedTable(err); shared != nil {
+			return shared
+		}
+		return err
+	}
 	schemas := map[string]bool{}
 	for _, t := range tables {
 		ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
@@ -171,31 +226,63 @@ func (x *run) makeTables(ctx context.Context, tables []sourceTable) error {
 			}
 			schemas[ts] = true
 		}
-		have, err := targetColumns(ctx, x.cfg.Target, ts, tt)
-		if err != nil {
-			return x.targetError(err, "read its columns")
-		}
-		if have != nil {
-			if err := x.adopt(ctx, t.table, ts, tt, have); err != nil {
-				return err
-			}
-			continue
-		}
-		if x.cfg.Mode == ModeIncremental || x.cfg.Start.Kind != StartSnapshot {
-			return missingTable(ts, tt)
-		}
-		sql, notes, err := schema.TargetCreate(t.table, ts, tt)
+		sql, err := x.translate(t, ts, tt)
 		if err != nil {
 			return err
 		}
 		if err := x.create(ctx, sql, ts, tt); err != nil {
 			return err
 		}
-		for _, n := range notes {
-			x.r.event("TABLE", fmt.Sprintf("%s.%s: %s", ts, tt, n))
-		}
 	}
 	return nil
+}
+
+// target names the table's target as apply records it.
+func (t *sourceTable) target(rules *ruleset.Rules) apply.Definition {
+	d := apply.Definition{Schema: t.info.Schema, Table: t.info.Name, Create: t.table.Create}
+	d.TargetSchema, d.TargetTable = rules.Target(d.Schema, d.Table)
+	return d
+}
+
+// translate returns the target's CREATE TABLE and keeps the notes.
+func (x *run) translate(t *sourceTable, ts, tt string) (string, error) {
+	sql, notes, err := schema.TargetCreate(t.table, ts, tt)
+	if err != nil {
+		return "", err
+	}
+	t.notes = notes
+	for _, n := range notes {
+		x.r.event("TABLE", fmt.Sprintf("%s.%s: %s", ts, tt, n))
+	}
+	return sql, nil
+}
+
+// adoptOrRemake takes a table that is there, if it can hold the rows; one that
+// cannot, is empty and was made by this channel is dropped and made anew, by
+// recorded DDL, so that an owner that slept cannot drop it later.
+func (x *run) adoptOrRemake(ctx context.Context, t *sourceTable, ts, tt string, have map[string]bool) error {
+	err := x.adopt(ctx, t.table, ts, tt, have)
+	var e *replica.Error
+	if err == nil || !errors.As(err, &e) || e.Code != 61095 {
+		return err
+	}
+	var ours, rows int
+	qerr := x.cfg.Target.QueryRowContext(ctx, "SELECT (SELECT COUNT(*) FROM "+apply.MetaSchema+".target_tables WHERE target_schema=? AND target_table=? AND channel=?),"+
+		" (SELECT COUNT(*) FROM (SELECT 1 FROM "+replica.QuoteTable(ts, tt)+" LIMIT 1) x)", strings.ToLower(ts), strings.ToLower(tt), x.cfg.Channel).Scan(&ours, &rows)
+	if qerr != nil {
+		return x.targetError(qerr, "look into the table "+ts+"."+tt)
+	}
+	if ours == 0 || rows > 0 {
+		return err
+	}
+	sql, terr := x.translate(t, ts, tt)
+	if terr != nil {
+		return terr
+	}
+	tables := [][2]string{{ts, tt}}
+	name := replica.TxnID{Source: "begin of " + t.table.String() + " as " + shortHash(t.table.Create), Seq: x.cfg.Epoch}
+	return x.copier.RunDDL(ctx, &apply.DDLPlan{Txn: &replica.Transaction{ID: name, DDL: &replica.DDL{Text: t.info.Create}}, SourceTable: t.table.String(),
+		Steps: []apply.Step{{SQL: "DROP TABLE IF EXISTS " + replica.QuoteTable(ts, tt), Tables: tables}, {SQL: sql, Tables: tables}}})
 }
 
 func missingTable(ts, tt string) error {
@@ -224,6 +311,9 @@ func (x *run) create(ctx context.Context, sql, ts, tt string) error {
 func (x *run) adopt(ctx context.Context, t *replica.Table, ts, tt string, have map[string]bool) error {
 	if err := holds(t, ts, tt, have); err != nil {
 		return err
+	}
+	if err := fitting(ctx, x.cfg.Target, t, ts, tt); err != nil {
+		return x.targetError(err, "show its definition of "+ts+"."+tt)
 	}
 	if x.cfg.Mode == ModeIncremental || x.cfg.Start.Kind != StartSnapshot {
 		return nil
@@ -268,21 +358,24 @@ func (x *run) recordStart(ctx context.Context, tables []sourceTable, pos replica
 	schemas := map[string]bool{}
 	for _, t := range tables {
 		ts := &tableState{schema: t.info.Schema, table: t.info.Name, state: stateFollow,
-			rowsEstimated: t.info.RowsEstimated, bytesEstimated: t.info.BytesEstimated}
+			rowsEstimated: t.info.RowsEstimated, bytesEstimated: t.info.BytesEstimated, note: clip(strings.Join(t.notes, "; "), 1900)}
 		if copies {
 			ts.state = stateCopy
 		}
 		stmts = append(stmts, ts.insert(x.cfg.Channel))
 		d := apply.Definition{Schema: t.info.Schema, Table: t.info.Name, Create: t.table.Create}
 		d.TargetSchema, d.TargetTable = x.cfg.Rules.Target(d.Schema, d.Table)
-		stmts = append(stmts, apply.HistoryStatement(x.cfg.Channel, pos.String(), d))
+		stmts = append(stmts, apply.HistoryStatements(x.cfg.Channel, pos.String(), d)...)
 		if !schemas[d.Schema] {
 			schemas[d.Schema] = true
-			stmts = append(stmts, apply.HistoryStatement(x.cfg.Channel, pos.String(),
-				apply.Definition{Schema: d.Schema, Create: t.info.DefaultCharset + " " + t.info.DefaultCollation}))
+			stmts = append(stmts, apply.HistoryStatements(x.cfg.Channel, pos.String(),
+				apply.Definition{Schema: d.Schema, Create: t.info.DefaultCharset + " " + t.info.DefaultCollation})...)
 		}
 	}
 	if err := x.copier.Start(ctx, pos, stmts...); err != nil {
+		if shared := apply.SharedTable(err); shared != nil {
+			return shared
+		}
 		return err
 	}
 	x.r.event("SOURCE", "begins at "+pos.Text()+" "+at.String())

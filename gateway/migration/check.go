@@ -78,7 +78,7 @@ func (r *Runner) checkTables(ctx context.Context, out []Finding, tables []source
 		ts, tt := r.cfg.Rules.Target(t.info.Schema, t.info.Name)
 		if other := taken[strings.ToLower(ts+"\x00"+tt)]; other != "" {
 			out = append(out, blocking("target.shared", "TABLE", ts+"."+tt, &replica.Error{
-				Message: "another migration writes this target table (channel " + other + ")",
+				Message: "another migration, or another source of this one, writes this target table (channel " + other + ")",
 				Remedy:  "route one of the two elsewhere, or drop the other migration"}))
 		}
 		if started {
@@ -109,11 +109,11 @@ func absentIsNil(err error) error {
 	return err
 }
 
-// takenTables returns the target tables that other migrations write.
+// takenTables returns the target tables that other channels write, another
+// source of the same migration included.
 func (r *Runner) takenTables(ctx context.Context) (map[string]string, error) {
-	id, _, _ := strings.Cut(r.cfg.Channel, "/")
 	rows, err := r.cfg.Target.QueryContext(ctx, "SELECT channel, target_schema, target_table FROM "+apply.MetaSchema+
-		".schema_history WHERE table_name<>'' AND definition<>'' AND channel NOT LIKE ?", id+"/%")
+		".target_tables WHERE channel<>?", r.cfg.Channel)
 	if err != nil {
 		return nil, absentIsNil(err)
 	}
@@ -122,9 +122,9 @@ func (r *Runner) takenTables(ctx context.Context) (map[string]string, error) {
 	for rows.Next() {
 		var channel, ts, tt string
 		if err := rows.Scan(&channel, &ts, &tt); err != nil {
-			return nil, fmt.Errorf("read the schema history: %w", err)
+			return nil, fmt.Errorf("read who writes the target's tables: %w", err)
 		}
-		out[strings.ToLower(ts+"\x00"+tt)] = channel
+		out[ts+"\x00"+tt] = channel
 	}
 	return out, rows.Err()
 }
@@ -155,6 +155,9 @@ func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt strin
 		return out, nil
 	}
 	if err := holds(t, ts, tt, have); err != nil {
+		return []Finding{blocking("target.columns", "TABLE", object, r.name(err))}, nil
+	}
+	if err := fitting(ctx, r.cfg.Target, t, ts, tt); err != nil {
 		return []Finding{blocking("target.columns", "TABLE", object, r.name(err))}, nil
 	}
 	if follows {

@@ -46,6 +46,13 @@ func (x *run) copyTables(ctx context.Context) error {
 		if !errors.As(err, &altered) {
 			return err
 		}
+		// The other workers were cut off: what became of their last commits is
+		// not known. A new claim under the same epoch fences them.
+		x.copier.Close()
+		if x.claimed, err = apply.Claim(ctx, x.cfg.Target, x.cfg.Channel, x.cfg.Epoch, x.cfg.Lanes); err != nil {
+			return err
+		}
+		x.openCopier()
 		if err := x.restart(ctx, altered.c); err != nil {
 			return err
 		}
@@ -55,7 +62,7 @@ func (x *run) copyTables(ctx context.Context) error {
 func (x *run) copyOnce(ctx context.Context) error {
 	var keyed, keyless []*copying
 	for _, ts := range x.tables {
-		if ts.state != stateCopy {
+		if ts.state != stateCopy || !x.cfg.Rules.Wanted(ts.schema, ts.table) {
 			continue
 		}
 		c, err := x.openCopy(ctx, ts)
@@ -349,7 +356,7 @@ func (x *run) unchanged(ctx context.Context, c *copying) error {
 	if err != nil {
 		var e *replica.Error
 		if errors.As(err, &e) && e.Code == 1146 {
-			return vanished(c)
+			return vanished(c.table.String())
 		}
 		return err
 	}
@@ -363,15 +370,15 @@ func (x *run) unchanged(ctx context.Context, c *copying) error {
 	return nil
 }
 
-func vanished(c *copying) error {
+func vanished(table string) error {
 	return &replica.Error{Code: 61096, Class: "DDL",
-		Message: fmt.Sprintf("the table %s was renamed or dropped while it was copied", c.table),
+		Message: fmt.Sprintf("the table %s was renamed or dropped while it was copied", table),
 		Remedy:  "RESET MIGRATION, empty or drop the target's tables, then START MIGRATION again; hold renames back until the phase is CATCHUP"}
 }
 
 // parse reads a definition with the schema's defaults.
 func (x *run) parse(schemaName, create string) (*replica.Table, error) {
-	d := defaults(x.src.Facts())
+	d := x.defaults
 	d.Charset, d.Collation = x.tracker.Database(schemaName)
 	return schema.ParseCreate(schemaName, create, d)
 }
@@ -412,7 +419,7 @@ func (x *run) restart(ctx context.Context, c *copying) error {
 	if err != nil {
 		var e *replica.Error
 		if errors.As(err, &e) && e.Code == 1146 {
-			return vanished(c)
+			return vanished(c.table.String())
 		}
 		return err
 	}

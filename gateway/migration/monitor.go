@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sluice/replica"
+	"sluice/replica/source"
 )
 
 // monitorEvery is how often the source is asked where it is.
@@ -57,8 +58,15 @@ func (x *run) look(ctx context.Context, all bool) {
 			expires = &s
 		}
 	}
+	var logs []source.BinaryLog
+	if all {
+		logs, _ = x.src.BinaryLogs(qctx) // without the right for it, the lag in bytes is that of the newest file
+	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if logs != nil {
+		x.live.logs = logs
+	}
 	x.live.executed, x.live.sourceEnd, x.live.clockOffset = executed, end, offset
 	if all {
 		x.live.expires = expires
@@ -85,12 +93,11 @@ func (x *run) fill(st *Status) {
 		base, newest = x.applier.Position()
 		s := x.applier.Stats()
 		st.Inserts, st.Updates, st.Deletes, st.Transactions, st.QueueBytes = s.Inserts, s.Updates, s.Deletes, s.Transactions, uint64(s.QueueBytes)
-		st.Commits = s.Commits
+		st.Commits, st.CheckpointAt = s.Commits, s.Checkpoint
 		if x.applier.CaughtUp() {
 			st.ExecFile, st.ExecPos = x.applying.File, x.applying.Pos
 		}
 	}
-	st.CheckpointAt = time.Now().UTC()
 	st.Executed = base.Text()
 	st.Retrieved = st.Executed
 	if !l.retrieved.IsZero() {
@@ -110,9 +117,7 @@ func (x *run) fillLag(st *Status, base replica.Position, newest time.Time) {
 	l := &x.live
 	st.SecondsBehind, st.Missing, st.LagBytes = nil, 0, 0
 	at := replica.Coordinates{File: st.ExecFile, Pos: st.ExecPos}
-	if at.Before(l.sourceEnd) && at.File == l.sourceEnd.File {
-		st.LagBytes = l.sourceEnd.Pos - at.Pos
-	}
+	st.LagBytes = bytesBetween(at, l.sourceEnd, l.logs)
 	l.caughtUp = false
 	switch base.Mode() {
 	case replica.ModeFile:
@@ -129,14 +134,39 @@ func (x *run) fillLag(st *Status, base replica.Position, newest time.Time) {
 	if l.caughtUp {
 		st.LagBytes = 0
 	}
-	if !l.connected {
-		return
+	if newest.IsZero() {
+		newest = l.current
+	}
+	if !l.connected || !l.caughtUp && newest.IsZero() {
+		return // not known
 	}
 	behind := int64(0)
-	if !l.caughtUp && !newest.IsZero() {
+	if !l.caughtUp {
 		behind = max(0, int64(time.Now().Add(l.clockOffset).Sub(newest).Seconds()))
 	}
 	st.SecondsBehind = &behind
+}
+
+// bytesBetween returns how much binlog lies between two places; logs has the
+// sizes of the source's files.
+func bytesBetween(from, to replica.Coordinates, logs []source.BinaryLog) uint64 {
+	if from.File == "" || !from.Before(to) {
+		return 0
+	}
+	if from.File == to.File {
+		return to.Pos - from.Pos
+	}
+	n := to.Pos
+	for _, f := range logs {
+		at := replica.Coordinates{File: f.Name}
+		switch {
+		case f.Name == from.File && f.Bytes > from.Pos:
+			n += f.Bytes - from.Pos
+		case f.Name != to.File && (replica.Coordinates{File: from.File}).Before(at) && at.Before(replica.Coordinates{File: to.File}):
+			n += f.Bytes
+		}
+	}
+	return n
 }
 
 // fillStates says in MySQL's words what the two halves do.

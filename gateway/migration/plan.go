@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -35,12 +36,23 @@ func (x *run) Statement(stmt replica.DDL) error {
 
 // plan follows a DDL in the tracker and says what it becomes on the target;
 // nil when nothing of this channel changes.
-func (x *run) plan(t *replica.Transaction) (*apply.DDLPlan, error) {
+func (x *run) plan(ctx context.Context, t *replica.Transaction) (*apply.DDLPlan, error) {
+	// A CREATE TABLE .. SELECT whose rows were under way when the connection
+	// broke, or the last owner died, comes again: the tracker knows its table.
+	if p := x.claimed.Partial; t.More && p != nil && p.ID == t.ID {
+		return &apply.DDLPlan{Txn: t}, nil
+	}
+	if t.More && x.planned != nil && x.planned.Txn.ID == t.ID {
+		return x.planned, nil
+	}
 	changes, err := x.tracker.Apply(*t.DDL)
 	if err != nil {
 		return nil, err
 	}
 	p := &apply.DDLPlan{Txn: t}
+	if t.More {
+		x.planned = p
+	}
 	var names, notes []string
 	for _, c := range changes {
 		if c.Kind == schema.Other {
@@ -51,8 +63,20 @@ func (x *run) plan(t *replica.Transaction) (*apply.DDLPlan, error) {
 			return nil, err
 		}
 		notes = append(notes, more...)
-		if x.copiedBehind(c, t) {
+		behind, err := x.copiedBehind(c, t)
+		if err != nil {
+			return nil, err
+		}
+		if behind {
 			stmts = nil
+		}
+		if c.Kind == schema.DropDatabase && len(stmts) > 0 {
+			if err := x.dropsOthers(ctx, c); err != nil {
+				return nil, err
+			}
+		}
+		if len(stmts) == 0 && len(more) > 0 {
+			x.r.event("DDL", fmt.Sprintf("transaction %s changes nothing in the target: %s", t.ID, strings.Join(more, "; ")))
 		}
 		for _, s := range stmts {
 			p.Steps = append(p.Steps, x.step(c, s))
@@ -70,11 +94,54 @@ func (x *run) plan(t *replica.Transaction) (*apply.DDLPlan, error) {
 	return p, nil
 }
 
-// copiedBehind says whether the change is in the table's copy already: the copy
-// began again behind it.
-func (x *run) copiedBehind(c schema.Change, t *replica.Transaction) bool {
-	ts := x.tables[tableKey(c.Schema, c.Table)]
-	return ts != nil && ts.definition != "" && t.Start.Before(ts.high) && ts.start.Contains(t.ID)
+// copiedBehind says whether the change is in the copy of its tables already: a
+// table with a start position of its own was read behind it. A change that is
+// behind one table's copy and before another's, or a rename while a table was
+// copied in chunks, cannot be applied: some of the rows were read under one
+// name and some under the other.
+func (x *run) copiedBehind(c schema.Change, t *replica.Transaction) (bool, error) {
+	keys := []string{tableKey(c.Schema, c.Table)}
+	renamed := c.Before != nil && c.After != nil && (c.Before.Schema != c.After.Schema || c.Before.Name != c.After.Name)
+	if renamed {
+		keys = append(keys, tableKey(c.After.Schema, c.After.Name))
+	}
+	for _, d := range c.Dropped {
+		keys = append(keys, tableKey(d.Schema, d.Name))
+	}
+	covered, tables := 0, 0
+	for _, k := range keys {
+		ts := x.tables[k]
+		if ts == nil {
+			continue
+		}
+		tables++
+		if ts.start.Contains(t.ID) {
+			covered++
+		} else if renamed && ts.state == stateDone && t.Start.Before(ts.high) {
+			return false, vanished(c.Schema + "." + c.Table)
+		}
+	}
+	if covered > 0 && covered < tables || covered > 0 && renamed && tables < len(keys) {
+		return false, vanished(c.Schema + "." + c.Table)
+	}
+	return covered > 0, nil
+}
+
+// dropsOthers refuses to drop a schema of the target in which another channel
+// has tables.
+func (x *run) dropsOthers(ctx context.Context, c schema.Change) error {
+	ts := x.cfg.Rules.TargetSchema(c.Schema)
+	var n int
+	err := x.cfg.Target.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+apply.MetaSchema+".target_tables WHERE target_schema=? AND channel<>?",
+		strings.ToLower(ts), x.cfg.Channel).Scan(&n)
+	if err != nil {
+		return x.targetError(err, "read who writes the schema "+ts)
+	}
+	if n == 0 {
+		return nil
+	}
+	return &replica.Error{Code: 61098, Class: "DDL", Message: fmt.Sprintf("DROP DATABASE of %s would drop tables of other channels in the target's %s", c.Schema, ts),
+		Remedy: "move or drop the other channels' tables first, then START MIGRATION again"}
 }
 
 func clip(s string, n int) string {

@@ -117,7 +117,9 @@ func (p *progress) copied(key string) {
 func (p *progress) strict(key string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.get(key).Phase = PhaseReplicate
+	if t := p.tables[key]; t != nil { // else dropped or renamed since
+		t.Phase = PhaseReplicate
+	}
 }
 
 func (p *progress) count(key string, ins, upd, del uint64) {

@@ -2,6 +2,7 @@ package migration
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,7 +28,9 @@ type run struct {
 	copier    *apply.Copier
 	controlMu sync.Mutex // the copier's control lane
 	tables    map[string]*tableState
+	defaults  schema.Defaults
 	tracker   *schema.Tracker // the reader's, once the stream runs
+	planned   *apply.DDLPlan  // likewise: the newest DDL that rows of its transaction follow
 	progress  *progress
 
 	// bindings belong to the goroutine that applies.
@@ -48,12 +51,12 @@ type live struct {
 	retrieved   replica.Position    // handed on to the applier
 	sourceEnd   replica.Coordinates
 	executed    string // the source's
-	missing     uint64
-	caughtUp    bool // all that the source had at the last look is applied
+	caughtUp    bool   // all that the source had at the last look is applied
 	clockOffset time.Duration
 	expires     *int64
 	lastDDL     string
-	checkpoint  time.Time
+	current     time.Time // commit time of the transaction in hand
+	logs        []source.BinaryLog
 	highest     replica.Coordinates // the highest high-water of all tables
 	strict      bool                // the stream is past it
 }
@@ -65,8 +68,8 @@ func newRun(r *Runner, src *source.Source, c *apply.Claimed) *run {
 
 // phases runs what is left to do.
 func (x *run) phases(ctx context.Context) error {
-	x.copier = apply.NewCopier(apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys, Log: x.cfg.Log, Away: x.away}, x.claimed)
-	defer x.copier.Close()
+	x.openCopier()
+	defer func() { x.copier.Close() }()
 	if x.claimed.Base.IsZero() {
 		x.r.enter(PhaseCheck)
 		if err := x.precheck(ctx); err != nil {
@@ -99,6 +102,10 @@ func (x *run) phases(ctx context.Context) error {
 	return x.stream(ctx)
 }
 
+func (x *run) openCopier() {
+	x.copier = apply.NewCopier(apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys, Log: x.cfg.Log, Away: x.away}, x.claimed)
+}
+
 // precheck stops a channel that could not run before anything is written.
 func (x *run) precheck(ctx context.Context) error {
 	findings, err := x.src.Check(ctx, x.cfg.Rules.Wanted)
@@ -119,7 +126,10 @@ func (x *run) load(ctx context.Context) error {
 	if err != nil {
 		return x.targetError(err, "read the channel's state")
 	}
-	x.tracker = schema.NewTracker(x.cfg.Rules, defaults(x.src.Facts()))
+	if x.defaults, err = defaults(ctx, x.src); err != nil {
+		return err
+	}
+	x.tracker = schema.NewTracker(x.cfg.Rules, x.defaults)
 	for _, d := range st.history {
 		if d.Table == "" {
 			cs, coll, _ := strings.Cut(d.Create, " ")
@@ -137,8 +147,18 @@ func (x *run) load(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read the recorded definition of %s.%s: %w", d.Schema, d.Table, err)
 		}
-		x.show(t)
+		if x.cfg.Rules.Wanted(d.Schema, d.Table) {
+			x.show(t)
+		}
 	}
+	var last sql.NullString
+	err = x.cfg.Target.QueryRowContext(ctx, "SELECT source_sql FROM "+apply.MetaSchema+".ddl_log WHERE channel=? ORDER BY started_at DESC LIMIT 1", x.cfg.Channel).Scan(&last)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return x.targetError(err, "read the DDL log")
+	}
+	x.mu.Lock()
+	x.live.lastDDL = clip(last.String, 1000)
+	x.mu.Unlock()
 	return x.loadProgress(ctx)
 }
 
@@ -186,14 +206,10 @@ func (x *run) loadProgress(ctx context.Context) error {
 		if err := rows.Scan(&schemaName, &table, &chunks, &n, &bytes); err != nil {
 			return x.targetError(err, "read the chunks")
 		}
-		key := tableKey(schemaName, table)
-		if _, ok := x.tables[key]; !ok {
-			continue
-		}
 		x.progress.mu.Lock()
-		t := x.progress.get(key)
-		t.ChunksDone, t.RowsCopied, t.BytesCopied = chunks, n, bytes
-		t.ChunksTotal = chunks
+		if t := x.progress.tables[tableKey(schemaName, table)]; t != nil {
+			t.ChunksDone, t.RowsCopied, t.BytesCopied, t.ChunksTotal = chunks, n, bytes, chunks
+		}
 		x.progress.mu.Unlock()
 	}
 	return rows.Err()

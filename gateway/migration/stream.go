@@ -76,7 +76,13 @@ func (x *run) stream(ctx context.Context) error {
 }
 
 // settled reports what the applier settled by itself.
-func (x *run) settled(e *replica.Error) { x.r.event("CONFLICT", e.Error()) }
+func (x *run) settled(e *replica.Error) {
+	kind := "CONFLICT"
+	if e.Code == apply.CodeSplit {
+		kind = "NOTICE"
+	}
+	x.r.event(kind, e.Error())
+}
 
 // away shows that lanes wait for the target, or that none does any more.
 func (x *run) away(err error) {
@@ -228,7 +234,7 @@ func (x *run) receiveOnce(ctx context.Context, pipe chan<- item, budget *semapho
 		}
 		it := item{txn: t, bytes: min(int64(t.Bytes)+200, pipeBytes)}
 		if t.DDL != nil {
-			if it.plan, err = x.plan(t); err != nil {
+			if it.plan, err = x.plan(ctx, t); err != nil {
 				return err
 			}
 		}
@@ -253,6 +259,11 @@ func (x *run) receiveOnce(ctx context.Context, pipe chan<- item, budget *semapho
 func (x *run) applyAll(ctx context.Context, a *apply.Applier, pipe <-chan item, budget *semaphore.Weighted) error {
 	for it := range pipe {
 		var err error
+		x.mu.Lock()
+		if !it.txn.CommitTime.IsZero() {
+			x.live.current = it.txn.CommitTime
+		}
+		x.mu.Unlock()
 		if it.plan != nil {
 			err = a.RunDDL(ctx, it.plan)
 			x.afterDDL(it.plan)
@@ -280,7 +291,7 @@ func (x *run) afterDDL(p *apply.DDLPlan) {
 		return
 	}
 	x.mu.Lock()
-	x.live.lastDDL = p.SourceTable
+	x.live.lastDDL = clip(p.Txn.DDL.Text, 1000)
 	x.mu.Unlock()
 	x.r.event("DDL", fmt.Sprintf("transaction %s: %s", p.Txn.ID, p.SourceTable))
 }

@@ -37,7 +37,7 @@ const (
 	// termLimit is what a node may take to end in order.
 	termLimit = 12 * time.Second
 	// restartMost bounds how long a killed node stays away.
-	restartMost = 1500 * time.Millisecond
+	restartMost = 4 * time.Second
 )
 
 // killing disturbs the nodes until it has done so often enough: at first

@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,6 +166,7 @@ func (r *run) check(ctx context.Context) error {
 		if lists[i], err = compare.List(ctx, db, schema); err != nil {
 			return fmt.Errorf("list the tables: %w", err)
 		}
+		slices.SortFunc(lists[i], func(a, b compare.Table) int { return strings.Compare(a.SourceTable, b.SourceTable) })
 	}
 	results, err := compare.Tables(ctx, r.from, r.to, lists[0])
 	if err != nil {

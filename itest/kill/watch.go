@@ -21,6 +21,7 @@ type watch struct {
 	mu       sync.Mutex
 	node     string
 	phase    string
+	failure  string // the migration's error, while it is stopped by one
 	epoch    string
 	hit      string // the disturbed node, until another owns the channel
 	hitAt    time.Time
@@ -62,7 +63,10 @@ func (w *watch) lookAtOwner(ctx context.Context) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.phase = status["Phase"]
+	w.phase, w.failure = status["Phase"], ""
+	if status["Status"] == "ERROR" {
+		w.failure = fmt.Sprintf("error %s: %s", status["Last_Errno"], status["Last_Error"])
+	}
 	if channel["Node"] == "" || channel["Epoch"] == w.epoch {
 		return
 	}
@@ -127,11 +131,17 @@ const replicateLimit = 3 * time.Minute
 
 // replicates waits until the copy is over.
 func (w *watch) replicates(ctx context.Context) error {
-	return node.Until(ctx, replicateLimit, "it replicates", func(context.Context) (bool, string) {
+	failure := ""
+	err := node.Until(ctx, replicateLimit, "it replicates", func(context.Context) (bool, string) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		return w.phase == "REPLICATE", "phase " + w.phase
+		failure = w.failure
+		return w.phase == "REPLICATE" || failure != "", "phase " + w.phase
 	})
+	if err == nil && failure != "" {
+		return fmt.Errorf("%w: %s", node.ErrStopped, failure)
+	}
+	return err
 }
 
 // takeovers says how long changes of owner took.

@@ -1,98 +1,139 @@
 package binlog
 
 import (
-	"bytes"
+	"encoding/binary"
 	"fmt"
+	"unicode/utf16"
 	"unicode/utf8"
-
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/japanese"
-	"golang.org/x/text/encoding/korean"
-	"golang.org/x/text/encoding/simplifiedchinese"
-	"golang.org/x/text/encoding/traditionalchinese"
-	"golang.org/x/text/encoding/unicode"
-	"golang.org/x/text/encoding/unicode/utf32"
 
 	"sluice/replica"
 )
 
-// charsets maps MySQL's character sets to their encodings. Those that are
-// missing (dec8, hp8, swe7, armscii8, geostd8, keybcs2, macce) are refused.
-var charsets = map[string]encoding.Encoding{
-	"latin1":   charmap.Windows1252,
-	"latin2":   charmap.ISO8859_2,
-	"latin5":   charmap.ISO8859_9,
-	"latin7":   charmap.ISO8859_13,
-	"greek":    charmap.ISO8859_7,
-	"hebrew":   charmap.ISO8859_8,
-	"cp1250":   charmap.Windows1250,
-	"cp1251":   charmap.Windows1251,
-	"cp1256":   charmap.Windows1256,
-	"cp1257":   charmap.Windows1257,
-	"cp850":    charmap.CodePage850,
-	"cp852":    charmap.CodePage852,
-	"cp866":    charmap.CodePage866,
-	"koi8r":    charmap.KOI8R,
-	"koi8u":    charmap.KOI8U,
-	"macroman": charmap.Macintosh,
-	"tis620":   charmap.Windows874,
-	"gbk":      simplifiedchinese.GBK,
-	"gb2312":   simplifiedchinese.GBK,
-	"gb18030":  simplifiedchinese.GB18030,
-	"big5":     traditionalchinese.Big5,
-	"sjis":     japanese.ShiftJIS,
-	"cp932":    japanese.ShiftJIS,
-	"ujis":     japanese.EUCJP,
-	"eucjpms":  japanese.EUCJP,
-	"euckr":    korean.EUCKR,
-	"ucs2":     unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM),
-	"utf16":    unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM),
-	"utf16le":  unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM),
-	"utf32":    utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM),
-}
+// undefined is what a byte without a character decodes to.
+const undefined = utf8.RuneError
 
-// textDecoder turns a column's stored bytes into UTF-8.
+// textDecoder turns a column's stored bytes into UTF-8 as the server itself
+// does. The zero textDecoder is for UTF-8.
 type textDecoder struct {
-	enc encoding.Encoding // nil: the bytes are UTF-8 already
+	// rune returns the character at the start of b, which is not empty, and
+	// how many bytes it takes; 0 bytes or a negative rune: there is none.
+	rune func(b []byte) (rune, int)
 	// asciiSafe says that bytes below 0x80 stand for themselves.
 	asciiSafe bool
 }
 
-func newTextDecoder(col *replica.Column) (textDecoder, error) {
-	switch col.Charset {
-	case "utf8mb4", "utf8mb3", "utf8", "ascii", "":
-		return textDecoder{}, nil
-	}
-	enc, ok := charsets[col.Charset]
-	if !ok {
-		return textDecoder{}, &replica.Error{Code: 61132, Class: "DATA",
-			Message: fmt.Sprintf("column %q has the character set %s, which cannot be read from the binlog yet", col.Name, col.Charset),
-			Remedy:  "convert the column to utf8mb4 on the source, or leave the table out with REPLICATE_IGNORE_TABLE"}
-	}
-	switch col.Charset {
-	case "ucs2", "utf16", "utf16le", "utf32":
-		return textDecoder{enc: enc}, nil
-	}
-	return textDecoder{enc: enc, asciiSafe: true}, nil
+// wideCharsets are those without one-byte characters.
+var wideCharsets = map[string]func(b []byte) (rune, int){
+	"ucs2":    ucs2Rune,
+	"utf16":   func(b []byte) (rune, int) { return utf16Rune(b, binary.BigEndian) },
+	"utf16le": func(b []byte) (rune, int) { return utf16Rune(b, binary.LittleEndian) },
+	"utf32":   utf32Rune,
 }
 
-var replacement = []byte(string(utf8.RuneError))
+func newTextDecoder(col *replica.Column) (textDecoder, error) {
+	switch col.Charset {
+	case "utf8mb4", "utf8mb3", "utf8", "ascii":
+		return textDecoder{}, nil
+	case "swe7":
+		return textDecoder{rune: swe7Rune}, nil
+	}
+	if high := []rune(singleByte[col.Charset]); len(high) == 128 {
+		return textDecoder{asciiSafe: true, rune: func(b []byte) (rune, int) {
+			if b[0] < 0x80 {
+				return rune(b[0]), 1
+			}
+			return defined(high[b[0]-0x80]), 1
+		}}, nil
+	}
+	if d := multiByte[col.Charset]; d != nil {
+		return textDecoder{asciiSafe: true, rune: func(b []byte) (rune, int) {
+			if b[0] < 0x80 {
+				return rune(b[0]), 1
+			}
+			r, n := d.rune(b)
+			if r == 0 {
+				r = -1
+			}
+			return r, n
+		}}, nil
+	}
+	if f := wideCharsets[col.Charset]; f != nil {
+		return textDecoder{rune: f}, nil
+	}
+	return textDecoder{}, &replica.Error{Code: 61132, Class: "DATA",
+		Message: fmt.Sprintf("column %q has the character set %q, which cannot be read from the binlog yet", col.Name, col.Charset),
+		Remedy:  "convert the column to utf8mb4 on the source, or leave the table out with REPLICATE_IGNORE_TABLE"}
+}
 
 // decode returns b as UTF-8; b itself where nothing has to change. A byte
 // sequence that has no Unicode character is an error, never a question mark.
 func (d textDecoder) decode(b []byte) ([]byte, error) {
-	if d.enc == nil || len(b) == 0 {
+	if d.rune == nil || len(b) == 0 || d.asciiSafe && isASCII(b) {
 		return b, nil
 	}
-	if d.asciiSafe && isASCII(b) {
-		return b, nil
-	}
-	out, err := d.enc.NewDecoder().Bytes(b)
-	if err != nil || bytes.Contains(out, replacement) {
-		return nil, errText
+	out := make([]byte, 0, len(b)+len(b)/2)
+	for len(b) > 0 {
+		r, n := d.rune(b)
+		if n == 0 || r < 0 {
+			return nil, errText
+		}
+		out = utf8.AppendRune(out, r)
+		b = b[n:]
 	}
 	return out, nil
+}
+
+func defined(r rune) rune {
+	if r == undefined {
+		return -1
+	}
+	return r
+}
+
+func swe7Rune(b []byte) (rune, int) {
+	if b[0] >= 0x80 {
+		return -1, 1
+	}
+	if r, ok := swe7[b[0]]; ok {
+		return defined(r), 1
+	}
+	return rune(b[0]), 1
+}
+
+func ucs2Rune(b []byte) (rune, int) {
+	if len(b) < 2 {
+		return -1, len(b)
+	}
+	r := rune(binary.BigEndian.Uint16(b))
+	if utf16.IsSurrogate(r) {
+		return -1, 2
+	}
+	return r, 2
+}
+
+func utf16Rune(b []byte, order binary.ByteOrder) (rune, int) {
+	if len(b) < 2 {
+		return -1, len(b)
+	}
+	r := rune(order.Uint16(b))
+	if !utf16.IsSurrogate(r) {
+		return r, 2
+	}
+	if len(b) < 4 {
+		return -1, len(b)
+	}
+	return defined(utf16.DecodeRune(r, rune(order.Uint16(b[2:])))), 4
+}
+
+func utf32Rune(b []byte) (rune, int) {
+	if len(b) < 4 {
+		return -1, len(b)
+	}
+	n := binary.BigEndian.Uint32(b)
+	if n > utf8.MaxRune || !utf8.ValidRune(rune(n)) {
+		return -1, 4
+	}
+	return rune(n), 4
 }
 
 func isASCII(b []byte) bool {

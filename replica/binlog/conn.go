@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"time"
@@ -56,6 +57,16 @@ func (c *Config) complete() {
 	}
 }
 
+// errConnectTimeout is the cause when a source does not finish the handshake.
+var errConnectTimeout error = connectTimeout{}
+
+// connectTimeout is a net.Error, as a time-out of the dial itself is.
+type connectTimeout struct{}
+
+func (connectTimeout) Error() string   { return "the source did not answer in time" }
+func (connectTimeout) Timeout() bool   { return true }
+func (connectTimeout) Temporary() bool { return true }
+
 // conn is a dump connection: after dump, packets are only read.
 type conn struct {
 	c       *client.Conn
@@ -69,15 +80,29 @@ func dial(ctx context.Context, cfg *Config, start replica.Position) (*conn, erro
 	if cfg.TLS != nil {
 		opts = append(opts, func(c *client.Conn) error { c.SetTLSConfig(cfg.TLS); return nil })
 	}
-	dialer := (&net.Dialer{Timeout: cfg.ConnectTimeout, KeepAlive: 10 * time.Second}).DialContext
-	dctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+	k := &conn{timeout: 3*cfg.Heartbeat + 10*time.Second, stop: func() bool { return true }}
+	dialer := func(ctx context.Context, network, addr string) (net.Conn, error) {
+		d := net.Dialer{KeepAlive: 10 * time.Second}
+		nc, err := d.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		// The handshake itself knows neither ctx nor a time-out.
+		k.stop = context.AfterFunc(ctx, func() { _ = nc.Close() })
+		return nc, nil
+	}
+	dctx, cancel := context.WithTimeoutCause(ctx, cfg.ConnectTimeout, errConnectTimeout)
 	defer cancel()
-	c, err := client.ConnectWithDialer(dctx, "tcp", cfg.Addr, cfg.User, cfg.Password, "", dialer, opts...)
+	var err error
+	k.c, err = client.ConnectWithDialer(dctx, "tcp", cfg.Addr, cfg.User, cfg.Password, "", dialer, opts...)
+	k.stop()
 	if err != nil {
+		if dctx.Err() != nil {
+			err = errors.Join(context.Cause(dctx), err)
+		}
 		return nil, fmt.Errorf("connect to the source: %w", err)
 	}
-	k := &conn{c: c, timeout: 3*cfg.Heartbeat + 10*time.Second}
-	k.stop = context.AfterFunc(ctx, func() { _ = c.Conn.Conn.Close() })
+	k.stop = context.AfterFunc(ctx, func() { _ = k.c.Conn.Conn.Close() })
 	if err := k.setUp(cfg, start); err != nil {
 		k.close()
 		return nil, err
@@ -165,14 +190,14 @@ func (k *conn) dump(cfg *Config, start replica.Position) error {
 		}
 		data := set.Encode()
 		b = append(b, mysql.COM_BINLOG_DUMP_GTID)
-		b = binary.LittleEndian.AppendUint16(b, 0)
+		b = binary.LittleEndian.AppendUint16(b, heartbeatV2)
 		b = binary.LittleEndian.AppendUint32(b, cfg.ServerID)
 		b = binary.LittleEndian.AppendUint32(b, 0) // no file name
 		b = binary.LittleEndian.AppendUint64(b, 4)
 		b = binary.LittleEndian.AppendUint32(b, uint32(len(data)))
 		b = append(b, data...)
 	case replica.ModeMariaDB:
-		b = appendDump(b, cfg.ServerID, "", 0)
+		b = appendDump(b, cfg.ServerID, 0, "", 0)
 	case replica.ModeFile:
 		at := start.At()
 		if at.Pos > 1<<32-1 {
@@ -180,7 +205,11 @@ func (k *conn) dump(cfg *Config, start replica.Position) error {
 				Message: "the binlog position " + at.String() + " is above 4 GiB, which the dump command without GTIDs cannot name",
 				Remedy:  "turn GTIDs on at the source, or keep max_binlog_size and transactions below 4 GiB"}
 		}
-		b = appendDump(b, cfg.ServerID, at.File, uint32(at.Pos))
+		flags := uint16(heartbeatV2)
+		if cfg.MariaDB {
+			flags = 0 // where this bit asks for annotations
+		}
+		b = appendDump(b, cfg.ServerID, flags, at.File, uint32(at.Pos))
 	default:
 		return fmt.Errorf("no start position")
 	}
@@ -188,10 +217,14 @@ func (k *conn) dump(cfg *Config, start replica.Position) error {
 	return k.c.WritePacket(b)
 }
 
-func appendDump(b []byte, serverID uint32, file string, pos uint32) []byte {
+// heartbeatV2 asks for heartbeats that tell positions above 4 GiB
+// (USE_HEARTBEAT_EVENT_V2, MySQL 8.0.26+; older ones ignore it).
+const heartbeatV2 = 2
+
+func appendDump(b []byte, serverID uint32, flags uint16, file string, pos uint32) []byte {
 	b = append(b, mysql.COM_BINLOG_DUMP)
 	b = binary.LittleEndian.AppendUint32(b, pos)
-	b = binary.LittleEndian.AppendUint16(b, 0)
+	b = binary.LittleEndian.AppendUint16(b, flags)
 	b = binary.LittleEndian.AppendUint32(b, serverID)
 	return append(b, file...)
 }

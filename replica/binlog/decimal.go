@@ -11,6 +11,12 @@ func decimalSize(precision, scale int) int {
 	return i/9*4 + digitBytes[i%9] + scale/9*4 + digitBytes[scale%9]
 }
 
+// soundDecimal says whether a DECIMAL's digits can be: servers allow 65, of
+// which MariaDB allows 38 behind the point; values inside JSON reach 81.
+func soundDecimal(precision, scale int) bool {
+	return precision >= 1 && precision <= 81 && scale >= 0 && scale <= precision
+}
+
 // decodeDecimal prints the binary DECIMAL of strings/decimal.cc decimal2bin:
 // big-endian groups of nine digits, the first bit flipped, all bits flipped
 // when negative. The result has exactly scale digits behind the point.

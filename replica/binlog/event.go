@@ -2,9 +2,9 @@ package binlog
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 
 	"sluice/replica"
 )
@@ -69,9 +69,11 @@ const (
 	flagIgnorable    = 0x80
 	flagArtificial   = 0x20
 	checksumCRC32    = 1
+	// checksumUnknown holds until the first format description.
+	checksumUnknown = 254
 )
 
-var errEndOfStream = errors.New("the source ended the binlog stream")
+var errEndOfStream = fmt.Errorf("the source ended the binlog stream: %w", io.EOF)
 
 // event is one event: its header's fields and its body without checksum.
 type event struct {
@@ -113,10 +115,13 @@ func parseEvent(b []byte, checksum byte) (event, error) {
 			checksum = 0
 		}
 	}
-	if e.typ == evRotate || e.typ == evHeartbeat || e.typ == evHeartbeatV2 {
-		// The server makes these itself, before it has sent the format
-		// description, or with the algorithm of the file before: whether a
-		// checksum is there shows from the bytes alone.
+	if checksum == checksumUnknown {
+		// A stream begins with a rotate event that the server makes before it
+		// has sent the format description: whether a checksum is there shows
+		// from the bytes alone.
+		if e.typ != evRotate && e.typ != evHeartbeat && e.typ != evHeartbeatV2 {
+			return event{}, corrupt(fmt.Sprintf("an event of type %d comes before the format description", e.typ))
+		}
 		checksum = 0
 		if n := len(b) - 4; n >= headerLen && crc(b[:n], e.typ) == binary.LittleEndian.Uint32(b[n:]) {
 			checksum = checksumCRC32

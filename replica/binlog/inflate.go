@@ -31,7 +31,7 @@ func inflate(b []byte) ([]byte, error) {
 // inflateColumn decompresses a value of a MariaDB COMPRESSED column
 // (sql/field.cc Field_longstr::compress): a header byte whose bits 0-2 are the
 // length of the length, bit 3 says raw deflate without header, bits 4-7 the
-// method (0 stored, 8 zlib).
+// method (0 stored, 8 zlib); then the plain length in big-endian and the data.
 func inflateColumn(b []byte) ([]byte, error) {
 	if len(b) == 0 {
 		return b, nil
@@ -44,8 +44,8 @@ func inflateColumn(b []byte) ([]byte, error) {
 		return nil, errInflate
 	}
 	size := 0
-	for i := n; i >= 1; i-- {
-		size = size<<8 | int(b[i])
+	for _, x := range b[1 : 1+n] {
+		size = size<<8 | int(x)
 	}
 	if b[0]&8 != 0 {
 		return inflateRaw(b[1+n:], size)
@@ -58,10 +58,17 @@ func inflateN(b []byte, size int) ([]byte, error) {
 	if err != nil {
 		return nil, errors.Join(errInflate, err)
 	}
-	return readExactly(z, size)
+	return readExactly(z, size, len(b))
 }
 
-func readExactly(r io.Reader, size int) ([]byte, error) {
+// maxRatio is above the best compression that deflate can reach (1032:1), so
+// that a damaged length cannot take much more memory than the data are worth.
+const maxRatio = 1040
+
+func readExactly(r io.Reader, size, from int) ([]byte, error) {
+	if size > maxRatio*(from+1) {
+		return nil, errInflate
+	}
 	out := make([]byte, size)
 	if _, err := io.ReadFull(r, out); err != nil {
 		return nil, errors.Join(errInflate, err)
@@ -73,5 +80,5 @@ func readExactly(r io.Reader, size int) ([]byte, error) {
 }
 
 func inflateRaw(b []byte, size int) ([]byte, error) {
-	return readExactly(flate.NewReader(bytes.NewReader(b)), size)
+	return readExactly(flate.NewReader(bytes.NewReader(b)), size, len(b))
 }

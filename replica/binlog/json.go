@@ -38,17 +38,26 @@ func decodeJSON(out, b []byte) ([]byte, error) {
 	if len(b) == 0 {
 		return append(out, "null"...), nil
 	}
-	return jsonValue(out, b[0], b[1:], 0)
+	w := jsonWriter{limit: len(out) + jsonMaxGrowth*len(b) + 64}
+	return w.value(out, b[0], b[1:], 0)
 }
 
-func jsonValue(out []byte, typ byte, b []byte, depth int) ([]byte, error) {
-	if depth > jsonMaxDepth {
+// jsonMaxGrowth bounds how much longer a document's text may be than its binary
+// form: a control character takes six bytes for one, a number less.
+const jsonMaxGrowth = 8
+
+// jsonWriter prints one document. Its limit ends a damaged one whose values
+// refer to each other.
+type jsonWriter struct{ limit int }
+
+func (w *jsonWriter) value(out []byte, typ byte, b []byte, depth int) ([]byte, error) {
+	if depth > jsonMaxDepth || len(out) > w.limit {
 		return nil, errJSON
 	}
 	need := func(n int) bool { return len(b) >= n }
 	switch typ {
 	case jsonSmallObject, jsonLargeObject, jsonSmallArray, jsonLargeArray:
-		return jsonContainer(out, typ, b, depth)
+		return w.container(out, typ, b, depth)
 	case jsonLiteral:
 		if need(1) {
 			return jsonLiteralText(out, b[0])
@@ -79,7 +88,11 @@ func jsonValue(out []byte, typ byte, b []byte, depth int) ([]byte, error) {
 		}
 	case jsonDouble:
 		if need(8) {
-			return appendJSONDouble(out, math.Float64frombits(binary.LittleEndian.Uint64(b))), nil
+			f := math.Float64frombits(binary.LittleEndian.Uint64(b))
+			if math.IsNaN(f) || math.IsInf(f, 0) {
+				return nil, errJSON
+			}
+			return appendJSONDouble(out, f), nil
 		}
 	case jsonString:
 		s, err := jsonBytes(b)
@@ -117,7 +130,7 @@ func jsonLiteralText(out []byte, v byte) ([]byte, error) {
 	return nil, errJSON
 }
 
-func jsonContainer(out []byte, typ byte, b []byte, depth int) ([]byte, error) {
+func (jw *jsonWriter) container(out []byte, typ byte, b []byte, depth int) ([]byte, error) {
 	w := 2
 	if typ == jsonLargeObject || typ == jsonLargeArray {
 		w = 4
@@ -171,7 +184,7 @@ func jsonContainer(out []byte, typ byte, b []byte, depth int) ([]byte, error) {
 			v = b[at:]
 		}
 		var err error
-		if out, err = jsonValue(out, t, v, depth+1); err != nil {
+		if out, err = jw.value(out, t, v, depth+1); err != nil {
 			return nil, err
 		}
 	}
@@ -206,7 +219,7 @@ func jsonOpaqueText(out, b []byte) ([]byte, error) {
 	}
 	switch typ {
 	case colNewDecimal:
-		if len(v) < 2 || int(v[1]) > int(v[0]) || v[0] > 81 || len(v)-2 < decimalSize(int(v[0]), int(v[1])) || v[0] == 0 {
+		if len(v) < 2 || !soundDecimal(int(v[0]), int(v[1])) || len(v)-2 < decimalSize(int(v[0]), int(v[1])) {
 			return nil, errJSON
 		}
 		return append(out, decodeDecimal(v[2:], int(v[0]), int(v[1]))...), nil
@@ -221,6 +234,13 @@ func jsonOpaqueText(out, b []byte) ([]byte, error) {
 	out = append(out, `"base64:type`...)
 	out = strconv.AppendUint(out, uint64(typ), 10)
 	out = append(out, ':')
+	// As the server does, with a line's end behind every 76 characters but the
+	// last ones.
+	const line = 57 // bytes
+	for len(v) > line {
+		out = append(base64.StdEncoding.AppendEncode(out, v[:line]), '\\', 'n')
+		v = v[line:]
+	}
 	out = base64.StdEncoding.AppendEncode(out, v)
 	return append(out, '"'), nil
 }

@@ -3,7 +3,6 @@ package binlog
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -81,9 +80,9 @@ func (r *Reader) beginMariaDB(e *event) error {
 	if err := r.start(id, e, time.Unix(int64(e.time), 0)); err != nil {
 		return err
 	}
-	r.standalone = flags&mariaStandalone != 0
-	r.grouped = !r.standalone
+	r.grouped = flags&mariaStandalone == 0
 	r.prepared = flags&mariaPreparedXA != 0
+	r.xaGroup = r.prepared
 	return nil
 }
 
@@ -160,7 +159,7 @@ func (r *Reader) query(e *event) error {
 	case "XA":
 		return r.xa(e, rest)
 	}
-	return r.statement(e, q, word)
+	return r.statement(e, q, word, rest)
 }
 
 // rollback handles a group that was rolled back but had to be logged because
@@ -181,7 +180,7 @@ func (r *Reader) xa(e *event, rest string) error {
 	switch w, _ := keyword(rest); w {
 	case "START", "BEGIN":
 		if r.txn != nil {
-			r.grouped = true
+			r.grouped, r.xaGroup = true, true
 		}
 		return nil
 	case "END":
@@ -198,12 +197,14 @@ func (r *Reader) xa(e *event, rest string) error {
 	return nil
 }
 
-// dataWords begin the statements that change rows and are not DDL.
-var dataWords = map[string]bool{"INSERT": true, "UPDATE": true, "DELETE": true, "REPLACE": true, "LOAD": true,
-	"WITH": true, "CALL": true, "DO": true, "SELECT": true, "SET": true, "VALUES": true, "TABLE": true}
-
-func (r *Reader) statement(e *event, q replica.DDL, word string) error {
-	if !utf8.ValidString(q.Text) {
+func (r *Reader) statement(e *event, q replica.DDL, word, rest string) error {
+	if isTemporary(word, rest) || word == "" && rest == "" {
+		if r.txn != nil && !r.grouped {
+			r.finish()
+		}
+		return nil
+	}
+	if !isData(word, rest) && !utf8.ValidString(q.Text) {
 		return &replica.Error{Code: 61112, Class: "DDL",
 			Message: fmt.Sprintf("a statement at %s is not UTF-8 text", r.at),
 			Remedy:  "run DDL with names outside ASCII from sessions with character_set_client=utf8mb4, then RESET MIGRATION and start again"}
@@ -213,7 +214,7 @@ func (r *Reader) statement(e *event, q replica.DDL, word string) error {
 			return err
 		}
 	}
-	if dataWords[word] {
+	if isData(word, rest) {
 		if err := r.resolver.Statement(q); err != nil {
 			return err
 		}
@@ -223,17 +224,17 @@ func (r *Reader) statement(e *event, q replica.DDL, word string) error {
 		return nil
 	}
 	r.dropTables()
-	if strings.TrimSpace(q.Text) != "" {
-		r.txn.DDL = &q
-	}
 	if !r.grouped {
+		r.txn.DDL = &q
 		r.finish()
 		return nil
 	}
 	// CREATE TABLE .. SELECT: the table, then its rows, in one transaction.
-	if len(r.txn.Rows) > 0 {
-		return corrupt("a DDL follows rows in one transaction")
+	if r.rowsSeen > 0 {
+		return &replica.Error{Code: 61114, Class: "SOURCE",
+			Message: fmt.Sprintf("transaction %s has a DDL behind rows", r.txn.ID),
+			Remedy:  "set binlog_format=ROW on the source for all sessions (SET GLOBAL, then reconnect them), then RESET MIGRATION and start again"}
 	}
-	r.part()
-	return nil
+	r.txn.DDL = &q
+	return r.part()
 }

@@ -3,7 +3,6 @@ package binlog
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"sluice/replica"
@@ -31,15 +30,15 @@ type Reader struct {
 	at      replica.Coordinates // the end of the newest event
 	tables  map[uint64]*TableMap
 	payload *payload
-	out     *replica.Transaction
+	ready   []*replica.Transaction // to be returned, in order
 
 	// The transaction being read.
-	txn        *replica.Transaction
-	grouped    bool // BEGIN was seen: it ends with a commit
-	standalone bool // MariaDB: the next query is the whole transaction
-	prepared   bool // it is the first half of an XA transaction
-	rowsSeen   uint64
-	parts      uint64
+	txn      *replica.Transaction
+	grouped  bool // BEGIN was seen: it ends with a commit
+	xaGroup  bool // it is one of XA, and may turn out to be only prepared
+	prepared bool // it is the first half of an XA transaction
+	rowsSeen uint64
+	parts    int // how many have been handed on
 }
 
 // Open connects to the source and asks for everything behind start. The
@@ -51,7 +50,7 @@ func Open(ctx context.Context, cfg Config, start replica.Position, resolver Reso
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{cfg: cfg, resolver: resolver, mode: start.Mode(), k: k, tables: map[uint64]*TableMap{}}
+	r := &Reader{cfg: cfg, resolver: resolver, mode: start.Mode(), k: k, checksum: checksumUnknown, tables: map[uint64]*TableMap{}}
 	if r.mode == replica.ModeFile {
 		r.at = start.At()
 	}
@@ -68,7 +67,7 @@ func (r *Reader) ConnectionID() uint32 { return r.k.c.GetConnectionID() }
 // keepalive. It blocks until there is one; the source sends a heartbeat when it
 // is idle, so that it returns at least every Config.Heartbeat while all is well.
 func (r *Reader) Next() (*replica.Transaction, error) {
-	for {
+	for len(r.ready) == 0 {
 		e, err := r.nextEvent()
 		if err != nil {
 			return nil, err
@@ -76,11 +75,10 @@ func (r *Reader) Next() (*replica.Transaction, error) {
 		if err := r.handle(&e); err != nil {
 			return nil, err
 		}
-		if t := r.out; t != nil {
-			r.out = nil
-			return t, nil
-		}
 	}
+	t := r.ready[0]
+	r.ready = r.ready[1:]
+	return t, nil
 }
 
 // nextEvent returns the next event of the stream or of the compressed
@@ -128,8 +126,11 @@ func (r *Reader) track(e *event) {
 
 func widen(last uint64, pos uint32) uint64 {
 	n := last&^0xffffffff | uint64(pos)
-	if n+1<<31 < last {
+	switch {
+	case n+1<<31 < last:
 		n += 1 << 32
+	case n > last+1<<31 && n >= 1<<32:
+		n -= 1 << 32
 	}
 	return n
 }
@@ -143,11 +144,14 @@ func (r *Reader) heartbeat(e *event) {
 		}
 		return
 	}
-	// Version 2: type-length-value; 1 is the file, 2 the position.
+	// Version 2: type-length-value; 1 is the file, 2 the position, 0 the end.
 	c := &cursor{b: e.body}
 	var at replica.Coordinates
 	for len(c.b) > 0 && !c.bad {
 		typ := c.uint(1)
+		if typ == 0 {
+			break
+		}
 		f := &cursor{b: c.take(c.size())}
 		switch typ {
 		case 1:
@@ -173,6 +177,7 @@ func (r *Reader) handle(e *event) error {
 	case evFormat:
 		r.tables = map[uint64]*TableMap{}
 		r.checksum = checksumOf(e)
+		return r.abandon()
 	case evRotate:
 		if len(e.body) < 8 {
 			return corrupt("a rotate event is cut off")
@@ -183,7 +188,7 @@ func (r *Reader) handle(e *event) error {
 		r.tables = map[uint64]*TableMap{}
 	case evHeartbeat, evHeartbeatV2:
 		if r.txn == nil {
-			r.out = &replica.Transaction{Keepalive: true, Start: r.at, End: r.at}
+			r.ready = append(r.ready, &replica.Transaction{Keepalive: true, Start: r.at, End: r.at})
 		}
 	case evGTID, evAnonymousGTID, evGTIDTagged:
 		return r.beginMySQL(e)
@@ -260,28 +265,62 @@ func (r *Reader) start(id replica.TxnID, e *event, commit time.Time) error {
 		begin.Pos -= uint64(e.size)
 	}
 	r.txn = &replica.Transaction{ID: id, Start: begin, CommitTime: commit}
-	r.grouped, r.standalone, r.prepared = false, false, false
+	r.grouped, r.xaGroup, r.prepared = false, false, false
 	r.rowsSeen, r.parts = 0, 0
 	return nil
 }
 
-// finish hands the transaction on.
+// abandon drops a transaction that the source's binlog does not end: the
+// source crashed while it wrote it, and has rolled it back.
+func (r *Reader) abandon() error {
+	if r.txn == nil {
+		return nil
+	}
+	if r.parts > 0 {
+		return &replica.Error{Code: 61115, Class: "SOURCE",
+			Message: fmt.Sprintf("transaction %s has no end in the source's binlog, and parts of it were applied", r.txn.ID),
+			Remedy:  "RESET MIGRATION and start again"}
+	}
+	r.txn = nil
+	return nil
+}
+
+// finish hands the transaction on. Without GTIDs only its end names it, which
+// earlier parts did not know: rows go by the parts' name, so that what was
+// recorded for it holds for all of them, and an empty last part tells the end.
 func (r *Reader) finish() {
+	if r.mode == replica.ModeFile && r.parts > 0 && len(r.txn.Rows) > 0 {
+		r.handOn()
+	}
 	t := r.txn
 	t.End = r.at
 	if r.mode == replica.ModeFile {
 		t.ID = replica.TxnID{Source: r.at.File, Seq: r.at.Pos}
 	}
 	r.txn, r.grouped = nil, false
-	r.out = t
+	r.ready = append(r.ready, t)
 }
 
 // part hands on what has been read of a large transaction.
-func (r *Reader) part() {
+func (r *Reader) part() error {
+	if r.xaGroup {
+		return &replica.Error{Code: 61106, Class: "SOURCE",
+			Message: fmt.Sprintf("transaction %s is one of XA and larger than max_transaction_rows: it cannot be handed on before it is known to commit", r.txn.ID),
+			Remedy:  "raise max_transaction_rows, or use smaller XA transactions on the tables of this migration, then RESET MIGRATION and start again"}
+	}
+	r.handOn()
+	return nil
+}
+
+func (r *Reader) handOn() {
 	t := *r.txn
 	t.More = true
 	t.End = r.at
-	r.out = &t
+	if r.mode == replica.ModeFile {
+		// One behind the end of the transaction before, and below its own end.
+		t.ID = replica.TxnID{Source: t.Start.File, Seq: t.Start.Pos + 1}
+	}
+	r.ready = append(r.ready, &t)
 	r.parts++
 	r.txn.Rows, r.txn.DDL, r.txn.Bytes = nil, nil, 0
 	r.txn.FirstRow = r.rowsSeen
@@ -311,36 +350,3 @@ func (r *Reader) full() bool {
 
 // dropTables forgets table maps: a DDL may have changed what they stand for.
 func (r *Reader) dropTables() { r.tables = map[uint64]*TableMap{} }
-
-// keyword returns a statement's first word in upper case, comments skipped.
-func keyword(sql string) (word, rest string) {
-	for {
-		sql = strings.TrimLeft(sql, " \t\r\n;(")
-		switch {
-		case strings.HasPrefix(sql, "/*"):
-			if strings.HasPrefix(sql, "/*!") || strings.HasPrefix(sql, "/*M!") {
-				sql = strings.TrimLeft(strings.TrimLeft(sql[2:], "M!"), "0123456789")
-				continue
-			}
-			_, after, ok := strings.Cut(sql[2:], "*/")
-			if !ok {
-				return "", ""
-			}
-			sql = after
-		case strings.HasPrefix(sql, "-- "), strings.HasPrefix(sql, "#"):
-			_, after, ok := strings.Cut(sql, "\n")
-			if !ok {
-				return "", ""
-			}
-			sql = after
-		default:
-			i := strings.IndexFunc(sql, func(c rune) bool {
-				return c != '_' && (c < 'a' || c > 'z') && (c < 'A' || c > 'Z')
-			})
-			if i < 0 {
-				i = len(sql)
-			}
-			return strings.ToUpper(sql[:i]), sql[i:]
-		}
-	}
-}

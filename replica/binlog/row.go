@@ -18,6 +18,7 @@ var (
 type rowDecoder struct {
 	table   *replica.Table
 	columns []columnDecoder
+	made    int // bytes of values that do not alias their image, since it was reset
 }
 
 // columnDecoder is how one column's bytes become a Value.
@@ -29,7 +30,8 @@ type columnDecoder struct {
 	unsigned bool
 	skip     bool // generated: decoded over, not kept
 	text     bool
-	pad      int // BINARY(n): n
+	makes    bool // values are not parts of the image, and can be larger
+	pad      int  // BINARY(n): n
 	dec      textDecoder
 }
 
@@ -53,6 +55,7 @@ func newRowDecoder(m *TableMap, t *replica.Table) (*rowDecoder, error) {
 				return nil, err
 			}
 		}
+		cd.makes = cd.dec.rune != nil || cd.typ == colJSON || cd.typ == colMBlobZ || cd.typ == colMVarcharZ
 		if cd.typ == colGeometry && !cd.skip {
 			return nil, unsupportedType(t, col)
 		}
@@ -149,6 +152,9 @@ func (d *rowDecoder) image(b, present []byte) ([]replica.Value, []byte, error) {
 		}
 		if row[i], err = cd.value(raw); err != nil {
 			return nil, nil, d.valueError(i, err)
+		}
+		if cd.makes {
+			d.made += len(row[i].Bytes)
 		}
 	}
 	return row, b, nil

@@ -2,6 +2,7 @@ package binlog
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -58,10 +59,13 @@ func (r *Reader) rowsHeader(e *event, op replica.Op) (rowsHeader, error) {
 	case evWriteRowsV2, evUpdateRowsV2, evDeleteRowsV2, evPartialUpdate, evMWriteRowsZ2, evMUpdateRowsZ2, evMDeleteRowsZ2:
 		c.take(int(c.uint(2)) - 2)
 	}
-	if id == 0xffffff && len(c.b) == 0 {
-		return rowsHeader{}, nil // a dummy event that only ends a statement
+	if c.bad {
+		return rowsHeader{}, corrupt("a rows event is cut off")
 	}
 	m := r.tables[id]
+	if m == nil && id == 0xffffff {
+		return rowsHeader{}, nil // a dummy event that only ends a statement
+	}
 	if m == nil {
 		return rowsHeader{}, corrupt(fmt.Sprintf("rows of table id %d, which no table map named", id))
 	}
@@ -75,7 +79,7 @@ func (r *Reader) rowsHeader(e *event, op replica.Op) (rowsHeader, error) {
 		return rowsHeader{}, nil
 	}
 	n := int(c.lenenc())
-	if n != len(m.types) {
+	if n != len(m.types) || c.bad {
 		return rowsHeader{}, corrupt("a rows event and its table map differ in width")
 	}
 	h := rowsHeader{m: m}
@@ -125,16 +129,17 @@ func (r *Reader) rows(e *event, op replica.Op) error {
 		t.Rows = append(t.Rows, c)
 		r.rowsSeen++
 	}
-	// A Value takes 40 bytes, and the images alias the event.
-	t.Bytes += len(h.images) + (len(t.Rows)-first)*images*len(h.m.types)*40
+	// A Value takes 40 bytes; the images alias the event, or were made.
+	t.Bytes += len(h.images) + (len(t.Rows)-first)*images*len(h.m.types)*40 + h.m.decoder.made
+	h.m.decoder.made = 0
 	if r.full() {
-		r.part()
+		return r.part()
 	}
 	return nil
 }
 
 func (r *Reader) rowError(err error) error {
-	if err == errShort {
+	if errors.Is(err, errShort) {
 		return corrupt("a row image is cut off")
 	}
 	return err
@@ -165,6 +170,9 @@ const payloadWindow = 128 << 20
 // openPayload reads a TRANSACTION_PAYLOAD event's fields:
 // libs/mysql/binlog/event/compression and codecs.
 func (r *Reader) openPayload(e *event) error {
+	if r.payload != nil || r.txn == nil {
+		return corrupt("a compressed transaction is not inside a transaction")
+	}
 	c := &cursor{b: e.body}
 	algorithm := uint64(255)
 	for {
@@ -210,12 +218,14 @@ func (p *payload) next() (event, bool, error) {
 	if size < headerLen || size > 1<<30 {
 		return event{}, false, corrupt("an event in a compressed transaction has a wrong size")
 	}
-	b := make([]byte, size)
-	copy(b, head[:])
-	if _, err := io.ReadFull(p.in, b[headerLen:]); err != nil {
+	// Room is made as the bytes arrive, so that a damaged size costs nothing.
+	var b bytes.Buffer
+	b.Grow(int(min(size, 1<<20)))
+	b.Write(head[:])
+	if n, _ := io.CopyN(&b, p.in, int64(size-headerLen)); n != int64(size-headerLen) {
 		return event{}, false, corrupt("a compressed transaction does not decompress")
 	}
-	e, err := parseEvent(b, 0)
+	e, err := parseEvent(b.Bytes(), 0)
 	return e, err == nil, err
 }
 

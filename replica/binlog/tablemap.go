@@ -48,6 +48,9 @@ const (
 	metaNames      = 4
 )
 
+// maxColumns is above the servers' own limits: 4096, and 65535 bytes a row.
+const maxColumns = 4 * 4096
+
 // TableMap is what a table map event says about a table.
 type TableMap struct {
 	ID     uint64
@@ -81,7 +84,7 @@ func parseTableMap(body []byte) (*TableMap, error) {
 	m.Name = string(c.take(int(c.uint(1))))
 	c.take(1)
 	n := c.lenenc()
-	if n > 4096*4 {
+	if n == 0 || n > maxColumns {
 		c.bad = true
 	}
 	if c.bad {
@@ -94,6 +97,9 @@ func parseTableMap(body []byte) (*TableMap, error) {
 		m.meta[i] = columnMeta(meta, t)
 	}
 	c.take((len(m.types) + 7) / 8)
+	for i := range m.types {
+		meta.bad = meta.bad || !m.sound(i)
+	}
 	if c.bad || meta.bad {
 		return nil, corrupt("a table map's columns are cut off")
 	}
@@ -122,6 +128,25 @@ func columnMeta(c *cursor, t byte) uint16 {
 		c.bad = true
 	}
 	return 0
+}
+
+// sound says whether a column's metadata can be: what they say decides how
+// many bytes are read later.
+func (m *TableMap) sound(i int) bool {
+	meta := int(m.meta[i])
+	switch typ, size := m.realType(i); typ {
+	case colTimestamp2, colDateTime2, colTime2:
+		return meta <= 6
+	case colNewDecimal:
+		return soundDecimal(meta>>8, meta&0xff)
+	case colBit:
+		return meta>>8 <= 8 && meta&0xff <= 7
+	case colEnum, colSet:
+		return size >= 1 && size <= 8
+	case colBlob, colTinyBlob, colMediumBlob, colLongBlob, colMBlobZ, colJSON, colGeometry, colVector:
+		return size >= 1 && size <= 4
+	}
+	return true
 }
 
 // optional reads the type-length-value fields behind the null bitmap.
@@ -195,6 +220,11 @@ func (m *TableMap) match(t *replica.Table) error {
 		real, _ := m.realType(i)
 		if !fits(real, col) {
 			return mismatch(t, fmt.Sprintf("column %q has binlog type %d, which is not %s", col.Name, real, col.SQLType))
+		}
+		if col.Scale > 0 && (real == colTime || real == colDateTime || real == colTimestamp) {
+			return &replica.Error{Code: 61133, Class: "DATA",
+				Message: fmt.Sprintf("column %q of %s stores %s in MariaDB's old format, whose width the binlog does not tell", col.Name, t, col.SQLType),
+				Remedy:  "set mysql56_temporal_format=ON on the source and ALTER TABLE .. FORCE, or leave the table out with REPLICATE_IGNORE_TABLE"}
 		}
 		if isNumeric(m.types[i]) {
 			if m.unsigned != nil && col.Type != replica.TypeYear && m.unsigned[numeric] != col.Unsigned {

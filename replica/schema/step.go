@@ -260,7 +260,8 @@ func (s *step) database(st *databaseStmt) error {
 	c := Change{Kind: st.kind, Schema: st.name}
 	switch st.kind {
 	case CreateDatabase:
-		c.Charset, c.Collation = s.t.defaults.resolve(st.charset, st.collation, s.t.defaults.Charset, s.t.defaults.Collation)
+		charset, collation := s.t.defaults.database()
+		c.Charset, c.Collation = s.t.defaults.resolve(st.charset, st.collation, charset, collation)
 		if _, known := s.t.schemas[s.t.key(st.name, "").Schema]; known && !st.replace {
 			c.Charset, c.Collation = s.t.Database(st.name) // IF NOT EXISTS
 		}

@@ -53,7 +53,7 @@ func TargetDDL(c Change, rules *ruleset.Rules) (stmts []string, notes []string, 
 	}
 	if stays := rules.Wanted(after.Schema, after.Table); wanted != stays {
 		if stays {
-			return nil, nil, ddlError(nil, "RESYNC TABLE for "+after.String(),
+			return nil, nil, ddlError(nil, "RESET MIGRATION and start again, to copy "+after.String(),
 				"table %s, which is not replicated, was renamed to %s, which is", from, after)
 		}
 		return nil, []string{fmt.Sprintf("%s was renamed to %s, which is not replicated: the target table stays as it is", from, after)}, nil

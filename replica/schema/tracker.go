@@ -42,7 +42,8 @@ func (t *Tracker) key(schema, table string) ruleset.TableName {
 // SetDatabase tells a schema's default charset and collation, as
 // information_schema.schemata has them at the start.
 func (t *Tracker) SetDatabase(schema, charset, collation string) {
-	charset, collation = t.defaults.resolve(charset, collation, t.defaults.Charset, t.defaults.Collation)
+	serverCharset, serverCollation := t.defaults.database()
+	charset, collation = t.defaults.resolve(charset, collation, serverCharset, serverCollation)
 	t.schemas[t.key(schema, "").Schema] = database{schema, charset, collation}
 }
 
@@ -103,9 +104,9 @@ func (t *Tracker) Tables() []*replica.Table {
 var errUnknownTable = errors.New("the table's definition is not known")
 
 const (
-	remedyStatement = "apply the statement's effect to the target by hand, then SKIP TRANSACTION or REPLACE DDL for it"
-	remedyUnknown   = "RESYNC TABLE for the table"
-	remedyRows      = "set binlog_format=ROW at the source, then RESYNC TABLE for the tables that it changed"
+	remedyStatement = "leave the table out with REPLICATE_IGNORE_TABLE, or RESET MIGRATION and start again"
+	remedyUnknown   = "RESET MIGRATION, empty the target's tables, and start again"
+	remedyRows      = "set binlog_format=ROW at the source, then RESET MIGRATION and start again"
 )
 
 // Apply follows one statement. Either all of its changes are made, or, with an

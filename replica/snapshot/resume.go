@@ -53,7 +53,7 @@ func (s *Splitter) Resume(ctx context.Context, done []Chunk) error {
 func damaged(t *replica.Table, err error) *replica.Error {
 	return &replica.Error{Code: codeBadValue, State: "HY000", Class: "DATA",
 		Message: fmt.Sprintf("the recorded chunks of %s do not fit together", t), Err: err,
-		Remedy: "copy the table again (RESYNC TABLE)"}
+		Remedy: "RESET MIGRATION, empty the target's tables, and start again"}
 }
 
 // joiner finds where runs of done chunks begin and end. A bound is known by

@@ -173,10 +173,10 @@ func dumpError(e *replica.Error, message string) *replica.Error {
 		e.Remedy = "set SERVER_ID=AUTO, or a SERVER_ID that no other replica of the source has"
 	case has("purged", "could not find first log", "could not find gtid state", "binlog truncated", "missing from the master", "is missing the gtid", "file is missing"):
 		e.Message = "the source no longer has the binlog from the position of this channel on"
-		e.Remedy = "copy the tables again (RESYNC TABLE), or make the source keep binlogs longer (binlog_expire_logs_seconds) before starting again"
+		e.Remedy = "copy the tables again (RESET MIGRATION, empty the target's tables, START MIGRATION), or make the source keep binlogs longer (binlog_expire_logs_seconds) before starting again"
 	case has("not in the master's binlog", "errant", "more gtids than", "diverge"):
 		e.Message = "this channel has transactions that the source does not have: the source is another server, or lost data"
-		e.Remedy = "check SOURCE_HOST; after a failover that lost transactions copy the tables again (RESYNC TABLE)"
+		e.Remedy = "check SOURCE_HOST; after a failover that lost transactions copy the tables again (RESET MIGRATION, empty the target's tables, START MIGRATION)"
 	case has("max_allowed_packet", "log event entry exceeded"):
 		e.Message = "an event of the source's binlog is larger than max_allowed_packet, or the position is inside an event"
 		e.Remedy = "raise max_allowed_packet on the source to 1 GiB; if it stays, the position is not the start of an event"

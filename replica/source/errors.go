@@ -34,7 +34,7 @@ var serverErrors = map[uint16]struct {
 	1251: {message: "the source demands another authentication method", remedy: "use an account with caching_sha2_password, ed25519 or mysql_native_password"},
 	1317: {message: "a statement on the source was interrupted", transient: true},
 	1370: {message: "the source's account lacks the right to run a routine", remedy: "grant the right that the message names"},
-	1373: {message: "the source does not have the binlog file of this channel's position", remedy: "copy the tables again (RESYNC TABLE)"},
+	1373: {message: "the source does not have the binlog file of this channel's position", remedy: "copy the tables again (RESET MIGRATION, empty the target's tables, START MIGRATION)"},
 	1381: {message: "the source writes no binlog", remedy: "start the source with log_bin, binlog_format=ROW and binlog_row_image=FULL"},
 	1412: {class: "DDL", message: "the table's definition changed while a snapshot was open", remedy: "none: the table is copied again", transient: true},
 	1820: {message: "the password of the source's account has expired", remedy: "set a new password on the source, then ALTER SOURCE .. SOURCE_PASSWORD"},

@@ -50,6 +50,8 @@ func sourceArgs(s *Server) []string {
 		"--innodb-flush-log-at-trx-commit=2",
 		"--innodb-buffer-pool-size=64M",
 		"--performance-schema=OFF",
+		// A starting server removes temporary tables that it finds there.
+		"--tmpdir=" + s.Dir,
 		"--secure-file-priv=",
 		"--local-infile=ON",
 		// Many servers at once meet the system's bound for these.

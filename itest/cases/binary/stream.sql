@@ -1,0 +1,13 @@
+INSERT INTO t SELECT id + 10, b, v, tb, bl, mb, lb FROM t;
+UPDATE t SET b = x'0a', v = CONCAT(v, x'00'), lb = REPEAT(x'fe00', 1000) WHERE id IN (1, 2);
+UPDATE t SET mb = lb, lb = NULL WHERE id = 14;
+DELETE FROM t WHERE id IN (4, 13);
+UPDATE large SET lb = REPEAT(x'fe00', 2 * 1024 * 1024) WHERE id = 2;
+UPDATE large SET lb = CONCAT(x'00', lb) WHERE id = 1;
+UPDATE fixed SET v = v + 10;
+UPDATE fixed SET k = x'4100' WHERE k = x'414243000000';
+DELETE FROM fixed WHERE k = x'000000000000';
+UPDATE varied SET v = v + 10;
+UPDATE varied SET k = CONCAT(k, x'20') WHERE k IN (x'00', x'61');
+DELETE FROM varied WHERE k IN (x'', x'4120');
+INSERT INTO varied VALUES (x'', 7);

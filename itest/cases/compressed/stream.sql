@@ -1,0 +1,15 @@
+SET SESSION binlog_transaction_compression = 1;
+INSERT INTO a (v) VALUES ('one');
+BEGIN;
+INSERT INTO a (v) VALUES (REPEAT('two ', 50)), (NULL);
+INSERT INTO b VALUES (1, REPEAT('z', 1000000)), (1, NULL);
+UPDATE a SET v = CONCAT(v, '!') WHERE id < 3;
+DELETE FROM b WHERE v = 1 LIMIT 1;
+COMMIT;
+INSERT INTO a (v) WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1000) SELECT CONCAT('row ', x.i) FROM n x, n y WHERE y.i <= 20;
+UPDATE a SET v = 'changed' WHERE id % 7 = 0;
+DELETE FROM a WHERE id % 5 = 0;
+ALTER TABLE a ADD COLUMN extra INT DEFAULT 3;
+INSERT INTO a (v, extra) VALUES ('after', 4);
+SET SESSION binlog_transaction_compression = 0;
+INSERT INTO a (v) VALUES ('plain');

@@ -1,0 +1,17 @@
+INSERT INTO `a table` VALUES (2, 2, 'it''s', 3, 4, '行 2', 5), (3, NULL, NULL, NULL, NULL, NULL, NULL);
+UPDATE `a table` SET `Größe` = 44, `列` = '変', `'"` = 0, `quo``te` = '`' WHERE `the key` = 1;
+DELETE FROM `a table` WHERE `the key` = 3;
+ALTER TABLE `a table` ADD COLUMN `neue Spalte` INT NOT NULL DEFAULT 1, ADD INDEX `ein index` (`neue Spalte`, `a.b`);
+INSERT INTO `a table` (`the key`, `neue Spalte`) VALUES (4, 40);
+UPDATE `dot.ted` SET v = 2;
+UPDATE `tick``s` SET v = 2;
+UPDATE `select` SET `where` = 2;
+UPDATE `表` SET v = 2;
+UPDATE `UpperCase` SET vV = 2;
+UPDATE `100%_\` SET `%` = 2;
+RENAME TABLE `tick``s` TO `ti ck``s`;
+INSERT INTO `ti ck``s` VALUES (2, 2);
+CREATE TABLE `neu ä` (`ö` INT NOT NULL PRIMARY KEY);
+INSERT INTO `neu ä` VALUES (1);
+TRUNCATE TABLE `dot.ted`;
+DROP TABLE `select`;

@@ -1,0 +1,10 @@
+INSERT INTO keep VALUES (2, 2);
+INSERT INTO skip_me VALUES (2);
+UPDATE routes__other.t SET v = 5;
+INSERT INTO routes__other.t VALUES (2, 2);
+ALTER TABLE keep ADD COLUMN w INT NOT NULL DEFAULT 9;
+ALTER TABLE skip_me ADD COLUMN w INT;
+INSERT INTO keep VALUES (3, 3, 3);
+ALTER TABLE routes__other.t ADD INDEX v (v);
+DELETE FROM routes__other.t WHERE id = 1;
+DROP TABLE skip_me;

@@ -1,0 +1,11 @@
+INSERT INTO utf8 SELECT id + 10, c, v, tt, t, m, l FROM utf8;
+UPDATE utf8 SET v = CONCAT(v, ' ünd'), l = CONCAT(l, 'x') WHERE id IN (1, 2);
+UPDATE utf8 SET c = NULL, v = 'was null' WHERE id IN (3, 12);
+DELETE FROM utf8 WHERE id IN (4, 13);
+INSERT INTO sets SELECT id + 10, l1, g, u3, a, b FROM sets;
+UPDATE sets SET l1 = CONCAT(l1, 'é'), g = CONCAT(g, '字'), u3 = '日本', b = 'cASE' WHERE id IN (1, 2);
+DELETE FROM sets WHERE id = 11;
+INSERT INTO words SELECT id + 10, e, n, s, s64 FROM words;
+UPDATE words SET e = 'two', s = 'd e,ü', s64 = '2,63' WHERE id IN (1, 12);
+UPDATE words SET e = '四', n = 'x' WHERE id = 5;
+DELETE FROM words WHERE id IN (3, 15);

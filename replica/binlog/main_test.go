@@ -1,0 +1,10 @@
+package binlog
+
+import (
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain fails when a goroutine is left.
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
