@@ -187,10 +187,8 @@ var migrationOptions = map[string]func(cfg *migration.Config, value string) bool
 	"copy_threads":         setInt(func(cfg *migration.Config) *int { return &cfg.CopyThreads }),
 	"max_lanes":            setInt(func(cfg *migration.Config) *int { return &cfg.Lanes }),
 	"max_transaction_rows": setInt(func(cfg *migration.Config) *int { return &cfg.MaxTransactionRows }),
-	"foreign_key_checks": func(cfg *migration.Config, v string) bool {
-		cfg.ForeignKeys = v == "ON"
-		return v == "ON" || v == "OFF"
-	},
+	// ON needs lanes that keep parents before children, which these do not.
+	"foreign_key_checks": func(_ *migration.Config, v string) bool { return v == "OFF" },
 	"rate_limit": func(_ *migration.Config, v string) bool { return v == "0" },
 	"on_ddl":     nil, "online_ddl": nil, "merge": nil, "verify": nil, "auto_id": nil, "clustered": nil, "relay": nil,
 }

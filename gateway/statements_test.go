@@ -27,7 +27,7 @@ func TestShowCreateRoundTrip(t *testing.T) {
 		{"MIGRATION", "m`x", "CREATE MIGRATION `m``x` FROM SOURCE s1, SOURCE s2 TO TARGET other REPLICATE_DO_DB=(a, `b c`) " +
 			"REPLICATE_DO_TABLE=(a.t, `b c`.`t``u`) REPLICATE_IGNORE_TABLE=(a.u) REPLICATE_WILD_DO_TABLE=('a.x%') " +
 			"ROUTE (a.'x\\_%' TO a.`into`) START AT SOURCE_LOG_FILE='bin.000007', SOURCE_LOG_POS=4 " +
-			"WITH (mode=ALL, copy_threads=3, max_lanes=5, on_conflict=REPLACE, foreign_key_checks=ON, max_transaction_rows=1000) COMMENT 'it''s'"},
+			"WITH (mode=ALL, copy_threads=3, max_lanes=5, on_conflict=REPLACE, foreign_key_checks=OFF, max_transaction_rows=1000) COMMENT 'it''s'"},
 		{"MIGRATION", "g", "CREATE MIGRATION g FROM SOURCE s1 REPLICATE_REWRITE_DB=((a, b), (c, d)) " +
 			"START AT SOURCE_AUTO_POSITION '0-1-5,1-2-9' WITH (mode=INCREMENTAL)"},
 		{"MIGRATION", "i", "CREATE MIGRATION i FROM SOURCE s1 REPLICATE_IGNORE_DB=(a) REPLICATE_WILD_IGNORE_TABLE=('b\\_.x%') START AT CURRENT"},

@@ -101,7 +101,6 @@ func (c *conn) query(sql string, binary bool) error {
 	if err != nil {
 		var own *Error
 		if cause := context.Cause(ctx); ctx.Err() != nil && !errors.As(err, &own) {
-			err = errors.Join(context.Canceled, err)
 			own = asError(context.Canceled, cause)
 		} else {
 			own = asError(err, cause)

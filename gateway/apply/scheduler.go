@@ -57,7 +57,6 @@ type scheduler struct {
 	unwritten bool             // base is newer than what any lane has stored
 	newest    time.Time        // source commit time at base
 	limits    Limits
-	stats     counters
 }
 
 // Limits bound what an applier holds. The zero value of a field means its

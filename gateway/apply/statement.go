@@ -1,10 +1,6 @@
 package apply
 
-import (
-	"strconv"
-
-	"sluice/replica"
-)
+import "sluice/replica"
 
 // Bounds of one statement. TiDB's cost per row falls steeply up to some 200
 // rows a statement and hardly after; packets stay far below
@@ -266,5 +262,3 @@ func (b *Binding) appendRow(sql []byte, row []replica.Value) []byte {
 	}
 	return append(sql, ')')
 }
-
-func appendUint(b []byte, n uint64) []byte { return strconv.AppendUint(b, n, 10) }

@@ -153,15 +153,6 @@ func (d *definition) primary() *keyDef {
 	return nil
 }
 
-func (d *definition) option(name string) string {
-	for _, o := range d.options {
-		if o.name == name {
-			return o.value
-		}
-	}
-	return ""
-}
-
 func (d *definition) setOption(name, value string) {
 	for i := range d.options {
 		if d.options[i].name == name {

@@ -293,7 +293,7 @@ func resume(t *testing.T, l *lab, m *replica.Table, chunks []snapshot.Chunk, wan
 	t.Helper()
 	r := seeded()
 	if len(chunks) > 200 {
-		chunks = chunks[:0:0] // one row a chunk was covered; resume of it costs too much
+		// One row a chunk was covered; resume of it costs too much.
 		chunks = split(t, newSplitter(t, l, m), 7)
 	}
 	for _, share := range []float64{0.2, 0.6, 1} {
