@@ -189,8 +189,8 @@ var migrationOptions = map[string]func(cfg *migration.Config, value string) bool
 	"max_transaction_rows": setInt(func(cfg *migration.Config) *int { return &cfg.MaxTransactionRows }),
 	// ON needs lanes that keep parents before children, which these do not.
 	"foreign_key_checks": func(_ *migration.Config, v string) bool { return v == "OFF" },
-	"rate_limit": func(_ *migration.Config, v string) bool { return v == "0" },
-	"on_ddl":     nil, "online_ddl": nil, "merge": nil, "verify": nil, "auto_id": nil, "clustered": nil, "relay": nil,
+	"rate_limit":         func(_ *migration.Config, v string) bool { return v == "0" },
+	"on_ddl":             nil, "online_ddl": nil, "merge": nil, "verify": nil, "auto_id": nil, "clustered": nil, "relay": nil,
 }
 
 func setInt(field func(*migration.Config) *int) func(*migration.Config, string) bool {

@@ -189,6 +189,20 @@ func TestFatal(t *testing.T) {
 		wantError(t, err, "refuses", "grant ALL ON sluice_meta.*")
 		wantNone(t, err, password)
 	})
+	t.Run("no TiDB", func(t *testing.T) {
+		source := servers.ForTest(t, servers.MariaDB)
+		err := open(map[string][]string{"name": {"n2"}, "store": {source.DSN("")}})
+		wantError(t, err, "no TiDB", "Remedy: name a TiDB")
+		db, derr := source.Open("")
+		if derr != nil {
+			t.Fatal(derr)
+		}
+		defer db.Close()
+		var left int
+		if err := db.QueryRow("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name='sluice_meta'").Scan(&left); err != nil || left != 0 {
+			t.Errorf("the schema was made all the same (%v)", err)
+		}
+	})
 	t.Run("wrong cluster key", func(t *testing.T) {
 		err := open(map[string][]string{"name": {"n2"}, "store": {root}, "cluster-key-file": {other}})
 		wantError(t, err, "another key", "Remedy: give")

@@ -19,6 +19,7 @@ const (
 	CodeSecretUnreadable = 61060 // a secret's value cannot be had on this node
 	CodeWrongKey         = 61080 // the store's secrets were encrypted with another key
 	CodeNewerStore       = 61081 // the store's tables are of a newer version
+	CodeNotTiDB          = 61085 // the store is another kind of server
 )
 
 // Error is an error that an operator reads: what happened, why, and what to do

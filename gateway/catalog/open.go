@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"sluice/cluster"
 )
@@ -44,6 +45,14 @@ func Open(ctx context.Context, db *sql.DB, key []byte, logger *slog.Logger) (*Ca
 // prepare creates what is missing. The version is checked before any other
 // table is touched.
 func (c *Catalog) prepare(ctx context.Context) error {
+	var version string
+	if err := c.db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+		return err
+	}
+	if !strings.Contains(version, "TiDB") {
+		return &Error{Code: CodeNotTiDB, State: "HY000", Message: "the store is no TiDB: it says that it is " + version,
+			Remedy: "name a TiDB with --store; sources are stated later, with CREATE SOURCE"}
+	}
 	if err := c.execAll(ctx, "CREATE DATABASE IF NOT EXISTS "+cluster.Schema, createVersion); err != nil {
 		return err
 	}

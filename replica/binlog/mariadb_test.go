@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -16,6 +17,7 @@ func mariadbStreams(t *testing.T, l *lab) {
 	t.Run("TemporaryTables", func(t *testing.T) { temporaryTables(t, l) })
 	t.Run("SetStatement", func(t *testing.T) { setStatement(t, l) })
 	t.Run("OldTemporals", func(t *testing.T) { oldTemporals(t, l) })
+	t.Run("CompressedColumns", func(t *testing.T) { compressedColumns(t, l) })
 	t.Run("Native", func(t *testing.T) { nativeAccounts(t, l) })
 }
 
@@ -139,5 +141,30 @@ func nativeAccounts(t *testing.T, l *lab) {
 	rd := l.open(t, l.here(t), l.tables(t), func(c *Config) { c.User, c.Password = "reader", "a secret's length €" })
 	if len(l.collect(t, rd)) != 0 {
 		t.Error("there is more than the mark")
+	}
+}
+
+// compressedColumns has rows that are a thousand times larger than their
+// images: a part is bounded by what it holds.
+func compressedColumns(t *testing.T, l *lab) {
+	l.exec(t, "CREATE TABLE inflated (id INT PRIMARY KEY, v MEDIUMTEXT CHARACTER SET latin1)", "ALTER TABLE inflated MODIFY v MEDIUMTEXT COMPRESSED")
+	from := l.here(t)
+	l.exec(t, "BEGIN")
+	for i := range 40 {
+		l.exec(t, fmt.Sprintf("INSERT INTO inflated VALUES (%d, REPEAT('x', 500000))", i))
+	}
+	l.exec(t, "COMMIT")
+	txns := l.collect(t, l.open(t, from, l.tables(t, "inflated"), func(c *Config) { c.MaxBytes = 2 << 20 }))
+	if n := len(ids(txns)); n != 40 || len(txns) < 8 {
+		t.Errorf("%d rows in %d parts", n, len(txns))
+	}
+	for _, x := range txns {
+		held := 0
+		for _, r := range x.Rows {
+			held += len(r.After[1].Bytes)
+		}
+		if x.Bytes < held {
+			t.Errorf("a part says %d bytes and holds %d", x.Bytes, held)
+		}
 	}
 }
