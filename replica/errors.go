@@ -10,6 +10,8 @@ type Error struct {
 	Remedy    string
 	Transient bool  // trying again can help without anybody's action
 	Err       error // the cause; may be nil
+	// Table is the table that it is about, as schema.table; "" for none.
+	Table string
 }
 
 // Error returns the message, the cause and the remedy as one line.

@@ -54,7 +54,7 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 			continue
 		}
 		if !carried(c) {
-			return nil, &replica.Error{Code: 61133, Class: "DATA",
+			return nil, &replica.Error{Code: 61133, Class: "DATA", Table: source.String(),
 				Message: fmt.Sprintf("column %q of %s has the type %s, which cannot be carried yet", c.Name, source, c.SQLType),
 				Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or change the column on the source"}
 		}
@@ -62,7 +62,7 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 		b.names = append(b.names, replica.Quote(c.Name))
 	}
 	if strings.Contains(strings.ToUpper(source.Create), "WITH SYSTEM VERSIONING") {
-		return nil, &replica.Error{Code: 61133, Class: "DATA",
+		return nil, &replica.Error{Code: 61133, Class: "DATA", Table: source.String(),
 			Message: fmt.Sprintf("%s is a system-versioned table, whose history rows cannot be carried yet", source),
 			Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or drop its system versioning on the source"}
 	}

@@ -307,7 +307,7 @@ func ddlReason(err error) string {
 
 // ddlError names a DDL that the target refused.
 func ddlError(err error, p *DDLPlan, i int) error {
-	return &replica.Error{Code: 61053, Class: "DDL", Err: err,
+	return &replica.Error{Code: 61053, Class: "DDL", Err: err, Table: p.SourceTable,
 		Message: fmt.Sprintf("the target refused the DDL of transaction %s on %s", p.Txn.ID, p.SourceTable),
 		Remedy:  "see SHOW MIGRATION DDL for both statements; bring the target's table to the wanted definition by hand if TiDB cannot, or change it on the source so that TiDB can, then START MIGRATION again"}
 }

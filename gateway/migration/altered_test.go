@@ -106,6 +106,9 @@ func TestRenameSwapDuringCopy(t *testing.T) {
 	if err := <-done; !errors.As(err, &e) || e.Code != 61096 {
 		t.Fatalf("the channel ended with %v, not with error 61096", err)
 	}
+	if st := r.Status(); e.Table != "d.big" || st.TablesFailed != 1 || st.Status != StatusError {
+		t.Errorf("table %q, %d failed tables, status %s", e.Table, st.TablesFailed, st.Status)
+	}
 }
 
 func fillBig(t *testing.T, db *sql.DB, thousands int) {

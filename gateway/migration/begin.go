@@ -286,7 +286,7 @@ func (x *run) adoptOrRemake(ctx context.Context, t *sourceTable, ts, tt string, 
 }
 
 func missingTable(ts, tt string) error {
-	return &replica.Error{Code: 61093, Class: "TARGET", Message: fmt.Sprintf("the target has no table %s.%s", ts, tt),
+	return &replica.Error{Code: 61093, Class: "TARGET", Table: ts + "." + tt, Message: fmt.Sprintf("the target has no table %s.%s", ts, tt),
 		Remedy: "a migration that does not copy needs its tables in the target: create it, or copy with mode=ALL and START AT SNAPSHOT"}
 }
 
@@ -330,7 +330,7 @@ func (x *run) adopt(ctx context.Context, t *replica.Table, ts, tt string, have m
 }
 
 func notEmpty(ts, tt string) error {
-	return &replica.Error{Code: 61094, Class: "TARGET", Message: fmt.Sprintf("the target table %s.%s has rows already", ts, tt),
+	return &replica.Error{Code: 61094, Class: "TARGET", Table: ts + "." + tt, Message: fmt.Sprintf("the target table %s.%s has rows already", ts, tt),
 		Remedy: "empty or drop it, route the source's table elsewhere, or use mode=INCREMENTAL with START AT if the rows are the source's"}
 }
 
@@ -344,7 +344,7 @@ func holds(t *replica.Table, ts, tt string, have map[string]bool) error {
 		}
 	}
 	if missing != nil {
-		return &replica.Error{Code: 61095, Class: "TARGET",
+		return &replica.Error{Code: 61095, Class: "TARGET", Table: ts + "." + tt,
 			Message: fmt.Sprintf("the target table %s.%s lacks the columns %s", ts, tt, strings.Join(missing, ", ")),
 			Remedy:  "add the columns, or drop the table so that it is made anew"}
 	}

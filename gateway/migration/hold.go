@@ -21,7 +21,7 @@ func fitting(ctx context.Context, db *sql.DB, t *replica.Table, ts, tt string) e
 	}
 	have, err := schema.ParseCreate(ts, create, schema.Defaults{})
 	if err != nil {
-		return &replica.Error{Code: 61095, Class: "TARGET", Err: err, Message: fmt.Sprintf("the definition of the target table %s.%s cannot be read", ts, tt),
+		return &replica.Error{Code: 61095, Class: "TARGET", Table: ts + "." + tt, Err: err, Message: fmt.Sprintf("the definition of the target table %s.%s cannot be read", ts, tt),
 			Remedy: "drop the table so that it is made anew"}
 	}
 	var bad []string
@@ -43,7 +43,7 @@ func fitting(ctx context.Context, db *sql.DB, t *replica.Table, ts, tt string) e
 	if bad == nil {
 		return nil
 	}
-	return &replica.Error{Code: 61095, Class: "TARGET",
+	return &replica.Error{Code: 61095, Class: "TARGET", Table: ts + "." + tt,
 		Message: fmt.Sprintf("the target table %s.%s cannot hold the rows of %s: %s", ts, tt, t, clip(strings.Join(bad, "; "), 500)),
 		Remedy:  "change the target's columns, or drop the table so that it is made anew"}
 }

@@ -19,7 +19,7 @@ func (x *run) Table(m *binlog.TableMap) (*replica.Table, error) {
 	if t := x.tracker.Table(m.Schema, m.Name); t != nil {
 		return t, nil
 	}
-	return nil, &replica.Error{Code: 61113, Class: "DDL",
+	return nil, &replica.Error{Code: 61113, Class: "DDL", Table: m.Schema + "." + m.Name,
 		Message: fmt.Sprintf("the binlog has rows of %s.%s, whose definition is not known", m.Schema, m.Name),
 		Remedy:  "it was created by a session with sql_log_bin=0, or before the migration began without matching its rules then: RESET MIGRATION and start again"}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,8 +21,9 @@ type Runner struct {
 
 	mu      sync.Mutex
 	st      Status
-	run     *run // the attempt under way; nil between attempts
-	failing bool // an error was reported and not yet recovered from
+	run     *run   // the attempt under way; nil between attempts
+	failing bool   // an error was reported and not yet recovered from
+	failed  string // the table that it is about
 
 	reporting sync.Mutex // one call of Config.Report at a time
 }
@@ -159,21 +161,21 @@ func (r *Runner) fail(e *replica.Error, io bool) {
 		r.st.SQLErrno, r.st.SQLError, r.st.SQLErrorAt = int(e.Code), e.Error(), now
 	}
 	r.st.Remedy = e.Remedy
-	r.failing = true
+	r.failing, r.failed = true, e.Table
 	pos := r.st.Executed
 	if pos == "" && r.st.ExecFile != "" {
 		pos = replica.Coordinates{File: r.st.ExecFile, Pos: r.st.ExecPos}.String()
 	}
 	r.mu.Unlock()
 	r.cfg.Log.Error("channel error", "code", e.Code, "transient", e.Transient, "error", e.Error())
-	r.report(func(to Reporter) { to.Error(e, "", pos) })
+	r.report(func(to Reporter) { to.Error(e, e.Table, pos) })
 }
 
 // recovered clears the errors once the channel works again.
 func (r *Runner) recovered() {
 	r.mu.Lock()
 	was := r.failing
-	r.failing = false
+	r.failing, r.failed = false, ""
 	r.st.IOErrno, r.st.IOError, r.st.SQLErrno, r.st.SQLError, r.st.Remedy = 0, "", 0, "", ""
 	r.mu.Unlock()
 	if was {
@@ -224,6 +226,15 @@ func (r *Runner) Status() Status {
 	if r.run != nil {
 		r.run.fill(&st)
 		r.st = st
+	}
+	if r.failed != "" {
+		st.Tables = slices.Clone(st.Tables)
+		for i := range st.Tables {
+			if t := &st.Tables[i]; t.Schema+"."+t.Table == r.failed || t.TargetSchema+"."+t.TargetTable == r.failed {
+				t.Status = StatusError
+				st.TablesFailed = 1
+			}
+		}
 	}
 	return st
 }

@@ -64,7 +64,7 @@ func newRowDecoder(m *TableMap, t *replica.Table) (*rowDecoder, error) {
 }
 
 func unsupportedType(t *replica.Table, col *replica.Column) error {
-	return &replica.Error{Code: 61133, Class: "DATA",
+	return &replica.Error{Code: 61133, Class: "DATA", Table: t.String(),
 		Message: fmt.Sprintf("column %q of %s has the type %s, which TiDB does not have", col.Name, t, col.SQLType),
 		Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or change the column on the source"}
 }
@@ -126,7 +126,7 @@ func (d *rowDecoder) image(b, present []byte) ([]replica.Value, []byte, error) {
 		}
 	}
 	if count != len(d.columns) {
-		return nil, nil, &replica.Error{Code: 61134, Class: "SOURCE",
+		return nil, nil, &replica.Error{Code: 61134, Class: "SOURCE", Table: d.table.String(),
 			Message: fmt.Sprintf("a row image of %s has %d of %d columns", d.table, count, len(d.columns)),
 			Remedy:  "set binlog_row_image=FULL on the source, reconnect its writers, then RESET MIGRATION and start again"}
 	}
@@ -161,7 +161,7 @@ func (d *rowDecoder) image(b, present []byte) ([]replica.Value, []byte, error) {
 }
 
 func (d *rowDecoder) valueError(i int, err error) error {
-	return &replica.Error{Code: 61132, Class: "DATA", Err: err,
+	return &replica.Error{Code: 61132, Class: "DATA", Err: err, Table: d.table.String(),
 		Message: fmt.Sprintf("a value of column %q of %s cannot be carried", d.table.Columns[i].Name, d.table),
 		Remedy:  "repair the row on the source, or leave the table out with REPLICATE_IGNORE_TABLE"}
 }

@@ -270,7 +270,7 @@ func fits(real byte, col *replica.Column) bool {
 }
 
 func mismatch(t *replica.Table, what string) error {
-	return &replica.Error{Code: 61131, Class: "DATA",
+	return &replica.Error{Code: 61131, Class: "DATA", Table: t.String(),
 		Message: fmt.Sprintf("the definition of %s known at this position does not fit its rows: %s", t, what),
 		Remedy: "the table was changed by a session with sql_log_bin=0, or its history is incomplete: " +
 			"set binlog_row_metadata=FULL on the source, then RESET MIGRATION and start again"}
