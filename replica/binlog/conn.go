@@ -72,6 +72,7 @@ type conn struct {
 	c       *client.Conn
 	timeout time.Duration
 	stop    func() bool
+	in      packets // what follows the dump command
 }
 
 // dial connects, registers as a replica and asks for the binlog from start.
@@ -126,12 +127,20 @@ func (k *conn) exec(sql string) error {
 	return nil
 }
 
+// writeTimeout is how long the source waits for a replica that does not read. A
+// replica that is gone is noticed by TCP keepalive, and by its successor, whose
+// dump ends the older one of the same identity.
+const writeTimeout = time.Hour
+
 func (k *conn) setUp(cfg *Config, start replica.Position) error {
 	period := cfg.Heartbeat.Nanoseconds()
 	sets := []string{
 		fmt.Sprintf("SET @master_heartbeat_period=%d, @source_heartbeat_period=%d", period, period),
 		"SET @master_binlog_checksum='CRC32', @source_binlog_checksum='CRC32'",
 		fmt.Sprintf("SET @slave_uuid='%s', @replica_uuid='%s'", cfg.UUID, cfg.UUID),
+		// A target that is slow makes this replica stop reading; the default of
+		// 60 s would end the dump for it.
+		fmt.Sprintf("SET SESSION net_write_timeout=%d", int(writeTimeout/time.Second)),
 	}
 	if cfg.MariaDB {
 		// 4: GTID events are understood (MARIA_SLAVE_CAPABILITY_GTID).
@@ -214,7 +223,13 @@ func (k *conn) dump(cfg *Config, start replica.Position) error {
 		return fmt.Errorf("no start position")
 	}
 	k.c.ResetSequence()
-	return k.c.WritePacket(b)
+	if err := k.c.WritePacket(b); err != nil {
+		return err
+	}
+	// Every answer before has been read to its end, so that nothing of the
+	// stream is in the client's own buffer. Packet 0 was the command.
+	k.in = packets{nc: k.c.Conn.Conn, timeout: k.timeout, seq: 1}
+	return nil
 }
 
 // heartbeatV2 asks for heartbeats that tell positions above 4 GiB
@@ -232,10 +247,7 @@ func appendDump(b []byte, serverID uint32, flags uint16, file string, pos uint32
 // read returns the next event's bytes, header included. The slice is the
 // caller's. It blocks until an event, a heartbeat or the time-out.
 func (k *conn) read() ([]byte, error) {
-	if err := k.c.Conn.Conn.SetReadDeadline(time.Now().Add(k.timeout)); err != nil {
-		return nil, err
-	}
-	p, err := k.c.ReadPacket()
+	p, err := k.in.next()
 	if err != nil {
 		return nil, fmt.Errorf("read the binlog stream: %w", err)
 	}

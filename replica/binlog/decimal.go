@@ -17,10 +17,10 @@ func soundDecimal(precision, scale int) bool {
 	return precision >= 1 && precision <= 81 && scale >= 0 && scale <= precision
 }
 
-// decodeDecimal prints the binary DECIMAL of strings/decimal.cc decimal2bin:
+// appendDecimal prints the binary DECIMAL of strings/decimal.cc decimal2bin:
 // big-endian groups of nine digits, the first bit flipped, all bits flipped
 // when negative. The result has exactly scale digits behind the point.
-func decodeDecimal(src []byte, precision, scale int) []byte {
+func appendDecimal(out, src []byte, precision, scale int) []byte {
 	size := decimalSize(precision, scale)
 	var buf [40]byte
 	b := buf[:size]
@@ -32,7 +32,6 @@ func decodeDecimal(src []byte, precision, scale int) []byte {
 			b[i] ^= 0xff
 		}
 	}
-	out := make([]byte, 0, precision+3)
 	if negative {
 		out = append(out, '-')
 	}

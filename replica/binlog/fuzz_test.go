@@ -188,7 +188,7 @@ func FuzzTableMap(f *testing.F) {
 			t.Errorf("%d types, %d metadata", len(m.types), len(m.meta))
 		}
 		if x := tableOf(m); x != nil {
-			if _, err := newRowDecoder(m, x); err != nil && code(err) == 0 {
+			if _, err := newRowDecoder(m, x, &arena{}); err != nil && code(err) == 0 {
 				t.Errorf("error %v", err)
 			}
 		}

@@ -222,7 +222,7 @@ func jsonOpaqueText(out, b []byte) ([]byte, error) {
 		if len(v) < 2 || !soundDecimal(int(v[0]), int(v[1])) || len(v)-2 < decimalSize(int(v[0]), int(v[1])) {
 			return nil, errJSON
 		}
-		return append(out, decodeDecimal(v[2:], int(v[0]), int(v[1]))...), nil
+		return appendDecimal(out, v[2:], int(v[0]), int(v[1])), nil
 	case colDate, colDateTime, colTimestamp, colTime:
 		if len(v) < 8 {
 			return nil, errJSON

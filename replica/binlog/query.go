@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"time"
@@ -38,7 +39,11 @@ func (r *Reader) beginMySQL(e *event) error {
 		if len(e.body) < 25 {
 			return corrupt("a GTID event is cut off")
 		}
-		id = replica.TxnID{Source: uuidText(e.body[1:17]), Seq: binary.LittleEndian.Uint64(e.body[17:])}
+		if r.sourceText == "" || !bytes.Equal(r.sourceRaw[:], e.body[1:17]) {
+			copy(r.sourceRaw[:], e.body[1:17])
+			r.sourceText = uuidText(e.body[1:17])
+		}
+		id = replica.TxnID{Source: r.sourceText, Seq: binary.LittleEndian.Uint64(e.body[17:])}
 		// Logical timestamps (2 x 8 bytes behind a type byte), then the 55-bit
 		// immediate commit time in microseconds: MySQL 8.0.1+.
 		if len(e.body) >= 49 && e.body[25] == 2 {
@@ -76,7 +81,13 @@ func (r *Reader) beginMariaDB(e *event) error {
 	seq := binary.LittleEndian.Uint64(e.body)
 	domain := binary.LittleEndian.Uint32(e.body[8:])
 	flags := e.body[12]
-	id := replica.TxnID{Source: fmt.Sprintf("%d-%d", domain, e.serverID), Seq: seq}
+	var raw [16]byte
+	binary.LittleEndian.PutUint32(raw[:], domain)
+	binary.LittleEndian.PutUint32(raw[4:], e.serverID)
+	if r.sourceText == "" || raw != r.sourceRaw {
+		r.sourceRaw, r.sourceText = raw, fmt.Sprintf("%d-%d", domain, e.serverID)
+	}
+	id := replica.TxnID{Source: r.sourceText, Seq: seq}
 	if err := r.start(id, e, time.Unix(int64(e.time), 0)); err != nil {
 		return err
 	}
@@ -110,6 +121,17 @@ func parseQuery(e *event) (replica.DDL, error) {
 	return ddl, nil
 }
 
+// isBegin says whether a query event is a plain BEGIN, as nearly all are, by
+// looking where its text must begin.
+func isBegin(body []byte) bool {
+	const fixed, begin = 13, "BEGIN"
+	if len(body) < fixed {
+		return false
+	}
+	at := fixed + int(binary.LittleEndian.Uint16(body[11:])) + int(body[8]) + 1
+	return len(body) == at+len(begin) && string(body[at:]) == begin
+}
+
 // statusVars reads the session variables up to the character set; they are
 // logged in the order of their codes.
 func statusVars(c *cursor, ddl *replica.DDL) {
@@ -136,6 +158,10 @@ func statusVars(c *cursor, ddl *replica.DDL) {
 
 // query handles BEGIN, COMMIT and their like, DDL, and writes logged as text.
 func (r *Reader) query(e *event) error {
+	if e.typ == evQuery && r.txn != nil && isBegin(e.body) {
+		r.grouped = true
+		return nil
+	}
 	q, err := parseQuery(e)
 	if err != nil {
 		return err

@@ -31,6 +31,10 @@ type Reader struct {
 	tables  map[uint64]*TableMap
 	payload *payload
 	ready   []*replica.Transaction // to be returned, in order
+	mem     arena
+	// The newest transaction's source, as bytes and as text.
+	sourceRaw  [16]byte
+	sourceText string
 
 	// The transaction being read.
 	txn      *replica.Transaction
@@ -79,6 +83,12 @@ func (r *Reader) Next() (*replica.Transaction, error) {
 	t := r.ready[0]
 	r.ready = r.ready[1:]
 	return t, nil
+}
+
+// Buffered says whether Next has something to read without waiting for the
+// source, though perhaps not a whole transaction.
+func (r *Reader) Buffered() bool {
+	return len(r.ready) > 0 || r.payload != nil || r.k.in.buffered()
 }
 
 // nextEvent returns the next event of the stream or of the compressed

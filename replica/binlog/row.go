@@ -18,16 +18,18 @@ var (
 type rowDecoder struct {
 	table   *replica.Table
 	columns []columnDecoder
+	mem     *arena
 	made    int // bytes of values that do not alias their image, since it was reset
 }
 
 // columnDecoder is how one column's bytes become a Value.
 type columnDecoder struct {
 	typ      byte // without CHAR's disguises
-	size     int  // length prefix, pack length or fixed length in bytes
+	size     int  // pack length, fixed length or width of the length prefix in bytes
 	fsp      int  // fractional digits; DECIMAL scale
 	prec     int  // DECIMAL precision
 	unsigned bool
+	length   int  // width of the length prefix; 0: the value takes exactly size bytes
 	skip     bool // generated: decoded over, not kept
 	text     bool
 	makes    bool // values are not parts of the image, and can be larger
@@ -37,17 +39,20 @@ type columnDecoder struct {
 
 // newRowDecoder returns a decoder for rows of m whose definition is t. It
 // refuses what cannot be carried.
-func newRowDecoder(m *TableMap, t *replica.Table) (*rowDecoder, error) {
+func newRowDecoder(m *TableMap, t *replica.Table, mem *arena) (*rowDecoder, error) {
 	if err := m.match(t); err != nil {
 		return nil, err
 	}
-	d := &rowDecoder{table: t, columns: make([]columnDecoder, len(t.Columns))}
+	d := &rowDecoder{table: t, columns: make([]columnDecoder, len(t.Columns)), mem: mem}
 	for i := range t.Columns {
 		col := &t.Columns[i]
 		cd := &d.columns[i]
 		cd.typ, cd.size = m.realType(i)
 		cd.unsigned, cd.skip = col.Unsigned, col.Generated
 		cd.layout(m.meta[i], col)
+		if !cd.fixed() {
+			cd.length = cd.size
+		}
 		if col.IsText() {
 			cd.text = true
 			var err error
@@ -116,41 +121,53 @@ func (cd *columnDecoder) fixed() bool {
 	return true
 }
 
-// rows decodes one image from b and returns what follows it. present has one
-// bit per column.
-func (d *rowDecoder) image(b, present []byte) ([]replica.Value, []byte, error) {
+// complete refuses images that lack columns. present has one bit per column.
+func (d *rowDecoder) complete(present []byte) error {
 	count := 0
 	for i := range d.columns {
 		if present[i/8]&(1<<(i%8)) != 0 {
 			count++
 		}
 	}
-	if count != len(d.columns) {
-		return nil, nil, &replica.Error{Code: 61134, Class: "SOURCE", Table: d.table.String(),
-			Message: fmt.Sprintf("a row image of %s has %d of %d columns", d.table, count, len(d.columns)),
-			Remedy:  "set binlog_row_image=FULL on the source, reconnect its writers, then RESET MIGRATION and start again"}
+	if count == len(d.columns) {
+		return nil
 	}
-	nulls := (count + 7) / 8
+	return &replica.Error{Code: 61134, Class: "SOURCE", Table: d.table.String(),
+		Message: fmt.Sprintf("a row image of %s has %d of %d columns", d.table, count, len(d.columns)),
+		Remedy:  "set binlog_row_image=FULL on the source, reconnect its writers, then RESET MIGRATION and start again"}
+}
+
+// image decodes one complete image from b and returns what follows it.
+func (d *rowDecoder) image(b []byte) ([]replica.Value, []byte, error) {
+	nulls := (len(d.columns) + 7) / 8
 	if len(b) < nulls {
 		return nil, nil, errShort
 	}
 	bitmap := b[:nulls]
 	b = b[nulls:]
-	row := make([]replica.Value, len(d.columns))
+	row := d.mem.row(len(d.columns))
 	for i := range d.columns {
 		if bitmap[i/8]&(1<<(i%8)) != 0 {
 			continue
 		}
 		cd := &d.columns[i]
-		raw, rest, err := cd.cut(b)
-		if err != nil {
-			return nil, nil, fmt.Errorf("decode %s column %q: %w", d.table, d.table.Columns[i].Name, err)
+		n := cd.size
+		if cd.length > 0 {
+			if len(b) < cd.length {
+				return nil, nil, d.short(i)
+			}
+			n = int(littleEndian(b[:cd.length]))
+			b = b[cd.length:]
 		}
-		b = rest
+		if len(b) < n {
+			return nil, nil, d.short(i)
+		}
+		raw := b[:n:n]
+		b = b[n:]
 		if cd.skip {
 			continue
 		}
-		if row[i], err = cd.value(raw); err != nil {
+		if err := cd.value(&row[i], raw, d.mem); err != nil {
 			return nil, nil, d.valueError(i, err)
 		}
 		if cd.makes {
@@ -160,120 +177,116 @@ func (d *rowDecoder) image(b, present []byte) ([]replica.Value, []byte, error) {
 	return row, b, nil
 }
 
+func (d *rowDecoder) short(i int) error {
+	return fmt.Errorf("decode %s column %q: %w", d.table, d.table.Columns[i].Name, errShort)
+}
+
+// littleEndian reads an unsigned integer of 1 to 8 bytes.
+func littleEndian(b []byte) uint64 {
+	switch len(b) {
+	case 1:
+		return uint64(b[0])
+	case 2:
+		return uint64(binary.LittleEndian.Uint16(b))
+	case 4:
+		return uint64(binary.LittleEndian.Uint32(b))
+	case 8:
+		return binary.LittleEndian.Uint64(b)
+	}
+	var v uint64
+	for i := len(b) - 1; i >= 0; i-- {
+		v = v<<8 | uint64(b[i])
+	}
+	return v
+}
+
 func (d *rowDecoder) valueError(i int, err error) error {
 	return &replica.Error{Code: 61132, Class: "DATA", Err: err, Table: d.table.String(),
 		Message: fmt.Sprintf("a value of column %q of %s cannot be carried", d.table.Columns[i].Name, d.table),
 		Remedy:  "repair the row on the source, or leave the table out with REPLICATE_IGNORE_TABLE"}
 }
 
-// cut splits the column's bytes off b.
-func (cd *columnDecoder) cut(b []byte) (raw, rest []byte, err error) {
-	n := cd.size
-	if !cd.fixed() {
-		if len(b) < cd.size {
-			return nil, nil, errShort
-		}
-		n = 0
-		for i := cd.size - 1; i >= 0; i-- {
-			n = n<<8 | int(b[i])
-		}
-		b = b[cd.size:]
-	}
-	if n < 0 || len(b) < n {
-		return nil, nil, errShort
-	}
-	return b[:n:n], b[n:], nil
-}
-
-// value turns a column's bytes into a Value. Text and bytes alias raw.
-func (cd *columnDecoder) value(raw []byte) (replica.Value, error) {
+// value turns a column's bytes into v. Text and bytes alias raw.
+func (cd *columnDecoder) value(v *replica.Value, raw []byte, mem *arena) error {
 	switch cd.typ {
 	case colTiny, colShort, colInt24, colLong, colLongLong:
-		return cd.integer(raw), nil
+		v.Kind, v.Num = replica.KindUint, littleEndian(raw)
+		if !cd.unsigned {
+			shift := uint(64 - 8*len(raw))
+			v.Kind, v.Num = replica.KindInt, uint64(int64(v.Num<<shift)>>shift)
+		}
 	case colFloat:
 		f := math.Float32frombits(binary.LittleEndian.Uint32(raw))
-		return replica.Value{Kind: replica.KindFloat, Num: math.Float64bits(float64(f))}, nil
+		v.Kind, v.Num = replica.KindFloat, math.Float64bits(float64(f))
 	case colDouble:
-		return replica.Value{Kind: replica.KindDouble, Num: binary.LittleEndian.Uint64(raw)}, nil
+		v.Kind, v.Num = replica.KindDouble, binary.LittleEndian.Uint64(raw)
 	case colNewDecimal:
-		return replica.Value{Kind: replica.KindDecimal, Bytes: decodeDecimal(raw, cd.prec, cd.fsp)}, nil
+		v.Kind, v.Bytes = replica.KindDecimal, mem.keep(appendDecimal(mem.text(cd.prec+3), raw, cd.prec, cd.fsp))
 	case colYear:
-		y := uint64(raw[0])
-		if y > 0 {
-			y += 1900
+		v.Kind, v.Num = replica.KindUint, uint64(raw[0])
+		if v.Num > 0 {
+			v.Num += 1900
 		}
-		return replica.Value{Kind: replica.KindUint, Num: y}, nil
 	case colDate, colNewDate, colTime, colDateTime, colTimestamp, colTimestamp2, colDateTime2, colTime2:
-		return replica.Value{Kind: replica.KindTime, Bytes: cd.temporal(raw)}, nil
+		v.Kind, v.Bytes = replica.KindTime, mem.keep(cd.appendTemporal(mem.text(temporalSize), raw))
 	case colBit:
-		var v uint64
+		v.Kind = replica.KindBit
 		for _, x := range raw {
-			v = v<<8 | uint64(x)
+			v.Num = v.Num<<8 | uint64(x)
 		}
-		return replica.Value{Kind: replica.KindBit, Num: v}, nil
-	case colEnum, colSet:
-		kind := replica.KindEnum
-		if cd.typ == colSet {
-			kind = replica.KindSet
-		}
-		var v uint64
-		for i := len(raw) - 1; i >= 0; i-- {
-			v = v<<8 | uint64(raw[i])
-		}
-		return replica.Value{Kind: kind, Num: v}, nil
+	case colEnum:
+		v.Kind, v.Num = replica.KindEnum, littleEndian(raw)
+	case colSet:
+		v.Kind, v.Num = replica.KindSet, littleEndian(raw)
 	case colJSON:
 		text, err := decodeJSON(nil, raw)
-		return replica.Value{Kind: replica.KindJSON, Bytes: text}, err
+		v.Kind, v.Bytes = replica.KindJSON, text
+		return err
 	case colVector:
-		return replica.Value{Kind: replica.KindBytes, Bytes: raw}, nil
+		v.Kind, v.Bytes = replica.KindBytes, raw
 	case colMBlobZ, colMVarcharZ:
 		plain, err := inflateColumn(raw)
 		if err != nil {
-			return replica.Value{}, err
+			return err
 		}
-		return cd.stringValue(plain)
+		return cd.stringValue(v, plain)
+	default:
+		return cd.stringValue(v, raw)
 	}
-	return cd.stringValue(raw)
+	return nil
 }
 
-func (cd *columnDecoder) integer(raw []byte) replica.Value {
-	var v uint64
-	for i := len(raw) - 1; i >= 0; i-- {
-		v = v<<8 | uint64(raw[i])
-	}
-	if cd.unsigned {
-		return replica.Value{Kind: replica.KindUint, Num: v}
-	}
-	shift := uint(64 - 8*len(raw))
-	return replica.Value{Kind: replica.KindInt, Num: uint64(int64(v<<shift) >> shift)}
-}
+// temporalSize is above the longest temporal text.
+const temporalSize = 32
 
-func (cd *columnDecoder) temporal(raw []byte) []byte {
+func (cd *columnDecoder) appendTemporal(out, raw []byte) []byte {
 	switch cd.typ {
 	case colDate, colNewDate:
-		return decodeDate(raw)
+		return appendDate3(out, raw)
 	case colTime:
-		return decodeOldTime(raw)
+		return appendOldTime(out, raw)
 	case colDateTime:
-		return decodeOldDateTime(raw)
+		return appendOldDateTime(out, raw)
 	case colTimestamp:
-		return timestampText(binary.LittleEndian.Uint32(raw), 0, 0)
+		return appendTimestamp(out, binary.LittleEndian.Uint32(raw), 0, 0)
 	case colTimestamp2:
-		return decodeTimestamp2(raw, cd.fsp)
+		return appendTimestamp2(out, raw, cd.fsp)
 	case colDateTime2:
-		return decodeDateTime2(raw, cd.fsp)
+		return appendDateTime2(out, raw, cd.fsp)
 	}
-	return decodeTime2(raw, cd.fsp)
+	return appendTime2(out, raw, cd.fsp)
 }
 
-func (cd *columnDecoder) stringValue(raw []byte) (replica.Value, error) {
+func (cd *columnDecoder) stringValue(v *replica.Value, raw []byte) (err error) {
 	if cd.text {
-		text, err := cd.dec.decode(raw)
-		return replica.Value{Kind: replica.KindString, Bytes: text}, err
+		v.Kind = replica.KindString
+		v.Bytes, err = cd.dec.decode(raw)
+		return err
 	}
 	if cd.pad > len(raw) {
 		// BINARY(n) is logged without its trailing zero bytes.
 		raw = append(make([]byte, 0, cd.pad), raw...)[:cd.pad]
 	}
-	return replica.Value{Kind: replica.KindBytes, Bytes: raw}, nil
+	v.Kind, v.Bytes = replica.KindBytes, raw
+	return nil
 }

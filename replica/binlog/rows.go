@@ -21,7 +21,7 @@ func (r *Reader) tableMap(e *event) error {
 	if err != nil {
 		return err
 	}
-	m.raw = e.body
+	m.raw = bytes.Clone(e.body) // or it would keep what was read with it
 	r.tables[id] = m
 	return nil
 }
@@ -36,7 +36,7 @@ func (r *Reader) resolve(m *TableMap) error {
 		return err
 	}
 	if t != nil {
-		if m.decoder, err = newRowDecoder(m, t); err != nil {
+		if m.decoder, err = newRowDecoder(m, t, &r.mem); err != nil {
 			return err
 		}
 	}
@@ -108,30 +108,42 @@ func (r *Reader) rows(e *event, op replica.Op) error {
 	if err != nil || h.m == nil {
 		return err
 	}
-	t := r.txn
+	t, d := r.txn, h.m.decoder
+	for _, present := range [2][]byte{h.before, h.after} {
+		if err := d.complete(present); err != nil {
+			return err
+		}
+	}
 	images := 1
 	if op == replica.Update {
 		images = 2
 	}
+	r.mem.refer(len(h.images))
 	first := len(t.Rows)
 	for b := h.images; len(b) > 0; {
 		c := replica.RowChange{Table: h.m.table, Op: op}
+		before := len(b)
 		if op != replica.Insert {
-			if c.Before, b, err = h.m.decoder.image(b, h.before); err != nil {
+			if c.Before, b, err = d.image(b); err != nil {
 				return r.rowError(err)
 			}
 		}
 		if op != replica.Delete {
-			if c.After, b, err = h.m.decoder.image(b, h.after); err != nil {
+			if c.After, b, err = d.image(b); err != nil {
 				return r.rowError(err)
 			}
+		}
+		if len(t.Rows) == cap(t.Rows) {
+			// The rest of the event has about as many rows as it has room for
+			// ones like this.
+			t.Rows = r.mem.changes(t.Rows, 1+len(b)/max(before-len(b), 1))
 		}
 		t.Rows = append(t.Rows, c)
 		r.rowsSeen++
 	}
 	// A Value takes 40 bytes; the images alias the event, or were made.
-	t.Bytes += len(h.images) + (len(t.Rows)-first)*images*len(h.m.types)*40 + h.m.decoder.made
-	h.m.decoder.made = 0
+	t.Bytes += len(h.images) + (len(t.Rows)-first)*images*len(h.m.types)*40 + d.made
+	d.made = 0
 	if r.full() {
 		return r.part()
 	}

@@ -54,39 +54,41 @@ func appendClock(b []byte, h, m, s uint64) []byte {
 	return digits(b, s, 2)
 }
 
-// decodeTimestamp2 prints seconds since 1970 in UTC; 0 is the zero date.
-func decodeTimestamp2(b []byte, fsp int) []byte {
+// appendTimestamp2 prints seconds since 1970 in UTC; 0 is the zero date.
+func appendTimestamp2(out, b []byte, fsp int) []byte {
 	sec := binary.BigEndian.Uint32(b)
 	micros := fraction(b[4:], fsp)
-	return timestampText(sec, micros, fsp)
+	return appendTimestamp(out, sec, micros, fsp)
 }
 
-func timestampText(sec uint32, micros uint64, fsp int) []byte {
-	out := make([]byte, 0, 26)
+func appendTimestamp(out []byte, sec uint32, micros uint64, fsp int) []byte {
 	if sec == 0 && micros == 0 {
 		out = append(out, "0000-00-00 00:00:00"...)
 	} else {
-		out = time.Unix(int64(sec), 0).UTC().AppendFormat(out, "2006-01-02 15:04:05")
+		t := time.Unix(int64(sec), 0).UTC()
+		y, m, d := t.Date()
+		out = append(appendDate(out, uint64(y), uint64(m), uint64(d)), ' ')
+		out = appendClock(out, uint64(t.Hour()), uint64(t.Minute()), uint64(t.Second()))
 	}
 	return appendFraction(out, micros, fsp)
 }
 
-// decodeDateTime2 prints the packed 40-bit form: 1 sign, 17 year*13+month,
+// appendDateTime2 prints the packed 40-bit form: 1 sign, 17 year*13+month,
 // 5 day, 5 hour, 6 minute, 6 second.
-func decodeDateTime2(b []byte, fsp int) []byte {
+func appendDateTime2(out, b []byte, fsp int) []byte {
 	v := uint64(b[0])<<32 | uint64(binary.BigEndian.Uint32(b[1:]))
 	v -= 0x8000000000
 	ymd, hms := v>>17, v&(1<<17-1)
 	ym := ymd >> 5
-	out := appendDate(make([]byte, 0, 26), ym/13, ym%13, ymd&31)
+	out = appendDate(out, ym/13, ym%13, ymd&31)
 	out = appendClock(append(out, ' '), hms>>12, hms>>6&63, hms&63)
 	return appendFraction(out, fraction(b[5:], fsp), fsp)
 }
 
-// decodeTime2 prints the packed 24-bit form: 1 sign, 1 unused, 10 hour,
+// appendTime2 prints the packed 24-bit form: 1 sign, 1 unused, 10 hour,
 // 6 minute, 6 second, then the fraction; negative values are stored as the
 // two's complement of the whole including the fraction.
-func decodeTime2(b []byte, fsp int) []byte {
+func appendTime2(out, b []byte, fsp int) []byte {
 	n := 3 + (fsp+1)/2
 	var v int64
 	for _, x := range b[:n] {
@@ -94,7 +96,6 @@ func decodeTime2(b []byte, fsp int) []byte {
 	}
 	bits := uint(8 * (n - 3))
 	v -= 0x800000 << bits
-	out := make([]byte, 0, 20)
 	if v < 0 {
 		v = -v
 		out = append(out, '-')
@@ -120,16 +121,15 @@ func appendHours(b []byte, h, m, s uint64) []byte {
 	return digits(b, s, 2)
 }
 
-// decodeDate prints the 3-byte DATE: 15 bits year, 4 month, 5 day.
-func decodeDate(b []byte) []byte {
+// appendDate3 prints the 3-byte DATE: 15 bits year, 4 month, 5 day.
+func appendDate3(out, b []byte) []byte {
 	v := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16
-	return appendDate(make([]byte, 0, 10), v>>9, v>>5&15, v&31)
+	return appendDate(out, v>>9, v>>5&15, v&31)
 }
 
-// decodeOldTime prints the 3-byte TIME of servers before 5.6: a decimal hhmmss.
-func decodeOldTime(b []byte) []byte {
+// appendOldTime prints the 3-byte TIME of servers before 5.6: a decimal hhmmss.
+func appendOldTime(out, b []byte) []byte {
 	v := int64(b[0]) | int64(b[1])<<8 | int64(int8(b[2]))<<16
-	out := make([]byte, 0, 12)
 	if v < 0 {
 		out, v = append(out, '-'), -v
 	}
@@ -137,11 +137,11 @@ func decodeOldTime(b []byte) []byte {
 	return appendHours(out, u/10000, u/100%100, u%100)
 }
 
-// decodeOldDateTime prints the 8-byte DATETIME of servers before 5.6: a
+// appendOldDateTime prints the 8-byte DATETIME of servers before 5.6: a
 // decimal yyyymmddhhmmss.
-func decodeOldDateTime(b []byte) []byte {
+func appendOldDateTime(out, b []byte) []byte {
 	v := binary.LittleEndian.Uint64(b)
 	d, t := v/1000000, v%1000000
-	out := appendDate(make([]byte, 0, 19), d/10000, d/100%100, d%100)
+	out = appendDate(out, d/10000, d/100%100, d%100)
 	return appendClock(append(out, ' '), t/10000, t/100%100, t%100)
 }
