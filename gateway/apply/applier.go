@@ -212,12 +212,14 @@ func (a *Applier) Stats() Stats {
 	return st
 }
 
-func (a *Applier) count(batch []*unit, rows int, d time.Duration) {
+func (a *Applier) count(batch []*unit, spans []span, rows int, d time.Duration) {
 	s := &a.stats
+	bytes := 0
 	for _, u := range batch {
-		s.bytes.Add(uint64(u.bytes))
-		a.countOps(u.changes)
+		bytes += u.bytes
 	}
+	a.countOps(spans)
+	s.bytes.Add(uint64(bytes))
 	s.rows.Add(uint64(rows))
 	s.txns.Add(uint64(len(batch)))
 	s.commits.Add(1)
@@ -225,12 +227,15 @@ func (a *Applier) count(batch []*unit, rows int, d time.Duration) {
 	s.checkpoint()
 }
 
-func (a *Applier) countOps(changes []change) {
-	for i := 0; i < len(changes); {
+// countOps counts rows by what was done to them, spans of one table together.
+func (a *Applier) countOps(spans []span) {
+	for i := 0; i < len(spans); {
 		var n [4]uint64
-		b := changes[i].binding
-		for ; i < len(changes) && changes[i].binding == b; i++ {
-			n[changes[i].op]++
+		b := spans[i].binding
+		for ; i < len(spans) && spans[i].binding == b; i++ {
+			for k := range spans[i].rows {
+				n[spans[i].rows[k].Op]++
+			}
 		}
 		a.stats.inserts.Add(n[replica.Insert])
 		a.stats.updates.Add(n[replica.Update])
@@ -256,50 +261,64 @@ func (a *Applier) Apply(ctx context.Context, t *replica.Transaction) error {
 	}
 	u := &unit{id: t.ID, bytes: t.Bytes, commit: t.CommitTime}
 	var err error
-	if u.changes, err = a.changes(ctx, t, t.Rows); err != nil {
+	if u.spans, u.rows, err = a.spans(ctx, u.first[:0], t, t.Rows); err != nil {
 		return err
 	}
-	if len(u.changes) == 0 {
+	if u.rows == 0 {
 		u.bytes = 0
 	}
-	u.keys = keysOf(u.changes)
+	u.keys = keysOf(u.spans)
 	return a.sched.submit(ctx, u)
 }
 
-// changes binds rows to their targets; rows that are not wanted are left out.
-func (a *Applier) changes(ctx context.Context, t *replica.Transaction, rows []replica.RowChange) ([]change, error) {
-	if len(rows) == 0 {
-		return nil, nil
-	}
-	out := make([]change, 0, len(rows))
-	var last *replica.Table
-	var b *Binding
-	var upsert bool
-	for i := range rows {
-		r := &rows[i]
-		if r.Table != last {
-			var err error
-			if b, upsert, err = a.router.Route(ctx, r.Table, t); err != nil {
-				return nil, err
-			}
-			last = r.Table
+// spans binds rows to their targets, behind out; rows that are not wanted are
+// left out. It returns how many there are.
+func (a *Applier) spans(ctx context.Context, out []span, t *replica.Transaction, rows []replica.RowChange) ([]span, int, error) {
+	n := 0
+	for len(rows) > 0 {
+		k := 1
+		for k < len(rows) && rows[k].Table == rows[0].Table {
+			k++
+		}
+		b, upsert, err := a.router.Route(ctx, rows[0].Table, t)
+		if err != nil {
+			return nil, 0, err
 		}
 		if b != nil {
-			out = append(out, change{binding: b, op: r.Op, before: r.Before, after: r.After, upsert: upsert})
+			out = append(out, span{binding: b, rows: rows[:k:k], upsert: upsert})
+			n += k
 		}
+		rows = rows[k:]
 	}
-	return out, nil
+	return out, n, nil
 }
 
-func keysOf(changes []change) []keyHash {
-	var keys []keyHash
-	for i := range changes {
-		c := &changes[i]
-		if c.before != nil {
-			keys = c.binding.appendKeys(keys, c.before)
+func keysOf(spans []span) []keyHash {
+	n := 0
+	for i := range spans {
+		s := &spans[i]
+		per := len(s.binding.indexes)
+		if s.binding.key == nil {
+			per++
 		}
-		if c.after != nil {
-			keys = c.binding.appendKeys(keys, c.after)
+		for k := range s.rows {
+			n += per
+			if s.rows[k].Op == replica.Update {
+				n += per
+			}
+		}
+	}
+	keys := make([]keyHash, 0, n)
+	for i := range spans {
+		b := spans[i].binding
+		for k := range spans[i].rows {
+			r := &spans[i].rows[k]
+			if r.Before != nil {
+				keys = b.appendKeys(keys, r.Before)
+			}
+			if r.After != nil {
+				keys = b.appendKeys(keys, r.After)
+			}
 		}
 	}
 	return keys
@@ -344,11 +363,11 @@ func (a *Applier) applyPart(ctx context.Context, t *replica.Transaction) error {
 
 // writePart commits some rows of a large transaction and how far it is.
 func (a *Applier) writePart(ctx context.Context, t *replica.Transaction, rows []replica.RowChange, upTo uint64, last bool) error {
-	changes, err := a.changes(ctx, t, rows)
+	spans, n, err := a.spans(ctx, nil, t, rows)
 	if err != nil {
 		return err
 	}
-	if len(changes) == 0 && !last {
+	if n == 0 && !last {
 		return nil // the next commit records these rows too
 	}
 	base, _ := a.Position()
@@ -360,16 +379,16 @@ func (a *Applier) writePart(ctx context.Context, t *replica.Transaction, rows []
 	extra := a.control.extra.Clone()
 	base.Prune(extra)
 	began := time.Now()
-	err = a.control.commit(ctx, base.String(), extra, partial, fold(changes).statements())
+	err = a.control.commit(ctx, base.String(), extra, partial, fold(spans).statements())
 	if err != nil && classify(err) == outcomeConflict {
-		err = a.conflict(ctx, a.control, base.String(), extra, partial, changes, t.ID, err)
+		err = a.conflict(ctx, a.control, base.String(), extra, partial, spans, t.ID, err)
 	}
 	if err != nil {
 		return rowError(err, t.ID)
 	}
 	a.partial = partial
-	a.countOps(changes)
-	a.stats.rows.Add(uint64(len(changes)))
+	a.countOps(spans)
+	a.stats.rows.Add(uint64(n))
 	a.stats.commits.Add(1)
 	a.stats.commitNanos.Add(int64(time.Since(began)))
 	a.stats.checkpoint()

@@ -28,7 +28,8 @@ type Binding struct {
 	updatable bool
 	// upserts says that it also may: TiDB turns the bytes of a wide BIT around
 	// in ON DUPLICATE KEY UPDATE b=VALUES(b).
-	upserts bool
+	upserts    bool
+	upsertTail string // see upsertOf
 }
 
 // boundIndex is one unique key as the scheduler needs it.
@@ -90,6 +91,9 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 	b.upserts = b.updatable
 	for i := range source.Columns {
 		b.upserts = b.upserts && source.Columns[i].Type != replica.TypeBit
+	}
+	if b.upserts {
+		b.upsertTail = upsertOf(b)
 	}
 	return b, nil
 }

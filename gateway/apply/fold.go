@@ -2,11 +2,22 @@ package apply
 
 import (
 	"encoding/json"
+	"hash/maphash"
 	"math"
 	"reflect"
 
 	"sluice/replica"
 )
+
+// span is row changes of one transaction that follow each other and go to one
+// table.
+type span struct {
+	binding *Binding
+	rows    []replica.RowChange
+	// upsert: the table is between its copy's start and high-water, so that
+	// the row may already be as it will be, or as it was not yet.
+	upsert bool
+}
 
 // change is one row change bound to its target.
 type change struct {
@@ -14,9 +25,6 @@ type change struct {
 	op      replica.Op
 	before  []replica.Value
 	after   []replica.Value
-	// upsert: the table is between its copy's start and high-water, so that
-	// the row may already be as it will be, or as it was not yet.
-	upsert bool
 }
 
 // batchPlan is a batch's net effect, in the order in which it is written:
@@ -26,10 +34,16 @@ type change struct {
 // when it is taken. That is right because every other holder of a value in
 // this batch either is in this batch, and deleted or left before, or was
 // committed before: the scheduler orders transactions that share a value.
+//
+// A plan can be used for one batch after another; its statements are valid until
+// the next. It is for one goroutine.
 type batchPlan struct {
 	ordered []change // keyless tables, as they came
 	tables  []*tablePlan
 	byTable map[*Binding]*tablePlan
+	spare   []*tablePlan // of former batches
+	text    sqlText
+	out     []statement
 }
 
 // tablePlan is the net effect on one table version.
@@ -40,21 +54,29 @@ type tablePlan struct {
 	updates []rowUpdate
 	inserts [][]replica.Value
 
-	order []string
-	rows  map[string]*netRow
+	rows  []netRow // in the order in which they were met
+	slots []int32  // hash table of rows: 1 + index; 0 is free
 }
 
 type rowUpdate struct{ before, after []replica.Value }
 
 // netRow is what became of one row within the batch.
 type netRow struct {
+	hash  uint64
 	first []replica.Value // the image before the batch; nil: it was not there
 	last  []replica.Value // the image after it; nil: it is gone
 	key   []replica.Value // an image that has the row's key
 	was   bool
 }
 
-// fold computes the net effect of changes, which are in stream order.
+// fold computes the net effect of one batch.
+func fold(spans []span) *batchPlan {
+	p := &batchPlan{}
+	p.fold(spans)
+	return p
+}
+
+// fold computes the net effect of spans, which are in stream order.
 //
 // Per key: absent and then present is an INSERT of the last image; present and
 // then absent a DELETE; present at both ends an UPDATE from the first image to
@@ -62,64 +84,128 @@ type netRow struct {
 // when nothing did; absent at both ends nothing. While a table is caught up,
 // what was there before is not known: a key that ends present is replaced, one
 // that ends absent is deleted.
-func fold(changes []change) *batchPlan {
-	p := &batchPlan{byTable: map[*Binding]*tablePlan{}}
-	for i := range changes {
-		c := &changes[i]
-		if c.binding.key == nil {
-			p.ordered = append(p.ordered, *c)
+func (p *batchPlan) fold(spans []span) {
+	p.reset()
+	var t *tablePlan
+	for i := range spans {
+		s := &spans[i]
+		if s.binding.key == nil {
+			for k := range s.rows {
+				r := &s.rows[k]
+				p.ordered = append(p.ordered, change{s.binding, r.Op, r.Before, r.After})
+			}
 			continue
 		}
-		t := p.byTable[c.binding]
-		if t == nil {
-			t = &tablePlan{binding: c.binding, rows: map[string]*netRow{}}
-			p.byTable[c.binding] = t
-			p.tables = append(p.tables, t)
+		if t == nil || t.binding != s.binding {
+			t = p.table(s.binding)
 		}
-		t.upsert = t.upsert || c.upsert
-		t.add(c)
+		t.upsert = t.upsert || s.upsert
+		for k := range s.rows {
+			t.add(&s.rows[k])
+		}
 	}
 	for _, t := range p.tables {
 		t.settle()
 	}
-	return p
 }
 
-func (t *tablePlan) add(c *change) {
-	switch c.op {
+// keepRows bounds what a plan keeps for its next batch.
+const keepRows = 4096
+
+// reset forgets the last batch, but not all of its memory.
+func (p *batchPlan) reset() {
+	clear(p.ordered)
+	p.ordered = p.ordered[:0]
+	for _, t := range p.tables {
+		if cap(t.rows) > keepRows {
+			continue
+		}
+		clear(t.rows)
+		clear(t.deletes)
+		clear(t.updates)
+		clear(t.inserts)
+		clear(t.slots)
+		*t = tablePlan{deletes: t.deletes[:0], updates: t.updates[:0], inserts: t.inserts[:0], rows: t.rows[:0], slots: t.slots}
+		p.spare = append(p.spare, t)
+	}
+	clear(p.tables)
+	p.tables = p.tables[:0]
+	clear(p.byTable)
+	p.text.reset()
+}
+
+func (p *batchPlan) table(b *Binding) *tablePlan {
+	if t := p.byTable[b]; t != nil {
+		return t
+	}
+	t := &tablePlan{}
+	if n := len(p.spare); n > 0 {
+		t, p.spare = p.spare[n-1], p.spare[:n-1]
+	}
+	t.binding = b
+	if p.byTable == nil {
+		p.byTable = map[*Binding]*tablePlan{}
+	}
+	p.byTable[b] = t
+	p.tables = append(p.tables, t)
+	return t
+}
+
+func (t *tablePlan) add(c *replica.RowChange) {
+	switch c.Op {
 	case replica.Insert:
-		t.row(c.after, nil, false).set(c.after)
+		t.row(c.After, nil, false).last = c.After
 	case replica.Delete:
-		t.row(c.before, c.before, true).set(nil)
+		t.row(c.Before, c.Before, true).last = nil
 	case replica.Update:
-		was := t.row(c.before, c.before, true)
-		if t.binding.identity(c.before) == t.binding.identity(c.after) {
-			was.set(c.after)
+		was := t.row(c.Before, c.Before, true)
+		if t.binding.sameKey(c.Before, c.After) {
+			was.last = c.After
 			return
 		}
-		was.set(nil)
-		t.row(c.after, nil, false).set(c.after)
+		was.last = nil
+		t.row(c.After, nil, false).last = c.After
 	}
 }
 
-func (r *netRow) set(image []replica.Value) { r.last = image }
-
 // row finds the row with image's key; first and was tell what a row that the
-// batch meets for the first time was before.
+// batch meets for the first time was before. The result is valid until the
+// next call.
 func (t *tablePlan) row(image, first []replica.Value, was bool) *netRow {
-	id := t.binding.identity(image)
-	r := t.rows[id]
-	if r == nil {
-		r = &netRow{first: first, key: image, was: was}
-		t.rows[id] = r
-		t.order = append(t.order, id)
+	if 2*len(t.rows) >= len(t.slots) {
+		t.grow()
 	}
-	return r
+	h := t.binding.keyHash(image)
+	mask := uint64(len(t.slots) - 1)
+	for at := h & mask; ; at = (at + 1) & mask {
+		i := t.slots[at]
+		if i == 0 {
+			t.rows = append(t.rows, netRow{hash: h, first: first, key: image, was: was})
+			t.slots[at] = int32(len(t.rows))
+			return &t.rows[len(t.rows)-1]
+		}
+		if r := &t.rows[i-1]; r.hash == h && t.binding.sameKey(r.key, image) {
+			return r
+		}
+	}
+}
+
+// grow doubles the hash table.
+func (t *tablePlan) grow() {
+	t.slots = make([]int32, max(64, 2*len(t.slots)))
+	mask := uint64(len(t.slots) - 1)
+	for i := range t.rows {
+		at := t.rows[i].hash & mask
+		for t.slots[at] != 0 {
+			at = (at + 1) & mask
+		}
+		t.slots[at] = int32(i + 1)
+	}
 }
 
 func (t *tablePlan) settle() {
-	for _, id := range t.order {
-		r := t.rows[id]
+	for i := range t.rows {
+		r := &t.rows[i]
 		switch {
 		case t.upsert:
 			t.settleUpsert(r)
@@ -131,7 +217,6 @@ func (t *tablePlan) settle() {
 			t.settleUpdate(r)
 		}
 	}
-	t.rows, t.order = nil, nil
 }
 
 // settleUpsert replaces what ends present and deletes what ends absent. A key
@@ -213,20 +298,31 @@ func (b *Binding) uniqueChanged(x, y []replica.Value) bool {
 	return false
 }
 
-// identity returns the row key's exact bytes. Keys that only the target holds
-// equal have different identities; they are then a DELETE and an INSERT, which
-// is right in either case.
-func (b *Binding) identity(row []replica.Value) string {
-	buf := make([]byte, 0, 32)
+// sameKey says whether two images have the same bytes in the row's key. Keys
+// that only the target holds equal are different here; they are then a DELETE
+// and an INSERT, which is right in either case.
+func (b *Binding) sameKey(x, y []replica.Value) bool {
 	for _, col := range b.key.Columns {
-		v := row[col]
-		buf = append(buf, byte(v.Kind))
-		n := v.Num
-		if v.Bytes != nil {
-			n = uint64(len(v.Bytes))
+		if !x[col].Equal(y[col]) {
+			return false
 		}
-		buf = append(buf, byte(n), byte(n>>8), byte(n>>16), byte(n>>24), byte(n>>32), byte(n>>40), byte(n>>48), byte(n>>56))
-		buf = append(buf, v.Bytes...)
 	}
-	return string(buf)
+	return true
+}
+
+// keySeed is this process's: the hashes never leave it.
+var keySeed = maphash.MakeSeed()
+
+// keyHash hashes the bytes of the row's key.
+func (b *Binding) keyHash(row []replica.Value) uint64 {
+	h := uint64(0)
+	for _, col := range b.key.Columns {
+		v := &row[col]
+		n := v.Num
+		if len(v.Bytes) > 0 {
+			n = maphash.Bytes(keySeed, v.Bytes)
+		}
+		h = mix(h, n)
+	}
+	return h
 }

@@ -188,8 +188,8 @@ func simRowText(row []replica.Value) string {
 }
 
 // runBatch writes changes as a lane does, inside x, and checks every count.
-func runBatch(t *rapid.T, db *simDB, x *simTxn, changes []change) {
-	for _, s := range fold(changes).statements() {
+func runBatch(t *rapid.T, db *simDB, x *simTxn, spans []span) {
+	for _, s := range fold(spans).statements() {
 		n, _, err := db.statement(nil, &x, string(s.sql))
 		if err != nil {
 			t.Fatalf("%s: %v", s.sql, err)
@@ -200,10 +200,10 @@ func runBatch(t *rapid.T, db *simDB, x *simTxn, changes []change) {
 	}
 }
 
-func bindChanges(rows []replica.RowChange, b map[*replica.Table]*Binding, upsert bool) []change {
-	var out []change
+func bindChanges(rows []replica.RowChange, b map[*replica.Table]*Binding, upsert bool) []span {
+	var out []span
 	for _, r := range rows {
-		out = append(out, change{binding: b[r.Table], op: r.Op, before: r.Before, after: r.After, upsert: upsert && r.Table.Primary != nil})
+		out = append(out, span{binding: b[r.Table], rows: []replica.RowChange{r}, upsert: upsert && r.Table.Primary != nil})
 	}
 	return out
 }
@@ -215,12 +215,12 @@ func TestFoldEqualsReplay(t *testing.T) {
 		h := newHistory()
 		db, b := h.target(), h.bindings(t)
 		for range rapid.IntRange(1, 6).Draw(t, "batches") {
-			var changes []change
+			var spans []span
 			for range rapid.IntRange(1, 5).Draw(t, "transactions") {
-				changes = append(changes, bindChanges(h.draw(t), b, false)...)
+				spans = append(spans, bindChanges(h.draw(t), b, false)...)
 			}
 			x := db.begin(false)
-			runBatch(t, db, x, changes)
+			runBatch(t, db, x, spans)
 			if err := db.commit(nil, x); err != nil {
 				t.Fatalf("commit: %v", err)
 			}
@@ -253,13 +253,13 @@ func TestUpsertsCatchUp(t *testing.T) {
 		h.copyRows(t, db, b, states)
 		for len(stream) > 0 {
 			n := rapid.IntRange(1, len(stream)).Draw(t, "batch")
-			var changes []change
+			var spans []span
 			for _, rows := range stream[:n] {
-				changes = append(changes, bindChanges(rows, b, true)...)
+				spans = append(spans, bindChanges(rows, b, true)...)
 			}
 			stream = stream[n:]
 			x := db.begin(false)
-			runBatch(t, db, x, changes)
+			runBatch(t, db, x, spans)
 			if err := db.commit(nil, x); err != nil {
 				t.Fatalf("commit: %v", err)
 			}
@@ -329,9 +329,9 @@ func TestScheduleEqualsReplay(t *testing.T) {
 				can = append(can, func() {
 					left--
 					seq++
-					u := &unit{id: replica.TxnID{Source: simUUID, Seq: seq}, changes: bindChanges(h.draw(t), b, false)}
-					u.keys = keysOf(u.changes)
-					committed[seq] = len(u.changes) == 0
+					u := &unit{id: replica.TxnID{Source: simUUID, Seq: seq}, spans: bindChanges(h.draw(t), b, false)}
+					u.rows, u.keys = len(u.spans), keysOf(u.spans)
+					committed[seq] = u.rows == 0
 					if err := s.submit(t.Context(), u); err != nil {
 						t.Fatal(err)
 					}
@@ -376,11 +376,11 @@ func TestScheduleEqualsReplay(t *testing.T) {
 
 func takeBatch(t *rapid.T, db *simDB, s *scheduler, l *lane) *flight {
 	f := &flight{units: s.take(l), txn: db.begin(false)}
-	var changes []change
+	var spans []span
 	for _, u := range f.units {
-		changes = append(changes, u.changes...)
+		spans = append(spans, u.spans...)
 	}
-	runBatch(t, db, f.txn, changes)
+	runBatch(t, db, f.txn, spans)
 	return f
 }
 

@@ -17,6 +17,9 @@ import (
 type lane struct {
 	slot slot
 	a    *Applier
+	// Of the batch in hand:
+	spans []span
+	plan  batchPlan
 
 	// Guarded by the scheduler's mutex.
 	wake  *sync.Cond
@@ -39,27 +42,32 @@ func (l *lane) run(ctx context.Context) error {
 			l.a.sched.fail(err)
 			return err
 		}
-		l.a.count(batch, rows, time.Since(began))
+		l.a.count(batch, l.spans, rows, time.Since(began))
 		l.a.sched.complete(batch)
+		clear(l.spans) // an idle lane keeps no rows
+		l.plan.reset()
 	}
 }
 
 // write commits one batch.
 func (l *lane) write(ctx context.Context, batch []*unit) (rows int, err error) {
-	var changes []change
+	clear(l.spans)
+	l.spans = l.spans[:0]
 	for _, u := range batch {
-		changes = append(changes, u.changes...)
+		l.spans = append(l.spans, u.spans...)
+		rows += u.rows
 	}
 	base, extra := l.a.sched.checkpoint(l.slot.extra, batch)
-	stmts := fold(changes).statements()
+	l.plan.fold(l.spans)
+	stmts := l.plan.statements()
 	err = l.slot.commit(ctx, base, extra, nil, stmts)
 	if err != nil && classify(err) == outcomeConflict {
-		err = l.a.conflict(ctx, &l.slot, base, extra, nil, changes, batch[0].id, err)
+		err = l.a.conflict(ctx, &l.slot, base, extra, nil, l.spans, batch[0].id, err)
 	}
 	if err != nil {
 		return 0, rowError(err, batch[0].id)
 	}
-	return len(changes), nil
+	return rows, nil
 }
 
 // rowError names the transaction at which the target refused the rows.
@@ -74,18 +82,18 @@ func rowError(err error, id replica.TxnID) error {
 // differs from the source. Nothing of the batch is committed. With
 // on_conflict=REPLACE the rows are made as the source has them, and the
 // conflict is reported; otherwise the channel stops.
-func (a *Applier) conflict(ctx context.Context, s *slot, base string, extra *replica.TxnSet, partial *Partial, changes []change, id replica.TxnID, cause error) error {
+func (a *Applier) conflict(ctx context.Context, s *slot, base string, extra *replica.TxnSet, partial *Partial, spans []span, id replica.TxnID, cause error) error {
 	e := conflictError(cause, id)
 	if a.cfg.OnConflict != ConflictReplace {
 		return e
 	}
-	for i := range changes {
-		if changes[i].binding.key == nil {
+	for i := range spans {
+		if spans[i].binding.key == nil {
 			return e // without a key there is nothing to replace by
 		}
-		changes[i].upsert = true
+		spans[i].upsert = true
 	}
-	if err := s.commit(ctx, base, extra, partial, fold(changes).statements()); err != nil {
+	if err := s.commit(ctx, base, extra, partial, fold(spans).statements()); err != nil {
 		return err
 	}
 	a.stats.conflicts.Add(1)

@@ -1,8 +1,10 @@
 package apply
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math"
+	"math/bits"
 	"strconv"
 
 	"sluice/replica"
@@ -10,7 +12,7 @@ import (
 
 // appendLiteral appends v as SQL text. The session's sql_mode must not have
 // NO_BACKSLASH_ESCAPES, and its character set must be utf8mb4.
-func appendLiteral(b []byte, v replica.Value) []byte {
+func appendLiteral(b []byte, v *replica.Value) []byte {
 	switch v.Kind {
 	case replica.KindNull:
 		return append(b, "NULL"...)
@@ -45,29 +47,50 @@ func appendFloat(b []byte, f float64, bits int) []byte {
 	return strconv.AppendFloat(b, f, 'e', -1, bits)
 }
 
+// appendQuoted appends s in quotes, with backslashes before what would end or
+// change the literal.
 func appendQuoted(b, s []byte) []byte {
 	b = append(b, '\'')
-	start := 0
-	for i, c := range s {
-		var esc byte
-		switch c {
-		case '\'', '\\':
-			esc = c
-		case 0:
-			esc = '0'
-		case '\n':
-			esc = 'n'
-		case '\r':
-			esc = 'r'
-		case 0x1a:
-			esc = 'Z'
-		default:
-			continue
+	for {
+		n := plainPrefix(s)
+		b = append(b, s[:n]...)
+		if n == len(s) {
+			return append(b, '\'')
 		}
-		b = append(append(b, s[start:i]...), '\\', esc)
-		start = i + 1
+		if esc := escapes[s[n]]; esc != 0 {
+			b = append(b, '\\', esc)
+		} else {
+			b = append(b, s[n])
+		}
+		s = s[n+1:]
 	}
-	return append(append(b, s[start:]...), '\'')
+}
+
+// escapes has what follows the backslash for bytes that need one.
+var escapes = [256]byte{'\'': '\'', '\\': '\\', 0: '0', '\n': 'n', '\r': 'r', 0x1a: 'Z'}
+
+// plainPrefix returns how many bytes at the start of s stand for themselves
+// for certain; it looks at eight of them at a time. A byte that it stops at may
+// still be one of those.
+func plainPrefix(s []byte) int {
+	const low, high = 0x0101010101010101, 0x8080808080808080
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		x := binary.LittleEndian.Uint64(s[i:])
+		quote, back := x^low*'\'', x^low*'\\'
+		// The high bit of each byte that is below 0x20, a quote or a backslash;
+		// a borrow can mark the byte above such a one too, which does no harm.
+		marks := (x-low*0x20)&^x | (quote-low)&^quote | (back-low)&^back
+		if marks &= high; marks != 0 {
+			return i + bits.TrailingZeros64(marks)/8
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c == '\'' || c == '\\' {
+			return i
+		}
+	}
+	return i
 }
 
 // appendMatch appends a condition that is true for exactly the values that are
@@ -79,7 +102,7 @@ func appendMatch(b []byte, column string, t replica.ColumnType, v replica.Value)
 	switch v.Kind {
 	case replica.KindString:
 		b = append(append(append(b, "CAST(CONVERT("...), column...), " USING utf8mb4) AS BINARY)="...)
-		return appendLiteral(b, replica.Value{Kind: replica.KindBytes, Bytes: v.Bytes})
+		return appendLiteral(b, &replica.Value{Kind: replica.KindBytes, Bytes: v.Bytes})
 	case replica.KindJSON:
 		// Equal documents may print differently: 1 and 1.0.
 		b = append(append(b, column...), "=CAST("...)
@@ -88,14 +111,14 @@ func appendMatch(b []byte, column string, t replica.ColumnType, v replica.Value)
 		return append(appendQuoted(b, v.Bytes), " AS JSON) AS CHAR)"...)
 	case replica.KindEnum, replica.KindSet, replica.KindBit:
 		b = append(append(b, column...), "+0="...)
-		return appendLiteral(b, v)
+		return appendLiteral(b, &v)
 	case replica.KindFloat:
 		// The column's exact value, as a double.
 		b = append(append(b, column...), '=')
 		return appendFloat(b, math.Float64frombits(v.Num), 64)
 	}
 	b = append(append(b, column...), '=')
-	return appendLiteral(b, v)
+	return appendLiteral(b, &v)
 }
 
 // appendKeyMatch appends column = value for a key column.
@@ -108,5 +131,5 @@ func appendKeyMatch(b []byte, column string, v replica.Value) []byte {
 		b = b[:len(b)-1]
 		b = append(b, "+0="...)
 	}
-	return appendLiteral(b, v)
+	return appendLiteral(b, &v)
 }

@@ -10,11 +10,13 @@ import (
 
 // unit is one source transaction on its way through the lanes.
 type unit struct {
-	id      replica.TxnID
-	changes []change
-	bytes   int
-	commit  time.Time // the source's commit time
-	keys    []keyHash
+	id     replica.TxnID
+	spans  []span
+	first  [1]span // room for spans: most transactions have one
+	rows   int
+	bytes  int
+	commit time.Time // the source's commit time
+	keys   []keyHash
 
 	lane    *lane
 	waits   int     // unfinished predecessors in other lanes
@@ -99,7 +101,7 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.err == nil && !s.closed && ctx.Err() == nil && s.head < len(s.queue) &&
-		(s.rows+len(u.changes) > s.limits.QueueRows || s.bytes+u.bytes > s.limits.QueueBytes || len(s.queue)-s.head >= maxQueueUnits) {
+		(s.rows+u.rows > s.limits.QueueRows || s.bytes+u.bytes > s.limits.QueueBytes || len(s.queue)-s.head >= maxQueueUnits) {
 		s.space.Wait()
 	}
 	if s.err != nil {
@@ -112,12 +114,12 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 		return context.Cause(ctx)
 	}
 	s.queue = append(s.queue, u)
-	if len(u.changes) == 0 {
+	if u.rows == 0 {
 		u.done = true
 		s.advance()
 		return nil
 	}
-	s.rows += len(u.changes)
+	s.rows += u.rows
 	s.bytes += u.bytes
 	s.place(u)
 	return nil
@@ -148,7 +150,7 @@ func (s *scheduler) place(u *unit) {
 		}
 	}
 	target.queue = append(target.queue, u)
-	target.rows += len(u.changes)
+	target.rows += u.rows
 	if !target.busy {
 		target.wake.Signal()
 	}
@@ -271,10 +273,10 @@ func (s *scheduler) take(l *lane) []*unit {
 	}
 	rows, bytes, n := 0, 0, 0
 	for _, u := range l.queue {
-		if u.waits > 0 || n > 0 && (rows+len(u.changes) > s.limits.BatchRows || bytes+u.bytes > s.limits.BatchBytes) {
+		if u.waits > 0 || n > 0 && (rows+u.rows > s.limits.BatchRows || bytes+u.bytes > s.limits.BatchBytes) {
 			break
 		}
-		rows, bytes, n = rows+len(u.changes), bytes+u.bytes, n+1
+		rows, bytes, n = rows+u.rows, bytes+u.bytes, n+1
 	}
 	batch := append([]*unit(nil), l.queue[:n]...)
 	l.queue = append(l.queue[:0:0], l.queue[n:]...)
@@ -289,7 +291,7 @@ func (s *scheduler) complete(batch []*unit) {
 	defer s.mu.Unlock()
 	for _, u := range batch {
 		u.done = true
-		s.rows -= len(u.changes)
+		s.rows -= u.rows
 		s.bytes -= u.bytes
 		for _, k := range u.keys {
 			if s.last[k.value] == u {
@@ -302,7 +304,7 @@ func (s *scheduler) complete(batch []*unit) {
 				w.lane.wake.Signal()
 			}
 		}
-		u.changes, u.keys, u.waiters, u.before = nil, nil, nil, nil
+		u.spans, u.first, u.keys, u.waiters, u.before = nil, [1]span{}, nil, nil, nil
 	}
 	s.advance()
 }

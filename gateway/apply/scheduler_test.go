@@ -28,7 +28,7 @@ func testScheduler(t *testing.T, lanes int, limits Limits) *scheduler {
 
 // testUnit is a transaction with one change that has the given keys.
 func testUnit(seq uint64, keys ...keyHash) *unit {
-	return &unit{id: replica.TxnID{Source: simUUID, Seq: seq}, changes: make([]change, 1), bytes: 1, keys: keys}
+	return &unit{id: replica.TxnID{Source: simUUID, Seq: seq}, rows: 1, bytes: 1, keys: keys}
 }
 
 // TestSchedulerCloseWakesEveryone: whoever waits for space or for the end is
@@ -89,7 +89,7 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 func TestLargeUnitIsAdmittedAlone(t *testing.T) {
 	s := testScheduler(t, 1, Limits{QueueRows: 1, QueueBytes: 1, BatchRows: 1, BatchBytes: 1})
 	u := testUnit(1)
-	u.changes, u.bytes = make([]change, 50), 1<<30
+	u.rows, u.bytes = 50, 1<<30
 	if err := s.submit(t.Context(), u); err != nil {
 		t.Fatal(err)
 	}

@@ -22,56 +22,77 @@ type statement struct {
 
 // statements writes the plan as SQL. The client flag FOUND_ROWS must be off.
 func (p *batchPlan) statements() []statement {
-	var out []statement
-	out = appendOrdered(out, p.ordered)
+	w := writer{out: p.out[:0], text: &p.text}
+	w.ordered(p.ordered)
 	for _, t := range p.tables {
-		out = t.appendDeletes(out)
+		w.deletes(t)
 	}
 	for _, t := range p.tables {
-		out = t.appendUpdates(out)
+		w.updates(t)
 	}
 	for _, t := range p.tables {
 		verb, want := "INSERT INTO ", int64(1)
 		if t.upsert {
 			verb, want = "REPLACE INTO ", -1
 		}
-		out = appendInserts(out, t.binding, verb, t.inserts, want)
+		w.inserts(t.binding, verb, t.inserts, want)
 	}
-	return out
+	p.out = w.out
+	return w.out
 }
 
-// appendOrdered writes changes of keyless tables in their order: inserts that
-// follow each other as one statement, everything else row by row.
-func appendOrdered(out []statement, changes []change) []statement {
+// writer collects statements.
+type writer struct {
+	out  []statement
+	text *sqlText
+}
+
+func (w *writer) add(sql []byte, want int64, b *Binding, op replica.Op) {
+	w.text.end(sql)
+	w.out = append(w.out, statement{sql, want, b, op})
+}
+
+// appendInserts writes rows as multi-row statements that affect each rows.
+func appendInserts(out []statement, b *Binding, verb string, rows [][]replica.Value, each int64) []statement {
+	w := writer{out: out, text: &sqlText{}}
+	w.inserts(b, verb, rows, each)
+	return w.out
+}
+
+// ordered writes changes of keyless tables in their order: inserts that follow
+// each other as one statement, everything else row by row.
+func (w *writer) ordered(changes []change) {
+	var rows [][]replica.Value
 	for i := 0; i < len(changes); {
 		c := &changes[i]
 		if c.op != replica.Insert {
-			out = append(out, c.binding.exactStatements(c)...)
+			w.exact(c)
 			i++
 			continue
 		}
-		var rows [][]replica.Value
+		rows = rows[:0]
 		for ; i < len(changes) && changes[i].op == replica.Insert && changes[i].binding == c.binding; i++ {
 			rows = append(rows, changes[i].after)
 		}
-		out = appendInserts(out, c.binding, "INSERT INTO ", rows, 1)
+		w.inserts(c.binding, "INSERT INTO ", rows, 1)
 	}
-	return out
 }
 
-// exactStatements changes one row of a keyless table.
-func (b *Binding) exactStatements(c *change) []statement {
+// exact changes one row of a keyless table.
+func (w *writer) exact(c *change) {
+	b := c.binding
 	if c.op == replica.Update && !sameImage(b, c.before, c.after) && b.unseen(c.before, c.after) {
-		del := change{binding: b, op: replica.Delete, before: c.before}
-		return appendInserts([]statement{b.exactStatement(&del)}, b, "INSERT INTO ", [][]replica.Value{c.after}, 1)
+		w.exactly(&change{binding: b, op: replica.Delete, before: c.before})
+		w.inserts(b, "INSERT INTO ", [][]replica.Value{c.after}, 1)
+		return
 	}
-	return []statement{b.exactStatement(c)}
+	w.exactly(c)
 }
 
-// exactStatement changes or deletes one row that equals the before image in
-// every byte; of several such rows it does not matter which.
-func (b *Binding) exactStatement(c *change) statement {
-	var sql []byte
+// exactly changes or deletes one row that equals the before image in every
+// byte; of several such rows it does not matter which.
+func (w *writer) exactly(c *change) {
+	b, sql := c.binding, w.text.begin()
 	want := int64(1)
 	if c.op == replica.Delete {
 		sql = append(append(sql, "DELETE FROM "...), b.quoted...)
@@ -92,8 +113,7 @@ func (b *Binding) exactStatement(c *change) statement {
 		}
 		sql = appendMatch(sql, b.names[n], b.Source.Columns[i].Type, c.before[i])
 	}
-	sql = append(sql, " LIMIT 1"...)
-	return statement{sql, want, b, c.op}
+	w.add(append(sql, " LIMIT 1"...), want, b, c.op)
 }
 
 // appendAssignments writes the columns that differ; all of them when none does.
@@ -110,7 +130,7 @@ func (b *Binding) appendAssignments(sql []byte, before, after []replica.Value) [
 				sql = append(sql, ',')
 			}
 			sql = append(append(sql, b.names[k]...), '=')
-			sql = appendLiteral(sql, after[i])
+			sql = appendLiteral(sql, &after[i])
 			n++
 		}
 	}
@@ -133,10 +153,10 @@ func (b *Binding) automatic(column int) bool {
 	return t == replica.TypeTimestamp || t == replica.TypeDateTime
 }
 
-func (t *tablePlan) appendDeletes(out []statement) []statement {
+func (w *writer) deletes(t *tablePlan) {
 	b := t.binding
 	for start := 0; start < len(t.deletes); {
-		sql := append(append([]byte("DELETE FROM "), b.quoted...), " WHERE "...)
+		sql := append(append(append(w.text.begin(), "DELETE FROM "...), b.quoted...), " WHERE "...)
 		n := 0
 		single := len(b.keyCols) == 1 && b.Source.Columns[b.key.Columns[0]].Type != replica.TypeFloat &&
 			b.Source.Columns[b.key.Columns[0]].Type != replica.TypeEnum && b.Source.Columns[b.key.Columns[0]].Type != replica.TypeSet
@@ -149,7 +169,7 @@ func (t *tablePlan) appendDeletes(out []statement) []statement {
 				if n > 0 {
 					sql = append(sql, ',')
 				}
-				sql = appendLiteral(sql, row[b.key.Columns[0]])
+				sql = appendLiteral(sql, &row[b.key.Columns[0]])
 				continue
 			}
 			if n > 0 {
@@ -164,10 +184,9 @@ func (t *tablePlan) appendDeletes(out []statement) []statement {
 		if t.upsert {
 			want = -1
 		}
-		out = append(out, statement{sql, want, b, replica.Delete})
+		w.add(sql, want, b, replica.Delete)
 		start += n
 	}
-	return out
 }
 
 func (b *Binding) appendKeyCondition(sql []byte, row []replica.Value) []byte {
@@ -180,37 +199,54 @@ func (b *Binding) appendKeyCondition(sql []byte, row []replica.Value) []byte {
 	return sql
 }
 
-// appendUpdates writes updates that keep every unique value. Several rows go
-// as one upsert where the row's key is the only unique key: its count of two
-// per row then proves that every row was there and changed.
-func (t *tablePlan) appendUpdates(out []statement) []statement {
+// updates writes updates that keep every unique value. Several rows go as one
+// upsert where the row's key is the only unique key: its count of two per row
+// then proves that every row was there and changed.
+func (w *writer) updates(t *tablePlan) {
 	b := t.binding
 	if b.upserts && len(t.updates) >= minUpsertRows {
 		rows := make([][]replica.Value, len(t.updates))
 		for i := range t.updates {
 			rows[i] = t.updates[i].after
 		}
-		first := len(out)
-		out = appendInserts(out, b, "INSERT INTO ", rows, 2)
-		tail := b.upsertTail()
-		for i := first; i < len(out); i++ {
-			out[i].sql = append(out[i].sql, tail...)
-			out[i].op = replica.Update
-		}
-		return out
+		w.multi(b, replica.Update, "INSERT INTO ", b.upsertTail, rows, 2)
+		return
 	}
 	for i := range t.updates {
 		u := &t.updates[i]
-		sql := append(append([]byte("UPDATE "), b.quoted...), " SET "...)
+		sql := append(append(append(w.text.begin(), "UPDATE "...), b.quoted...), " SET "...)
 		sql = b.appendAssignments(sql, u.before, u.after)
-		sql = b.appendKeyCondition(append(sql, " WHERE "...), u.before)
-		out = append(out, statement{sql, 1, b, replica.Update})
+		w.add(b.appendKeyCondition(append(sql, " WHERE "...), u.before), 1, b, replica.Update)
 	}
-	return out
 }
 
-// upsertTail returns ON DUPLICATE KEY UPDATE of every column outside the key.
-func (b *Binding) upsertTail() string {
+// inserts writes rows as multi-row statements that affect each rows.
+func (w *writer) inserts(b *Binding, verb string, rows [][]replica.Value, each int64) {
+	w.multi(b, replica.Insert, verb, "", rows, each)
+}
+
+func (w *writer) multi(b *Binding, op replica.Op, verb, tail string, rows [][]replica.Value, each int64) {
+	for start := 0; start < len(rows); {
+		sql := w.text.begin()
+		sql = append(append(append(append(sql, verb...), b.quoted...), b.list...), " VALUES "...)
+		n := 0
+		for ; start+n < len(rows) && n < maxStatementRows && len(sql) < maxStatementBytes; n++ {
+			if n > 0 {
+				sql = append(sql, ',')
+			}
+			sql = b.appendRow(sql, rows[start+n])
+		}
+		want := each * int64(n)
+		if each < 0 {
+			want = -1
+		}
+		w.add(append(sql, tail...), want, b, op)
+		start += n
+	}
+}
+
+// upsertOf returns ON DUPLICATE KEY UPDATE of every column outside the key.
+func upsertOf(b *Binding) string {
 	inKey := map[int]bool{}
 	for _, i := range b.key.Columns {
 		inKey[i] = true
@@ -230,35 +266,13 @@ func (b *Binding) upsertTail() string {
 	return string(tail)
 }
 
-// appendInserts writes rows as multi-row statements that affect each rows.
-func appendInserts(out []statement, b *Binding, verb string, rows [][]replica.Value, each int64) []statement {
-	for start := 0; start < len(rows); {
-		sql := make([]byte, 0, 16<<10)
-		sql = append(append(append(append(sql, verb...), b.quoted...), b.list...), " VALUES "...)
-		n := 0
-		for ; start+n < len(rows) && n < maxStatementRows && len(sql) < maxStatementBytes; n++ {
-			if n > 0 {
-				sql = append(sql, ',')
-			}
-			sql = b.appendRow(sql, rows[start+n])
-		}
-		want := each * int64(n)
-		if each < 0 {
-			want = -1
-		}
-		out = append(out, statement{sql, want, b, replica.Insert})
-		start += n
-	}
-	return out
-}
-
 func (b *Binding) appendRow(sql []byte, row []replica.Value) []byte {
 	sql = append(sql, '(')
 	for k, i := range b.columns {
 		if k > 0 {
 			sql = append(sql, ',')
 		}
-		sql = appendLiteral(sql, row[i])
+		sql = appendLiteral(sql, &row[i])
 	}
 	return append(sql, ')')
 }

@@ -93,7 +93,7 @@ func TestLiterals(t *testing.T) {
 				if i == len(literals) {
 					table, c, l.value, l.want = "a.auto", "c", number(replica.KindInt, 0), "0"
 				}
-				sql := append(appendLiteral([]byte("INSERT INTO "+table+"("+c+") VALUES ("), l.value), ')')
+				sql := append(appendLiteral([]byte("INSERT INTO "+table+"("+c+") VALUES ("), &l.value), ')')
 				if _, err := s.sess.exec(t.Context(), sql); err != nil {
 					t.Errorf("%s %s: %v", l.column, l.want, err)
 					continue
@@ -164,13 +164,15 @@ func TestMatchFindsItsOwnRow(t *testing.T) {
 					t.Fatal(err)
 				}
 				for no, v := range n.values {
-					sql := append(appendLiteral([]byte("INSERT INTO a.n("+c+",no) VALUES ("), v), fmt.Sprintf(",%d)", no)...)
+					sql := append(appendLiteral([]byte("INSERT INTO a.n("+c+",no) VALUES ("), &v), fmt.Sprintf(",%d)", no)...)
 					if _, err := s.sess.exec(t.Context(), sql); err != nil {
 						t.Fatalf("%s: %v", sql, err)
 					}
 				}
 				for no, v := range n.values {
-					st := b.exactStatement(&change{binding: b, op: replica.Delete, before: []replica.Value{v}})
+					w := writer{text: &sqlText{}}
+					w.exactly(&change{binding: b, op: replica.Delete, before: []replica.Value{v}})
+					st := w.out[0]
 					got, err := s.sess.exec(t.Context(), st.sql)
 					if err != nil || got[0] != 1 {
 						t.Errorf("%s: %s deleted %v rows: %v", n.column, st.sql, got, err)
