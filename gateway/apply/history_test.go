@@ -368,8 +368,8 @@ func TestScheduleEqualsReplay(t *testing.T) {
 			}
 		}
 		h.holds(t, db, "at the end")
-		if len(s.last) != 0 || len(s.wild) != 0 || s.rows != 0 || s.bytes != 0 {
-			t.Fatalf("%d keys, %d wild indexes, %d rows, %d bytes are left over", len(s.last), len(s.wild), s.rows, s.bytes)
+		if s.last.n != 0 || len(s.wild) != 0 || s.rows != 0 || s.bytes != 0 {
+			t.Fatalf("%d keys, %d wild indexes, %d rows, %d bytes are left over", s.last.n, len(s.wild), s.rows, s.bytes)
 		}
 	})
 }

@@ -45,8 +45,8 @@ type scheduler struct {
 	fill   int // the lane that is being filled,
 	fillTo int // up to so many queued rows: neighbours in the stream stay together
 	queue  []*unit
-	head   int // queue[:head] is finished
-	last   map[uint64]*unit
+	head   int     // queue[:head] is finished
+	last   holders // the newest unit of every key
 	wild   map[uint64]*wildIndex
 	rows   int // unfinished
 	bytes  int // unfinished
@@ -88,7 +88,7 @@ const maxQueueUnits = 200_000
 
 func newScheduler(base replica.Position, limits Limits) *scheduler {
 	limits.complete()
-	s := &scheduler{last: map[uint64]*unit{}, wild: map[uint64]*wildIndex{}, base: base.Clone(), limits: limits, done: make(chan struct{})}
+	s := &scheduler{wild: map[uint64]*wildIndex{}, base: base.Clone(), limits: limits, done: make(chan struct{})}
 	s.space = sync.NewCond(&s.mu)
 	return s
 }
@@ -96,13 +96,14 @@ func newScheduler(base replica.Position, limits Limits) *scheduler {
 // submit queues a unit; it blocks while the queue is full. A unit without
 // changes only moves the position.
 func (s *scheduler) submit(ctx context.Context, u *unit) error {
-	stop := context.AfterFunc(ctx, func() { s.mu.Lock(); s.space.Broadcast(); s.mu.Unlock() })
-	defer stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.err == nil && !s.closed && ctx.Err() == nil && s.head < len(s.queue) &&
-		(s.rows+u.rows > s.limits.QueueRows || s.bytes+u.bytes > s.limits.QueueBytes || len(s.queue)-s.head >= maxQueueUnits) {
-		s.space.Wait()
+	if s.full(u) {
+		stop := context.AfterFunc(ctx, func() { s.mu.Lock(); s.space.Broadcast(); s.mu.Unlock() })
+		defer stop()
+		for s.err == nil && !s.closed && ctx.Err() == nil && s.full(u) {
+			s.space.Wait()
+		}
 	}
 	if s.err != nil {
 		return s.err
@@ -123,6 +124,13 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 	s.bytes += u.bytes
 	s.place(u)
 	return nil
+}
+
+// full says that u has to wait until others are finished. An empty queue takes
+// any unit.
+func (s *scheduler) full(u *unit) bool {
+	return s.head < len(s.queue) &&
+		(s.rows+u.rows > s.limits.QueueRows || s.bytes+u.bytes > s.limits.QueueBytes || len(s.queue)-s.head >= maxQueueUnits)
 }
 
 // place finds the unit's predecessors and its lane.
@@ -168,7 +176,10 @@ func (s *scheduler) predecessors(u *unit) []*unit {
 		preds = append(preds, p)
 	}
 	for _, k := range u.keys {
-		w := s.wild[k.index]
+		var w *wildIndex
+		if len(s.wild) > 0 {
+			w = s.wild[k.index]
+		}
 		if w == nil && k.wild {
 			w = s.openWild(k.index, u)
 		}
@@ -180,8 +191,7 @@ func (s *scheduler) predecessors(u *unit) []*unit {
 			}
 			w.last, w.since = u, w.since[:0]
 		default:
-			add(s.last[k.value])
-			s.last[k.value] = u
+			add(s.last.put(k.value, u))
 			if w != nil {
 				add(w.last)
 				w.follow(u)
@@ -294,9 +304,7 @@ func (s *scheduler) complete(batch []*unit) {
 		s.rows -= u.rows
 		s.bytes -= u.bytes
 		for _, k := range u.keys {
-			if s.last[k.value] == u {
-				delete(s.last, k.value)
-			}
+			s.last.remove(k.value, u)
 		}
 		for _, w := range u.waiters {
 			w.waits--

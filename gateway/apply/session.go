@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unsafe"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -118,9 +119,10 @@ func sameSetting(got, want string) bool {
 }
 
 // exec runs one packet of one or more statements and returns each one's
-// affected rows. When one fails the server runs none of those behind it.
+// affected rows. When one fails the server runs none of those behind it. The
+// driver copies sql to the connection before it returns.
 func (s *session) exec(ctx context.Context, sql []byte) ([]int64, error) {
-	r, err := s.conn.(driver.ExecerContext).ExecContext(ctx, string(sql), nil)
+	r, err := s.conn.(driver.ExecerContext).ExecContext(ctx, unsafe.String(unsafe.SliceData(sql), len(sql)), nil)
 	if err != nil {
 		return nil, err
 	}

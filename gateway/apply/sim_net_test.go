@@ -116,7 +116,8 @@ func (r *simRows) Next(dest []driver.Value) error {
 }
 
 func (c *simConn) ExecContext(ctx context.Context, sql string, args []driver.NamedValue) (driver.Result, error) {
-	a := c.request(ctx, simInterpolate(sql, args))
+	// The caller uses its memory again; what is on its way must not change.
+	a := c.request(ctx, simInterpolate(strings.Clone(sql), args))
 	if a.err != nil {
 		return nil, a.err
 	}

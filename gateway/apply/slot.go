@@ -28,7 +28,8 @@ type slot struct {
 	extra   *replica.TxnSet // applied by this lane, beyond the base
 	partial *Partial        // control lane only
 
-	sess *session
+	sess   *session
+	packet []byte // memory for the next packet
 }
 
 // mismatchError says which statement affected another number of rows than it
@@ -165,7 +166,12 @@ func (s *slot) guard(base, extra string) []byte {
 // lost connection leaves the outcome unknown. alone sends the guard before
 // everything else, and nothing else when it does not match.
 func (s *slot) try(ctx context.Context, guard []byte, stmts []statement, unknown, alone bool) (sent bool, err error) {
-	packet := append(make([]byte, 0, 64<<10), guard...)
+	packet := append(s.packet[:0], guard...)
+	defer func() {
+		if s.packet = packet; cap(packet) > keepText {
+			s.packet = nil
+		}
+	}()
 	counts := make([]int64, 0, len(stmts)+2)
 	send := func() error {
 		n, err := s.sess.exec(ctx, packet)

@@ -33,8 +33,9 @@ type run struct {
 	planned   *apply.DDLPlan  // likewise: the newest DDL that rows of its transaction follow
 	progress  *progress
 
-	// bindings belong to the goroutine that applies.
-	bindings map[*replica.Table]*apply.Binding
+	// routes belong to the goroutine that applies.
+	routes    map[*replica.Table]*route
+	lastRoute *route
 
 	mu       sync.Mutex // guards what follows; read by fill
 	applier  *apply.Applier
@@ -63,7 +64,7 @@ type live struct {
 
 func newRun(r *Runner, src *source.Source, c *apply.Claimed) *run {
 	return &run{r: r, cfg: &r.cfg, src: src, claimed: c, progress: newProgress(), tables: map[string]*tableState{},
-		bindings: map[*replica.Table]*apply.Binding{}}
+		routes: map[*replica.Table]*route{}}
 }
 
 // phases runs what is left to do.

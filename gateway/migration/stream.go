@@ -20,16 +20,24 @@ import (
 
 // item is a transaction on its way from the reader to the applier.
 type item struct {
-	txn   *replica.Transaction
-	plan  *apply.DDLPlan // nil unless the transaction is a DDL that matters
+	txn  *replica.Transaction
+	plan *apply.DDLPlan // nil unless the transaction is a DDL that matters
+}
+
+// items are transactions that were read without waiting in between: whatever
+// costs a lock or a wake-up is paid once for all of them.
+type items struct {
+	list  []item
 	bytes int64
 }
 
 // Bounds of what waits between the reader and the applier.
 const (
-	pipeItems = 1024
-	pipeBytes = 16 << 20
-	partBytes = 8 << 20
+	pipeBatches = 64
+	pipeBytes   = 8 << 20
+	batchItems  = 128
+	batchBytes  = 256 << 10
+	partBytes   = 4 << 20
 )
 
 // stream follows the binlog until ctx ends or an error that trying again in
@@ -57,7 +65,7 @@ func (x *run) stream(ctx context.Context) error {
 	x.applier = a
 	x.mu.Unlock()
 	g, gctx := errgroup.WithContext(ctx)
-	pipe := make(chan item, pipeItems)
+	pipe := make(chan items, pipeBatches)
 	budget := semaphore.NewWeighted(pipeBytes)
 	g.Go(func() error {
 		defer close(pipe)
@@ -166,7 +174,7 @@ func (x *run) reachStrict(a *apply.Applier) {
 
 // receive reads the binlog; a connection that breaks is opened again behind
 // what was handed on.
-func (x *run) receive(ctx context.Context, pipe chan<- item, budget *semaphore.Weighted) error {
+func (x *run) receive(ctx context.Context, pipe chan<- items, budget *semaphore.Weighted) error {
 	for attempt := 0; ; attempt++ {
 		began := time.Now()
 		err := x.receiveOnce(ctx, pipe, budget)
@@ -207,7 +215,7 @@ func (x *run) dumpConfig() (binlog.Config, error) {
 		MaxRows: x.cfg.MaxTransactionRows, MaxBytes: partBytes}, nil
 }
 
-func (x *run) receiveOnce(ctx context.Context, pipe chan<- item, budget *semaphore.Weighted) error {
+func (x *run) receiveOnce(ctx context.Context, pipe chan<- items, budget *semaphore.Weighted) error {
 	cfg, err := x.dumpConfig()
 	if err != nil {
 		return err
@@ -220,73 +228,112 @@ func (x *run) receiveOnce(ctx context.Context, pipe chan<- item, budget *semapho
 		return err
 	}
 	defer rd.Close()
-	first := true
-	for {
-		t, err := rd.Next()
-		if err != nil {
-			return err
-		}
-		if first {
-			first = false
-			x.setConnected(true)
-			x.r.setStatus(StatusRunning)
-			x.r.recovered()
-		}
-		it := item{txn: t, bytes: min(int64(t.Bytes)+200, pipeBytes)}
-		if t.DDL != nil {
-			if it.plan, err = x.plan(ctx, t); err != nil {
+	for first := true; ; first = false {
+		batch, err := x.readSome(ctx, rd)
+		if len(batch.list) > 0 {
+			if first {
+				x.setConnected(true)
+				x.r.setStatus(StatusRunning)
+				x.r.recovered()
+			}
+			if err := x.handOver(ctx, batch, pipe, budget); err != nil {
 				return err
 			}
 		}
-		if err := budget.Acquire(ctx, it.bytes); err != nil {
+		if err != nil {
 			return err
 		}
-		select {
-		case pipe <- it:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-		x.mu.Lock()
-		if !t.More && !t.Keepalive {
-			x.live.retrieved.Advance(t.ID)
-		}
-		x.live.read = t.End
-		x.mu.Unlock()
 	}
 }
 
-// applyAll feeds the applier.
-func (x *run) applyAll(ctx context.Context, a *apply.Applier, pipe <-chan item, budget *semaphore.Weighted) error {
-	for it := range pipe {
-		var err error
-		x.mu.Lock()
-		if !it.txn.CommitTime.IsZero() {
-			x.live.current = it.txn.CommitTime
-		}
-		x.mu.Unlock()
-		if it.plan != nil {
-			err = a.RunDDL(ctx, it.plan)
-			x.afterDDL(it.plan)
-		} else {
-			err = a.Apply(ctx, it.txn)
-		}
-		budget.Release(it.bytes)
-		if err != nil {
-			if ctx.Err() != nil && !errors.Is(err, apply.ErrFenced) {
-				return nil
+// readSome waits for a transaction, and takes those with it that are here
+// already. An error is that of the transaction behind them.
+func (x *run) readSome(ctx context.Context, rd *binlog.Reader) (items, error) {
+	var b items
+	t, err := rd.Next()
+	for ; err == nil && t != nil; t, err = rd.Poll() {
+		it := item{txn: t}
+		if t.DDL != nil {
+			if it.plan, err = x.plan(ctx, t); err != nil {
+				break
 			}
-			return err
 		}
+		b.list = append(b.list, it)
+		b.bytes = min(b.bytes+int64(t.Bytes)+200, pipeBytes)
+		if len(b.list) == batchItems || b.bytes >= batchBytes {
+			break
+		}
+	}
+	return b, err
+}
+
+// handOver gives transactions to the applier's goroutine; it blocks while too
+// much waits there.
+func (x *run) handOver(ctx context.Context, b items, pipe chan<- items, budget *semaphore.Weighted) error {
+	if err := budget.Acquire(ctx, b.bytes); err != nil {
+		return err
+	}
+	last := b.list[len(b.list)-1].txn
+	select {
+	case pipe <- b:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, it := range b.list {
+		if t := it.txn; !t.More && !t.Keepalive {
+			x.live.retrieved.Advance(t.ID)
+		}
+	}
+	x.live.read = last.End
+	return nil
+}
+
+// applyAll feeds the applier.
+func (x *run) applyAll(ctx context.Context, a *apply.Applier, pipe <-chan items, budget *semaphore.Weighted) error {
+	for b := range pipe {
+		for i := range b.list {
+			it := &b.list[i]
+			if i == 0 || it.plan != nil {
+				x.applyingNow(it.txn)
+			}
+			var err error
+			if it.plan != nil {
+				err = a.RunDDL(ctx, it.plan)
+				x.afterDDL(it.plan)
+			} else {
+				err = a.Apply(ctx, it.txn)
+			}
+			if err != nil {
+				if ctx.Err() != nil && !errors.Is(err, apply.ErrFenced) {
+					return nil
+				}
+				return err
+			}
+		}
+		budget.Release(b.bytes)
 		x.mu.Lock()
-		x.applying = it.txn.End
+		x.applying = b.list[len(b.list)-1].txn.End
 		x.mu.Unlock()
 	}
 	return nil
 }
 
+// applyingNow notes the commit time from which the lag is told.
+func (x *run) applyingNow(t *replica.Transaction) {
+	if t.CommitTime.IsZero() {
+		return
+	}
+	x.mu.Lock()
+	x.live.current = t.CommitTime
+	x.mu.Unlock()
+}
+
 // afterDDL forgets what the DDL changed.
 func (x *run) afterDDL(p *apply.DDLPlan) {
-	clear(x.bindings)
+	clear(x.routes)
+	x.lastRoute = nil
 	if len(p.Steps) == 0 {
 		return
 	}
@@ -299,23 +346,35 @@ func (x *run) afterDDL(p *apply.DDLPlan) {
 // Route implements apply.Router: where the rows of a table version go, and
 // whether the target may be ahead of the transaction.
 func (x *run) Route(ctx context.Context, t *replica.Table, txn *replica.Transaction) (*apply.Binding, bool, error) {
-	ts := x.tables[tableKey(t.Schema, t.Name)]
+	r := x.lastRoute
+	if r == nil || r.table != t {
+		if r = x.routes[t]; r == nil {
+			r = &route{table: t, state: x.tables[tableKey(t.Schema, t.Name)]}
+			x.routes[t] = r
+		}
+		x.lastRoute = r
+	}
 	upsert := false
-	if ts != nil && ts.high.File != "" && txn.Start.Before(ts.high) {
+	if ts := r.state; ts != nil && ts.high.File != "" && txn.Start.Before(ts.high) {
 		if ts.start.Contains(txn.ID) {
 			return nil, false, nil
 		}
 		upsert = ts.state == stateDone
 	}
-	b := x.bindings[t]
-	if b == nil {
+	if r.binding == nil {
 		var err error
-		if b, err = x.bind(ctx, t); err != nil {
+		if r.binding, err = x.bind(ctx, t); err != nil {
 			return nil, false, err
 		}
-		x.bindings[t] = b
 	}
-	return b, upsert, nil
+	return r.binding, upsert, nil
+}
+
+// route is where a table version's rows go.
+type route struct {
+	table   *replica.Table
+	state   *tableState    // nil: the table was not copied
+	binding *apply.Binding // nil until rows are to be written
 }
 
 // bind reads the target table's collations: they decide which keys are equal.

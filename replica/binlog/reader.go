@@ -30,7 +30,8 @@ type Reader struct {
 	at      replica.Coordinates // the end of the newest event
 	tables  map[uint64]*TableMap
 	payload *payload
-	ready   []*replica.Transaction // to be returned, in order
+	ready   []*replica.Transaction  // to be returned, in order
+	first   [4]*replica.Transaction // memory for ready
 	mem     arena
 	// The newest transaction's source, as bytes and as text.
 	sourceRaw  [16]byte
@@ -72,23 +73,43 @@ func (r *Reader) ConnectionID() uint32 { return r.k.c.GetConnectionID() }
 // is idle, so that it returns at least every Config.Heartbeat while all is well.
 func (r *Reader) Next() (*replica.Transaction, error) {
 	for len(r.ready) == 0 {
-		e, err := r.nextEvent()
-		if err != nil {
-			return nil, err
-		}
-		if err := r.handle(&e); err != nil {
+		if err := r.step(); err != nil {
 			return nil, err
 		}
 	}
-	t := r.ready[0]
-	r.ready = r.ready[1:]
-	return t, nil
+	return r.pop(), nil
 }
 
-// Buffered says whether Next has something to read without waiting for the
-// source, though perhaps not a whole transaction.
-func (r *Reader) Buffered() bool {
-	return len(r.ready) > 0 || r.payload != nil || r.k.in.buffered()
+// Poll is Next for a caller that has something else to do: it returns nil
+// instead of waiting for the source.
+func (r *Reader) Poll() (*replica.Transaction, error) {
+	for len(r.ready) == 0 {
+		if r.payload == nil && !r.k.in.buffered() {
+			return nil, nil
+		}
+		if err := r.step(); err != nil {
+			return nil, err
+		}
+	}
+	return r.pop(), nil
+}
+
+// step reads one event.
+func (r *Reader) step() error {
+	e, err := r.nextEvent()
+	if err != nil {
+		return err
+	}
+	return r.handle(&e)
+}
+
+func (r *Reader) pop() *replica.Transaction {
+	t := r.ready[0]
+	r.ready[0] = nil
+	if r.ready = r.ready[1:]; len(r.ready) == 0 {
+		r.ready = r.first[:0]
+	}
+	return t
 }
 
 // nextEvent returns the next event of the stream or of the compressed
