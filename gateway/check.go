@@ -223,11 +223,11 @@ func findingRows(findings []migration.Finding, at time.Time, name string) [][]an
 
 // viewChecks shows what the newest check of each migration found.
 func viewChecks(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
-	migrations, err := c.catalog.Migrations(ctx)
+	migrations, err := c.migrations(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	last, err := c.catalog.LastChecks(ctx)
+	last, err := c.lastChecks(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

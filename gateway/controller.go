@@ -9,13 +9,26 @@ import (
 	"sluice/sqladmin"
 )
 
-// controller carries out the admin port's statements. It keeps no state: all of
-// it is in the store, so that every node answers alike.
+// changePatience is how long the store may be silent before a statement that
+// changes something gives up. It is above what a busy TiDB leaves a ping
+// waiting.
+const changePatience = 4 * time.Second
+
+// controller carries out the admin port's statements. It decides by nothing but
+// the store, so that every node answers alike; what it remembers is shown while
+// the store is silent.
 type controller struct {
 	*services
+	memory  *memory
+	reading *reading // nil unless this is for one statement that reads
 }
 
-func newController(s *services) *controller { return &controller{s} }
+func newController(s *services) *controller { return &controller{services: s, memory: newMemory()} }
+
+// toRead returns a controller for one statement that reads.
+func (c *controller) toRead() *controller {
+	return &controller{services: c.services, memory: c.memory, reading: &reading{}}
+}
 
 // view reads the rows of one virtual table, in the order of its columns.
 type view func(c *controller, ctx context.Context, s *sqladmin.Session) ([][]any, []sqladmin.Warning, error)
@@ -43,15 +56,22 @@ var views = map[string]view{
 	"status":                viewStatus,
 }
 
-// Read implements sqladmin.Controller.
+// Read implements sqladmin.Controller. While the store is silent it returns what
+// was known last, and a warning that says so.
 func (c *controller) Read(ctx context.Context, table string, s *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
 	v, ok := views[table]
 	if !ok {
 		return nil, nil, sqladmin.NotSupported("Table sluice." + table)
 	}
-	rows, warnings, err := v(c, ctx, s)
+	r := c.toRead()
+	guarded, release := c.pulse.guard(ctx, readPatience)
+	defer release()
+	rows, warnings, err := v(r, guarded, s)
 	if err != nil {
-		return nil, nil, adminError(err)
+		return nil, nil, c.storeError(guarded, err, "there is nothing to show from before")
+	}
+	if w := r.staleWarning(); w != nil {
+		warnings = append([]sqladmin.Warning{*w}, warnings...)
 	}
 	return rows, warnings, nil
 }
@@ -59,22 +79,66 @@ func (c *controller) Read(ctx context.Context, table string, s *sqladmin.Session
 // Execute implements sqladmin.Controller. What changes something is recorded in
 // the audit, before it is done and after.
 func (c *controller) Execute(ctx context.Context, stmt sqladmin.Statement, s *sqladmin.Session) (*sqladmin.Result, error) {
+	if _, ok := stmt.(*sqladmin.ShowCreate); ok {
+		return c.executeReading(ctx, stmt, s)
+	}
+	guarded, release := c.pulse.guard(ctx, changePatience)
+	defer release()
 	if !sqladmin.Changes(stmt) {
-		res, err := c.execute(ctx, stmt, s)
-		return res, adminError(err)
+		res, err := c.execute(guarded, stmt, s)
+		return res, c.storeError(guarded, err, "nothing was changed")
 	}
-	id, err := c.catalog.BeginOperation(ctx, catalog.Operation{Statement: s.SQL, User: s.User, Host: s.Host, Node: c.cfg.Name})
+	// The ping is first so that a store which is silent already is sent nothing
+	// that it would do when it wakes.
+	err := c.db.PingContext(guarded)
+	var id uint64
+	if err == nil {
+		id, err = c.catalog.BeginOperation(guarded, catalog.Operation{Statement: s.SQL, User: s.User, Host: s.Host, Node: c.cfg.Name})
+	}
 	if err != nil {
-		return nil, adminError(err)
+		return nil, c.storeError(guarded, err, "nothing was changed")
 	}
-	res, err := c.execute(ctx, stmt, s)
-	err = adminError(err)
+	res, err := c.execute(guarded, stmt, s)
+	err = c.storeError(guarded, err, "whether the statement took effect is not known")
 	c.endOperation(ctx, id, res, err)
 	if err != nil {
 		return nil, err
 	}
 	res.OperationID = id
+	c.memory.old()
 	return res, nil
+}
+
+// executeReading carries out a statement that only reads.
+func (c *controller) executeReading(ctx context.Context, stmt sqladmin.Statement, s *sqladmin.Session) (*sqladmin.Result, error) {
+	r := c.toRead()
+	guarded, release := c.pulse.guard(ctx, readPatience)
+	defer release()
+	res, err := r.execute(guarded, stmt, s)
+	if err != nil {
+		return nil, c.storeError(guarded, err, "there is nothing to show from before")
+	}
+	if w := r.staleWarning(); w != nil {
+		res.Warnings = append(res.Warnings, *w)
+	}
+	return res, nil
+}
+
+// storeError is adminError for an error that a silent or absent store may have
+// caused; outcome says what that means for the statement.
+func (c *controller) storeError(guarded context.Context, err error, outcome string) error {
+	switch {
+	case err == nil:
+		return nil
+	case wentSilent(guarded):
+		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store at %s does not answer, for %.0f s now: %s",
+			c.targets.store.Addr, c.pulse.silence().Seconds(), outcome).
+			WithRemedy("%s; when it answers again, look at what there is and repeat the statement", storeRemedy(c.cfg.Name))
+	case guarded.Err() == nil && ofStore(err):
+		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store at %s cannot be reached: %s: %s", c.targets.store.Addr, err.Error(), outcome).
+			WithRemedy("%s; when it answers again, look at what there is and repeat the statement", storeRemedy(c.cfg.Name))
+	}
+	return adminError(err)
 }
 
 // auditTimeout bounds the audit's last write, which a client that went away
@@ -84,6 +148,8 @@ const auditTimeout = 3 * time.Second
 func (c *controller) endOperation(ctx context.Context, id uint64, res *sqladmin.Result, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), auditTimeout)
 	defer cancel()
+	ctx, release := c.pulse.guard(ctx, changePatience)
+	defer release()
 	var (
 		affected uint64
 		code     uint16
@@ -98,7 +164,13 @@ func (c *controller) endOperation(ctx context.Context, id uint64, res *sqladmin.
 	default:
 		affected, message = res.Affected, res.Info
 	}
-	if err := c.catalog.EndOperation(ctx, id, affected, code, message); err != nil {
+	end := func(ctx context.Context) error { return c.catalog.EndOperation(ctx, id, affected, code, message) }
+	err = end(ctx)
+	switch {
+	case err == nil:
+	case ctx.Err() != nil || unreachable(err):
+		c.records.keep("operation", end)
+	default:
 		c.log.Warn("record the end of an operation", "operation", id, "error", err.Error())
 	}
 }

@@ -117,12 +117,26 @@ func (c *controller) withTargetNamed(ctx context.Context, name string, fn func(c
 	defer done()
 	bounded, cancel := context.WithTimeout(ctx, targetPatience)
 	defer cancel()
+	if !def.IsDefault() { // the store has its guard already
+		heart := startPulse(bounded, tg.db)
+		defer heart.close()
+		patience := changePatience
+		if c.reading != nil {
+			patience = readPatience
+		}
+		var release func()
+		bounded, release = heart.guard(bounded, patience)
+		defer release()
+	}
 	err = fn(bounded, tg)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
 	var me *mysql.MySQLError
 	switch {
+	case wentSilent(bounded):
+		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "target '%s' cannot be reached: it does not answer", def.Name).
+			WithRemedy("see whether it is up, and whether node %s reaches it", c.cfg.Name)
 	case unreachable(err) || bounded.Err() != nil:
 		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "target '%s' cannot be reached: %s", def.Name, err.Error()).
 			WithRemedy("see whether it is up, and whether node %s reaches it", c.cfg.Name)

@@ -36,6 +36,7 @@ func openHTTP(ctx context.Context, n *Node) (*httpServer, error) {
 		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
 		n.writeMetrics(w)
 	})
+	serveProfiles(mux)
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: httpTimeout, ReadTimeout: httpTimeout, WriteTimeout: httpTimeout}
 	go func() {
 		defer close(h.done)

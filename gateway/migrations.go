@@ -281,7 +281,7 @@ func checkGTIDs(option, text string) error {
 }
 
 func (c *controller) showCreateMigration(ctx context.Context, name string) (string, error) {
-	m, err := c.catalog.Migration(ctx, name)
+	m, err := oneKnown(ctx, c, name, c.catalog.Migration, c.migrations, func(m *catalog.Migration) string { return m.Name })
 	if err != nil {
 		return "", err
 	}

@@ -11,6 +11,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"sluice/cluster"
 	"sluice/gateway/catalog"
 	"sluice/sqladmin"
@@ -38,6 +40,7 @@ type Node struct {
 	db         *sql.DB
 	services   *services
 	supervisor *supervisor
+	controller *controller
 	admin      *sqladmin.Server
 	closers    []func(context.Context) error // in the order of opening
 }
@@ -102,18 +105,38 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.join(ctx, c, k.gossip, listener.Addr().String()); err != nil {
 		return err
 	}
-	n.services = &services{cfg: &n.cfg, log: n.log, db: n.db, catalog: c, cluster: n.services.cluster, targets: newTargets(c, store), records: newRecorder(n.log)}
+	heart, err := n.openPulse(ctx, store)
+	if err != nil {
+		return err
+	}
+	n.services = &services{cfg: &n.cfg, log: n.log, db: n.db, catalog: c, cluster: n.services.cluster, targets: newTargets(c, store),
+		records: newRecorder(n.log), pulse: heart}
 	n.supervisor = newSupervisor(n.services)
 	if admin.NodeID, err = n.nodeID(ctx, c); err != nil {
 		return err
 	}
-	admin.Controller = newController(n.services)
+	n.controller = newController(n.services)
+	admin.Controller = n.controller
 	opened = true // the server closes it, also when Open fails
 	if n.admin, err = sqladmin.Open(context.WithoutCancel(ctx), admin); err != nil {
 		return fmt.Errorf("open the admin port: %w", err)
 	}
 	n.onClose(n.closeAdmin)
 	return nil
+}
+
+// openPulse watches the store until the node is closed.
+func (n *Node) openPulse(ctx context.Context, store *mysql.Config) (*pulse, error) {
+	db, err := openPool(store, 1, 1)
+	if err != nil {
+		return nil, err
+	}
+	p := startPulse(context.WithoutCancel(ctx), db)
+	n.onClose(func(context.Context) error {
+		p.close()
+		return db.Close()
+	})
+	return p, nil
 }
 
 // listenAdmin binds the admin port early, so that a port in use is told before
@@ -221,6 +244,8 @@ func (n *Node) Run(ctx context.Context) error {
 	go func() { defer close(recorded); n.services.records.run(member, flush) }()
 	pruned := make(chan struct{})
 	go func() { defer close(pruned); n.prune(life) }()
+	known := make(chan struct{})
+	go func() { defer close(known); n.controller.know(life) }()
 	supervised := make(chan struct{})
 	go func() { defer close(supervised); n.supervisor.run(life, live) }()
 
@@ -232,6 +257,7 @@ func (n *Node) Run(ctx context.Context) error {
 	time.AfterFunc(leavePatience, stopFlush)
 	<-recorded
 	<-pruned
+	<-known
 	err = errors.Join(<-clusterErr, err, n.close(base))
 	if err == nil {
 		n.log.Info("the node stopped", "name", n.cfg.Name)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -15,10 +16,14 @@ const recordQueue = 1024
 // recordTimeout bounds one write of a record.
 const recordTimeout = 5 * time.Second
 
+// recordPause is the pause before a write is tried again.
+const recordPause = time.Second
+
 // record is one write to the store that nobody waits for.
 type record struct {
 	what  string
 	write func(context.Context) error
+	again bool // it is tried until the store answers
 }
 
 // recorder writes errors and events into the store, in their order.
@@ -34,11 +39,21 @@ func newRecorder(log *slog.Logger) *recorder {
 
 // add queues a write. It does not block.
 func (r *recorder) add(what string, write func(context.Context) error) {
+	r.put(record{what: what, write: write})
+}
+
+// keep is add for a write that is tried again until the store answers; it must
+// do no harm when it happens twice.
+func (r *recorder) keep(what string, write func(context.Context) error) {
+	r.put(record{what: what, write: write, again: true})
+}
+
+func (r *recorder) put(rec record) {
 	select {
-	case r.queue <- record{what, write}:
+	case r.queue <- rec:
 	default:
 		if r.dropped.Add(1) == 1 {
-			r.log.Warn("the store is slow: records for people are dropped", "what", what)
+			r.log.Warn("the store is slow: records for people are dropped", "what", rec.what)
 		}
 	}
 }
@@ -68,10 +83,28 @@ func (r *recorder) flush(ctx context.Context) {
 	}
 }
 
+// write writes one record; ctx ends it.
 func (r *recorder) write(ctx context.Context, rec record) {
+	for {
+		err := r.once(ctx, rec)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		if !rec.again || !unreachable(err) && !errors.Is(err, context.DeadlineExceeded) {
+			r.log.Warn("a record could not be written to the store", "what", rec.what, "error", err.Error())
+			return
+		}
+		t := time.NewTimer(recordPause)
+		select {
+		case <-ctx.Done():
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+func (r *recorder) once(ctx context.Context, rec record) error {
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
-	if err := rec.write(ctx); err != nil && ctx.Err() == nil {
-		r.log.Warn("a record could not be written to the store", "what", rec.what, "error", err.Error())
-	}
+	return rec.write(ctx)
 }

@@ -59,7 +59,7 @@ func shownPassword(c catalog.Credential) *sqladmin.Password {
 }
 
 func viewSecrets(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
-	secrets, err := c.catalog.Secrets(ctx)
+	secrets, err := c.secrets(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -18,4 +18,5 @@ type services struct {
 	cluster *cluster.Cluster
 	targets *targets
 	records *recorder
+	pulse   *pulse // of the store
 }

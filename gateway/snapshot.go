@@ -52,7 +52,7 @@ type snapshot struct {
 // look reads all migrations and what their channels do. It only reads the
 // store: a node that does not answer costs a warning.
 func (c *controller) look(ctx context.Context) (*snapshot, error) {
-	migrations, err := c.catalog.Migrations(ctx)
+	migrations, err := c.migrations(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -70,21 +70,18 @@ func (c *controller) lookAtOne(ctx context.Context, name string) (*snapshot, err
 
 // lookAt reads the channels of the migration with that ID, or with "" of all.
 func (c *controller) lookAt(ctx context.Context, migrations []*catalog.Migration, id string) (*snapshot, error) {
-	states, err := c.catalog.Channels(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	rows, err := c.catalog.Status(ctx, id)
+	states, rows, err := c.channelsOf(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	s := &snapshot{migrations: migrations, channels: map[string][]*channelView{}}
-	members := c.members()
-	silent := map[string]bool{}
+	nodes := c.knownMembers()
+	members := setOf(nodes)
+	quiet := map[string]bool{}
 	for _, state := range states {
 		v := newChannelView(state, rows[state.Channel], members)
 		if v.silent {
-			silent[state.Owner] = true
+			quiet[state.Owner] = true
 		}
 		s.channels[state.MigrationID] = append(s.channels[state.MigrationID], v)
 	}
@@ -93,12 +90,31 @@ func (c *controller) lookAt(ctx context.Context, migrations []*catalog.Migration
 			return slices.Index(m.Spec.Sources, a.Source) - slices.Index(m.Spec.Sources, b.Source)
 		})
 	}
-	for _, m := range c.cluster.Members() {
-		if silent[m.Node] {
+	for _, m := range nodes {
+		if quiet[m.Node] {
 			s.warnings = append(s.warnings, silentWarning(m))
 		}
 	}
 	return s, nil
+}
+
+// channelsOf reads the channels of the migration with that ID, or with "" of
+// all, and what their owners wrote last.
+func (c *controller) channelsOf(ctx context.Context, id string) ([]cluster.ChannelState, map[string]catalog.ChannelStatus, error) {
+	if id == "" {
+		states, err := c.channelStates(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		rows, err := c.channelStatus(ctx)
+		return states, rows, err
+	}
+	states, err := c.catalog.Channels(ctx, id)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := c.catalog.Status(ctx, id)
+	return states, rows, err
 }
 
 func silentWarning(m cluster.Member) sqladmin.Warning {
@@ -113,9 +129,9 @@ type memberSet struct {
 	takes  bool // some node takes channels
 }
 
-func (c *controller) members() memberSet {
+func setOf(members []cluster.Member) memberSet {
 	s := memberSet{byName: map[string]cluster.Member{}}
-	for _, m := range c.cluster.Members() {
+	for _, m := range members {
 		s.byName[m.Node] = m
 		s.takes = s.takes || m.Status == cluster.StatusUp && m.State == cluster.Alive
 	}

@@ -116,7 +116,7 @@ func (c *controller) mustStand(ctx context.Context, kind, name string, uses func
 }
 
 func (c *controller) showCreateSource(ctx context.Context, name string) (string, error) {
-	src, err := c.catalog.Source(ctx, name)
+	src, err := oneKnown(ctx, c, name, c.catalog.Source, c.sources, func(s *catalog.Source) string { return s.Name })
 	if err != nil {
 		return "", err
 	}
@@ -139,11 +139,11 @@ func unlessEmpty(s string) *string {
 }
 
 func viewSources(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
-	sources, err := c.catalog.Sources(ctx)
+	sources, err := c.sources(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	migrations, err := c.catalog.Migrations(ctx)
+	migrations, err := c.migrations(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

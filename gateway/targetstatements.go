@@ -57,7 +57,7 @@ func setTarget(t *catalog.Target, o *sqladmin.TargetOptions) {
 }
 
 func (c *controller) showCreateTarget(ctx context.Context, name string) (string, error) {
-	t, err := c.catalog.Target(ctx, name)
+	t, err := oneKnown(ctx, c, name, c.catalog.Target, c.targetList, func(t *catalog.Target) string { return t.Name })
 	if err != nil {
 		return "", err
 	}
@@ -74,11 +74,11 @@ func (c *controller) showCreateTarget(ctx context.Context, name string) (string,
 }
 
 func viewTargets(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
-	targets, err := c.catalog.Targets(ctx)
+	targets, err := c.targetList(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	migrations, err := c.catalog.Migrations(ctx)
+	migrations, err := c.migrations(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -28,7 +28,7 @@ func viewChannels(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]
 }
 
 func (c *controller) sourcesByName(ctx context.Context) (map[string]*catalog.Source, error) {
-	list, err := c.catalog.Sources(ctx)
+	list, err := c.sources(ctx)
 	if err != nil {
 		return nil, err
 	}

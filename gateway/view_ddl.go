@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 
 	"sluice/gateway/migration"
 	"sluice/sqladmin"
@@ -13,11 +14,11 @@ import (
 // viewDDL is SHOW MIGRATION DDL. The rows are in the targets; one that does not
 // answer costs a warning.
 func viewDDL(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
-	migrations, err := c.catalog.Migrations(ctx)
+	migrations, err := c.migrations(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	states, err := c.catalog.Channels(ctx, "")
+	states, err := c.channelStates(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,22 +44,39 @@ func viewDDL(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]any, 
 		rows     [][]any
 		warnings []sqladmin.Warning
 	)
-	for _, t := range order {
-		err := c.withTargetNamed(ctx, t, func(ctx context.Context, tg *target) error {
-			entries, err := migration.DDLLog(ctx, tg.db, keys[t])
-			for _, e := range entries {
-				rows = append(rows, ddlRow(names[e.Channel], &e))
-			}
-			return err
-		})
-		if err != nil && ctx.Err() != nil {
-			return nil, nil, err
+	logs, errs := c.ddlLogs(ctx, order, keys)
+	for i, t := range order {
+		if errs[i] != nil && ctx.Err() != nil && !wentSilent(ctx) {
+			return nil, nil, errs[i]
 		}
-		if w := ddlWarning(t, err); w != nil {
+		for _, e := range logs[i] {
+			rows = append(rows, ddlRow(names[e.Channel], &e))
+		}
+		if w := ddlWarning(t, errs[i]); w != nil {
 			warnings = append(warnings, *w)
 		}
 	}
 	return rows, warnings, nil
+}
+
+// ddlLogs reads the targets beside each other: those that do not answer take
+// the time of one.
+func (c *controller) ddlLogs(ctx context.Context, targets []string, keys map[string][]string) ([][]migration.DDLEntry, []error) {
+	logs, errs := make([][]migration.DDLEntry, len(targets)), make([]error, len(targets))
+	var wait sync.WaitGroup
+	for i, t := range targets {
+		wait.Go(func() {
+			logs[i], errs[i] = lastKnown(ctx, c, "ddl of "+t, func(ctx context.Context) (entries []migration.DDLEntry, err error) {
+				err = c.withTargetNamed(ctx, t, func(ctx context.Context, tg *target) error {
+					entries, err = migration.DDLLog(ctx, tg.db, keys[t])
+					return err
+				})
+				return entries, err
+			})
+		})
+	}
+	wait.Wait()
+	return logs, errs
 }
 
 func ddlRow(channel string, e *migration.DDLEntry) []any {

@@ -18,11 +18,11 @@ type troubles struct {
 
 // troubles counts the open errors by migration ID.
 func (c *controller) troubles(ctx context.Context) (map[string]*troubles, error) {
-	open, err := c.catalog.OpenErrors(ctx)
+	open, err := c.openErrors(ctx)
 	if err != nil {
 		return nil, err
 	}
-	last, err := c.catalog.LastChecks(ctx)
+	last, err := c.lastChecks(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -17,17 +18,22 @@ func viewNodes(c *controller, _ context.Context, _ *sqladmin.Session) ([][]any, 
 		rows = append(rows, []any{m.Node, m.GossipAddr, m.AdminAddr, m.HTTPAddr, string(m.State), m.Status, m.Incarnation,
 			m.HeartbeatAge.Milliseconds(), m.Channels, m.Version, when(m.StartedAt), when(m.LastSeenAt)})
 	}
+	if quiet := c.pulse.silence(); quiet >= readPatience {
+		return rows, []sqladmin.Warning{{Level: "Warning", Code: sqladmin.CodeStoreUnreachable,
+			Message: fmt.Sprintf("the store has not answered for %.0f s: State is what gossip says, the rest was read before", quiet.Seconds()),
+			Remedy:  storeRemedy(c.cfg.Name)}}, nil
+	}
 	return rows, nil, nil
 }
 
 // viewWorkers is SHOW WORKERS: the nodes as places that run channels. A node
 // that left in order is none.
 func viewWorkers(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
-	states, err := c.catalog.Channels(ctx, "")
+	states, err := c.channelStates(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	ids, err := c.catalog.NodeIDs(ctx)
+	ids, err := c.nodeIDs(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,7 +49,7 @@ func viewWorkers(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]a
 		rows     [][]any
 		warnings []sqladmin.Warning
 	)
-	for _, m := range c.cluster.Members() {
+	for _, m := range c.knownMembers() {
 		if m.State == cluster.Left {
 			continue
 		}

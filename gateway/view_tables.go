@@ -14,15 +14,15 @@ func viewTables(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]an
 	if err != nil {
 		return nil, nil, err
 	}
-	open, err := c.catalog.OpenErrors(ctx)
+	open, err := c.openErrors(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	type key struct{ channel, table string }
+	type key struct{ migrationID, channel, table string }
 	errors := map[key]uint64{}
 	for _, e := range open {
 		if e.Table != "" {
-			errors[key{e.Channel, strings.ToLower(e.Table)}]++
+			errors[key{e.MigrationID, e.Channel, strings.ToLower(e.Table)}]++
 		}
 	}
 	var rows [][]any
@@ -37,7 +37,7 @@ func viewTables(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]an
 				rows = append(rows, []any{m.Name, ch.Name, t.Schema, t.Table, t.TargetSchema, t.TargetTable, t.Phase, status,
 					t.RowsEstimated, t.RowsCopied, t.BytesCopied, t.ProgressPct, nullable(t.ETASeconds), t.ChunksDone, t.ChunksTotal,
 					t.Inserts, t.Updates, t.Deletes, t.PrimaryKey, t.AutoColumn, nil, nil,
-					errors[key{ch.Name, strings.ToLower(t.Schema + "." + t.Table)}], t.Note})
+					errors[key{m.ID, ch.Name, strings.ToLower(t.Schema + "." + t.Table)}], t.Note})
 			}
 		}
 	}

@@ -506,4 +506,10 @@ func TestRecords(t *testing.T) {
 	if errs, err = c.Errors(t.Context(), "", 10); err != nil || len(errs) != 1 {
 		t.Errorf("%+v, %v", errs, err)
 	}
+
+	// An open error of a migration that is gone is nobody's to resolve.
+	must(t, db, `UPDATE sluice_meta.errors SET at = at - INTERVAL 2 HOUR`)
+	if n, err := c.Prune(t.Context(), time.Hour); err != nil || n != 1 {
+		t.Errorf("pruned %d errors of no migration, %v", n, err)
+	}
 }

@@ -300,10 +300,10 @@ func deleteChannels(ctx context.Context, tx *sql.Conn, m *Migration, gone map[st
 	return nil
 }
 
-// DropMigration removes a stopped migration with its channels and their status,
-// and returns what it was, so that its state in the target can be removed; nil
-// when ifExists is set and there is none. While a channel runs it is
-// CodeMustStopFirst.
+// DropMigration removes a stopped migration with its channels, their status, its
+// errors and checks, and returns what it was, so that its state in the target
+// can be removed; nil when ifExists is set and there is none. Its events stay,
+// under its ID. While a channel runs it is CodeMustStopFirst.
 func (c *Catalog) DropMigration(ctx context.Context, name string, ifExists bool) (m *Migration, err error) {
 	err = c.inTx(ctx, func(tx *sql.Conn) error {
 		if m, err = lockedMigration(ctx, tx, name); err != nil {
@@ -319,8 +319,14 @@ func (c *Catalog) DropMigration(ctx context.Context, name string, ifExists bool)
 		if err := deleteChannels(ctx, tx, m, rows); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `DELETE FROM sluice_meta.migrations WHERE id = ?`, m.ID); err != nil {
-			return fmt.Errorf("drop migration %s: %w", name, err)
+		for _, q := range []string{
+			`DELETE FROM sluice_meta.migrations WHERE id = ?`,
+			`DELETE FROM sluice_meta.migration_checks WHERE migration_id = ?`,
+			`DELETE FROM sluice_meta.errors WHERE migration_id = ?`,
+		} {
+			if _, err := tx.ExecContext(ctx, q, m.ID); err != nil {
+				return fmt.Errorf("drop migration %s: %w", name, err)
+			}
 		}
 		return nil
 	})

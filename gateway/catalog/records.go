@@ -183,12 +183,14 @@ func (c *Catalog) Errors(ctx context.Context, migrationID string, limit int) ([]
 const pruneBatch = 1000
 
 // Prune removes operations and events that are older than keep, and errors that
-// were resolved before that, and returns how many.
+// were resolved before that or whose migration is gone, and returns how many.
 func (c *Catalog) Prune(ctx context.Context, keep time.Duration) (removed int64, err error) {
 	for _, s := range []string{
 		`DELETE FROM sluice_meta.operations WHERE started_at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND LIMIT ?`,
 		`DELETE FROM sluice_meta.events WHERE at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND LIMIT ?`,
 		`DELETE FROM sluice_meta.errors WHERE resolved_at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND LIMIT ?`,
+		`DELETE FROM sluice_meta.errors WHERE at < UTC_TIMESTAMP(6) - INTERVAL ? SECOND AND migration_id <> ''
+  AND migration_id NOT IN (SELECT id FROM sluice_meta.migrations) LIMIT ?`,
 	} {
 		for n := int64(pruneBatch); n == pruneBatch; {
 			res, err := c.db.ExecContext(ctx, s, int64(keep.Seconds()), pruneBatch)
