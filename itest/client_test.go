@@ -1,6 +1,7 @@
 package itest
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"os"
@@ -70,6 +71,65 @@ func command(t *testing.T, client servers.Launcher, n *node.Node, input string, 
 	cmd.Stdin = strings.NewReader(input)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// mysql2Release is the release of the Node.js client that is tested.
+const mysql2Release = "3.24.6"
+
+// TestNodeMySQL2 runs the client mysql2 of Node.js as programs use it.
+func TestNodeMySQL2(t *testing.T) {
+	program, err := exec.LookPath("node")
+	if err != nil {
+		t.Skipf("Node.js is not on this machine: %v", err)
+	}
+	modules := installMySQL2(t)
+	r := theRig(t)
+	s := r.newStream(t, r.sources[servers.MySQL], "js", oneTable...)
+	s.replicate()
+	host, port, err := net.SplitHostPort(r.nodes[0].Admin)
+	must(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, program, filepath.Join("testdata", "mysql2.js"))
+	cmd.Env = append(os.Environ(), "NODE_PATH="+modules, "ADMIN_HOST="+host, "ADMIN_PORT="+port, "ADMIN_PASSWORD="+adminPassword)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.HasSuffix(string(out), "done\n") {
+		t.Errorf("mysql2 %s: %v\n%s", mysql2Release, err, out)
+	}
+}
+
+// installMySQL2 returns the folder node_modules with the client, which npm puts
+// into the lab's cache once.
+func installMySQL2(t *testing.T) string {
+	t.Helper()
+	cache, err := servers.CacheDir()
+	must(t, err)
+	dir := filepath.Join(cache, "node-mysql2-"+mysql2Release)
+	modules := filepath.Join(dir, "node_modules")
+	if _, err := os.Stat(modules); err == nil {
+		return modules
+	}
+	npm, err := exec.LookPath("npm")
+	if err != nil {
+		t.Skipf("npm is not on this machine, and the lab's cache has no mysql2: %v", err)
+	}
+	temp, err := os.MkdirTemp(cache, "node-mysql2-*.part")
+	must(t, err)
+	defer os.RemoveAll(temp)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, npm, "install", "--prefix", temp, "--ignore-scripts", "--no-audit", "--no-fund", "mysql2@"+mysql2Release)
+	cmd.Dir = temp
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Skipf("npm cannot get mysql2 %s: %v: %s", mysql2Release, err, out)
+	}
+	// Another process may have been faster: its copy is as good.
+	if err := os.Rename(temp, dir); err != nil {
+		if _, gone := os.Stat(modules); gone != nil {
+			t.Fatalf("put mysql2 in place: %v", err)
+		}
+	}
+	return modules
 }
 
 // shows are all results that an operator can read.

@@ -1,12 +1,16 @@
 package itest
 
 import (
+	"bufio"
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -172,6 +176,84 @@ func TestTermination(t *testing.T) {
 	w.end()
 	must(t, owner.Restart(t.Context()))
 	s.equal()
+}
+
+// TestSecondSignal freezes TiDB, so that an orderly end takes long, and sends
+// SIGTERM twice: the second ends the process at once.
+func TestSecondSignal(t *testing.T) {
+	bin, err := node.Build(t.Context())
+	must(t, err)
+	tidb := servers.ForTest(t, servers.TiDB)
+	from := servers.ForTest(t, servers.MariaDB)
+	must(t, run(t.Context(), from, "CREATE DATABASE a", "CREATE TABLE a.t (id INT PRIMARY KEY)", "INSERT INTO a.t VALUES (1)"))
+	cmd := exec.Command(bin, "node", "--name", "signals", "--store", tidb.DSN(""), "--admin-addr", "127.0.0.1:0", "--gossip-addr", "127.0.0.1:0",
+		"--http-addr", "127.0.0.1:0", "--data-dir", t.TempDir(), "--log-format", "json")
+	stderr, err := cmd.StderrPipe()
+	must(t, err)
+	must(t, cmd.Start())
+	lines := make(chan string, 10_000)
+	go func() {
+		defer close(lines)
+		for s := bufio.NewScanner(stderr); s.Scan(); {
+			lines <- s.Text()
+		}
+	}()
+	t.Cleanup(func() {
+		if cmd.ProcessState == nil {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+		}
+	})
+	var ready struct{ Admin string }
+	must(t, json.Unmarshal([]byte(logged(t, lines, "node ready", 60*time.Second)), &ready))
+	admin, err := sql.Open("mysql", "root@tcp("+ready.Admin+")/")
+	must(t, err)
+	defer admin.Close()
+	for _, q := range []string{
+		fmt.Sprintf("CREATE SOURCE s SOURCE_HOST='%s', SOURCE_PORT=%d, SOURCE_USER='%s'", from.Host, from.Port, from.User),
+		"CREATE MIGRATION m FROM SOURCE s REPLICATE_DO_DB=(a)", "START MIGRATION m", "WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60",
+	} {
+		_, err := node.Query(t.Context(), admin, q)
+		must(t, err)
+	}
+
+	frozen := tidb.PID()
+	must(t, syscall.Kill(frozen, syscall.SIGSTOP))
+	t.Cleanup(func() { must(t, syscall.Kill(frozen, syscall.SIGCONT)) })
+	must(t, run(t.Context(), from, "INSERT INTO a.t VALUES (2)"))
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	logged(t, lines, "the node stops", 5*time.Second)
+	must(t, cmd.Process.Signal(syscall.SIGTERM))
+	began := time.Now()
+	logged(t, lines, "sluice: a second signal: stopped at once", time.Second)
+	err = cmd.Wait()
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("the process ended %s after the second signal", took)
+	}
+	if code := cmd.ProcessState.ExitCode(); code != 1 {
+		t.Errorf("the process ended with code %d: %v", code, err)
+	}
+}
+
+// logged waits for a line of a log that has the text, and returns it.
+func logged(t *testing.T, lines <-chan string, text string, limit time.Duration) string {
+	t.Helper()
+	late := time.After(limit)
+	var last string
+	for {
+		select {
+		case line, ok := <-lines:
+			if strings.Contains(line, text) {
+				return line
+			}
+			if !ok {
+				t.Fatalf("the log ended without %q; last: %s", text, last)
+			}
+			last = line
+		case <-late:
+			t.Fatalf("the log does not say %q within %v; last: %s", text, limit, last)
+		}
+	}
 }
 
 // transfers moves 1 from one table to another until ctx ends.

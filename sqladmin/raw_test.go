@@ -10,8 +10,10 @@ import (
 	"encoding/binary"
 	"encoding/pem"
 	"errors"
+	"math"
 	"net"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -292,6 +294,16 @@ func (r *raw) do(query string) reply {
 		r.send(mysql.COM_PING, "")
 	case "reset":
 		r.send(comResetConnection, "")
+	case "close": // it has no answer
+		id, err := strconv.ParseUint(rest, 10, 32)
+		if err != nil {
+			return reply{err: err}
+		}
+		r.send(mysql.COM_STMT_CLOSE, string(binary.LittleEndian.AppendUint32(nil, uint32(id))))
+		return reply{}
+	case "changeuser":
+		r.send(mysql.COM_CHANGE_USER, "root\x00\x00"+rest+"\x00\xe0\x00"+nativePassword+"\x00\x00")
+		return reply{err: r.finishLogin(rawOptions{password: testPassword, plugin: nativePassword})}
 	case "processinfo":
 		r.send(comProcessInfo, "")
 	case "statistics":
@@ -369,16 +381,19 @@ func (r *raw) prepare(text string) (stmt, error) {
 	return s, nil
 }
 
-// execute sends COM_STMT_EXECUTE with text parameters; nil is NULL. bind is
-// the new_params_bound_flag. A parameter of long has been sent before.
+// execute sends COM_STMT_EXECUTE with parameters that are text or float64; nil is
+// NULL. bind is the new_params_bound_flag. A parameter of long has been sent before.
 func (r *raw) execute(s stmt, bind bool, long map[int]bool, params ...any) {
 	b := binary.LittleEndian.AppendUint32(nil, s.id)
 	b = append(b, 0, 1, 0, 0, 0)
 	null := make([]byte, (len(params)+7)/8)
 	var types, values []byte
 	for i, p := range params {
-		types = append(types, mysql.MYSQL_TYPE_VAR_STRING, 0)
+		kind := byte(mysql.MYSQL_TYPE_VAR_STRING)
 		switch v := p.(type) {
+		case float64:
+			kind = mysql.MYSQL_TYPE_DOUBLE
+			values = binary.LittleEndian.AppendUint64(values, math.Float64bits(v))
 		case nil:
 			null[i/8] |= 1 << (i % 8)
 		case string:
@@ -386,6 +401,7 @@ func (r *raw) execute(s stmt, bind bool, long map[int]bool, params ...any) {
 				values = appendString(values, v)
 			}
 		}
+		types = append(types, kind, 0)
 	}
 	if len(params) > 0 {
 		b = append(b, null...)
@@ -405,7 +421,11 @@ func (r *raw) prepareAndExecute(text string, args []string) reply {
 	}
 	var params []any
 	for _, a := range args {
-		params = append(params, strings.Trim(a, "'"))
+		if n, err := strconv.ParseFloat(a, 64); err == nil { // as JavaScript has all numbers
+			params = append(params, n)
+		} else {
+			params = append(params, strings.Trim(a, "'"))
+		}
 	}
 	r.execute(s, true, nil, params...)
 	return r.reply()
