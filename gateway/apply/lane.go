@@ -15,11 +15,9 @@ import (
 
 // lane is one of the applier's parallel writers.
 type lane struct {
-	slot slot
-	a    *Applier
-	// Of the batch in hand:
-	spans []span
-	plan  batchPlan
+	slot  slot
+	a     *Applier
+	spans []span // of the batch in hand
 
 	// Guarded by the scheduler's mutex.
 	wake  *sync.Cond
@@ -45,9 +43,11 @@ func (l *lane) run(ctx context.Context) error {
 		l.a.count(batch, l.spans, rows, time.Since(began))
 		l.a.sched.complete(batch)
 		clear(l.spans) // an idle lane keeps no rows
-		l.plan.reset()
 	}
 }
+
+// plans are those of all channels' lanes: a lane without work holds none.
+var plans = sync.Pool{New: func() any { return &batchPlan{} }}
 
 // write commits one batch.
 func (l *lane) write(ctx context.Context, batch []*unit) (rows int, err error) {
@@ -58,8 +58,13 @@ func (l *lane) write(ctx context.Context, batch []*unit) (rows int, err error) {
 		rows += u.rows
 	}
 	base, extra := l.a.sched.checkpoint(l.slot.extra, batch)
-	l.plan.fold(l.spans)
-	stmts := l.plan.statements()
+	plan := plans.Get().(*batchPlan)
+	defer func() {
+		plan.reset()
+		plans.Put(plan)
+	}()
+	plan.fold(l.spans)
+	stmts := plan.statements()
 	err = l.slot.commit(ctx, base, extra, nil, stmts)
 	if err != nil && classify(err) == outcomeConflict {
 		err = l.a.conflict(ctx, &l.slot, base, extra, nil, l.spans, batch[0].id, err)

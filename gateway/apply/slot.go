@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strconv"
+	"sync"
 	"time"
 
 	"sluice/replica"
@@ -28,9 +29,11 @@ type slot struct {
 	extra   *replica.TxnSet // applied by this lane, beyond the base
 	partial *Partial        // control lane only
 
-	sess   *session
-	packet []byte // memory for the next packet
+	sess *session
 }
+
+// texts has memory for packets.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
 
 // mismatchError says which statement affected another number of rows than it
 // must. It unwraps to errMismatch.
@@ -166,10 +169,11 @@ func (s *slot) guard(base, extra string) []byte {
 // lost connection leaves the outcome unknown. alone sends the guard before
 // everything else, and nothing else when it does not match.
 func (s *slot) try(ctx context.Context, guard []byte, stmts []statement, unknown, alone bool) (sent bool, err error) {
-	packet := append(s.packet[:0], guard...)
+	memory := texts.Get().(*[]byte)
+	packet := append((*memory)[:0], guard...)
 	defer func() {
-		if s.packet = packet; cap(packet) > keepText {
-			s.packet = nil
+		if *memory = packet; cap(packet) <= keepText {
+			texts.Put(memory)
 		}
 	}()
 	counts := make([]int64, 0, len(stmts)+2)

@@ -20,6 +20,7 @@ type arena struct {
 	values []replica.Value
 	rows   []replica.RowChange
 	buf    []byte // buf[len(buf):cap(buf)] is free
+	images []byte // likewise
 	span   int    // bytes of events that the rows of these pieces refer to
 }
 
@@ -59,6 +60,16 @@ func (a *arena) changes(list []replica.RowChange, n int) []replica.RowChange {
 	list = a.rows[:0:n]
 	a.rows = a.rows[n:]
 	return list
+}
+
+// copy returns the same bytes in memory that stays.
+func (a *arena) copy(b []byte) []byte {
+	n := len(a.images)
+	if cap(a.images)-n < len(b) {
+		a.images, n = make([]byte, 0, max(arenaSpan, len(b))), 0
+	}
+	a.images = append(a.images, b...)
+	return a.images[n:len(a.images):len(a.images)]
 }
 
 // text returns an empty slice with room for n bytes. What is appended to it,

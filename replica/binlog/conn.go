@@ -244,23 +244,24 @@ func appendDump(b []byte, serverID uint32, flags uint16, file string, pos uint32
 	return append(b, file...)
 }
 
-// read returns the next event's bytes, header included. The slice is the
-// caller's. It blocks until an event, a heartbeat or the time-out.
-func (k *conn) read() ([]byte, error) {
-	p, err := k.in.next()
+// read returns the next event's bytes, header included. Shared ones are valid
+// until the next call; others are the caller's. It blocks until an event, a
+// heartbeat or the time-out.
+func (k *conn) read() (b []byte, shared bool, err error) {
+	p, shared, err := k.in.next()
 	if err != nil {
-		return nil, fmt.Errorf("read the binlog stream: %w", err)
+		return nil, false, fmt.Errorf("read the binlog stream: %w", err)
 	}
 	if len(p) == 0 {
-		return nil, fmt.Errorf("read the binlog stream: empty packet")
+		return nil, false, fmt.Errorf("read the binlog stream: empty packet")
 	}
 	switch p[0] {
 	case 0x00:
-		return p[1:], nil
+		return p[1:], shared, nil
 	case 0xff:
-		return nil, k.c.HandleErrorPacket(p)
+		return nil, false, k.c.HandleErrorPacket(p)
 	case 0xfe:
-		return nil, errEndOfStream
+		return nil, false, errEndOfStream
 	}
-	return nil, fmt.Errorf("read the binlog stream: unknown packet type %#x", p[0])
+	return nil, false, fmt.Errorf("read the binlog stream: unknown packet type %#x", p[0])
 }

@@ -84,6 +84,7 @@ type event struct {
 	logPos   uint32
 	flags    uint16
 	body     []byte
+	shared   bool // body is valid until the next event is read
 }
 
 // parseEvent splits an event. checksum is the algorithm that the format

@@ -10,11 +10,9 @@ import (
 
 // Sizes of what is read from a dump connection.
 const (
-	// slabSize is what events are read into, many at a time. The values of
-	// their rows point into it, so that a slab lives as long as one of them.
-	slabSize = 32 << 10
+	readSize = 256 << 10
 	// ownSize is from where on a packet gets memory of its own.
-	ownSize = slabSize / 4
+	ownSize = 16 << 10
 	// fullPacket says that another packet continues this one.
 	fullPacket = 1<<24 - 1
 	packetHead = 4
@@ -22,30 +20,31 @@ const (
 
 // packets reads a connection's packets: 3 bytes length, 1 byte sequence number,
 // the payload. It reads as much as there is and hands out parts of it, so that
-// a small event costs neither a system call nor a copy.
+// a small event costs neither a system call nor memory.
 type packets struct {
 	nc      net.Conn
 	timeout time.Duration // longest wait for bytes
-	slab    []byte
-	r, w    int // slab[r:w] is read from the connection and not handed out
+	buf     []byte
+	r, w    int // buf[r:w] is read from the connection and not handed out
 	seq     byte
 }
 
-// next returns the next packet's payload, which is the caller's. It blocks
-// until the packet is complete or nothing has come for the time-out.
-func (p *packets) next() ([]byte, error) {
+// next returns the next packet's payload. A shared one is valid until the next
+// call; any other is the caller's. It blocks until the packet is complete or
+// nothing has come for the time-out.
+func (p *packets) next() (b []byte, shared bool, err error) {
 	b, n, err := p.one()
 	if err != nil || n < fullPacket {
-		return b, err
+		return b, n <= ownSize, err
 	}
 	whole := append([]byte(nil), b...)
 	for n == fullPacket {
 		if b, n, err = p.one(); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		whole = append(whole, b...)
 	}
-	return whole, nil
+	return whole, false, nil
 }
 
 // one returns one packet's payload and its length.
@@ -53,7 +52,7 @@ func (p *packets) one() ([]byte, int, error) {
 	if err := p.have(packetHead); err != nil {
 		return nil, 0, err
 	}
-	head := binary.LittleEndian.Uint32(p.slab[p.r:])
+	head := binary.LittleEndian.Uint32(p.buf[p.r:])
 	n := int(head & fullPacket)
 	if seq := byte(head >> 24); seq != p.seq {
 		return nil, 0, corrupt(fmt.Sprintf("packet %d where %d was due", seq, p.seq))
@@ -69,7 +68,7 @@ func (p *packets) one() ([]byte, int, error) {
 	}
 	from := p.r + packetHead
 	p.r = from + n
-	return p.slab[from:p.r:p.r], n, nil
+	return p.buf[from:p.r:p.r], n, nil
 }
 
 // buffered says whether the next packet is here, so that next does not block.
@@ -77,7 +76,7 @@ func (p *packets) buffered() bool {
 	if p.w-p.r < packetHead {
 		return false
 	}
-	return p.w-p.r >= packetHead+int(binary.LittleEndian.Uint32(p.slab[p.r:])&fullPacket)
+	return p.w-p.r >= packetHead+int(binary.LittleEndian.Uint32(p.buf[p.r:])&fullPacket)
 }
 
 // have makes sure that n bytes, at most ownSize and a header, are buffered in
@@ -86,13 +85,15 @@ func (p *packets) have(n int) error {
 	if p.w-p.r >= n {
 		return nil
 	}
-	if len(p.slab)-p.r < n {
-		fresh := make([]byte, slabSize)
-		p.w = copy(fresh, p.slab[p.r:p.w])
-		p.slab, p.r = fresh, 0
+	if p.buf == nil {
+		p.buf = make([]byte, readSize)
+	}
+	if len(p.buf)-p.r < n {
+		p.w = copy(p.buf, p.buf[p.r:p.w])
+		p.r = 0
 	}
 	for p.w-p.r < n {
-		got, err := p.read(p.slab[p.w:])
+		got, err := p.read(p.buf[p.w:])
 		p.w += got
 		if err != nil && p.w-p.r < n {
 			if err == io.EOF && p.w > p.r {
@@ -109,7 +110,7 @@ func (p *packets) have(n int) error {
 func (p *packets) own(n int) ([]byte, error) {
 	b := make([]byte, 0, min(n, 1<<20))
 	k := min(n, p.w-p.r)
-	b = append(b, p.slab[p.r:p.r+k]...)
+	b = append(b, p.buf[p.r:p.r+k]...)
 	p.r += k
 	for len(b) < n {
 		if len(b) == cap(b) {

@@ -126,7 +126,7 @@ func (r *Reader) nextEvent() (event, error) {
 		r.payload.close()
 		r.payload = nil
 	}
-	b, err := r.k.read()
+	b, shared, err := r.k.read()
 	if err != nil {
 		return event{}, err
 	}
@@ -134,6 +134,7 @@ func (r *Reader) nextEvent() (event, error) {
 	if err != nil {
 		return event{}, err
 	}
+	e.shared = shared
 	r.track(&e)
 	return e, nil
 }

@@ -49,6 +49,7 @@ type rowsHeader struct {
 	m             *TableMap // nil: unwanted
 	before, after []byte    // columns-present bitmaps
 	images        []byte
+	shared        bool // images are valid until the next event is read
 }
 
 func (r *Reader) rowsHeader(e *event, op replica.Op) (rowsHeader, error) {
@@ -91,13 +92,14 @@ func (r *Reader) rowsHeader(e *event, op replica.Op) (rowsHeader, error) {
 	if c.bad {
 		return rowsHeader{}, corrupt("a rows event is cut off")
 	}
-	h.images = c.b
+	h.images, h.shared = c.b, e.shared
 	switch e.typ {
 	case evMWriteRowsZ1, evMUpdateRowsZ1, evMDeleteRowsZ1, evMWriteRowsZ2, evMUpdateRowsZ2, evMDeleteRowsZ2:
 		var err error
 		if h.images, err = inflate(c.b); err != nil {
 			return rowsHeader{}, corrupt("a compressed rows event does not decompress")
 		}
+		h.shared = false
 	}
 	return h, nil
 }
@@ -119,6 +121,9 @@ func (r *Reader) rows(e *event, op replica.Op) error {
 		images = 2
 	}
 	r.mem.refer(len(h.images))
+	if h.shared {
+		h.images = r.mem.copy(h.images)
+	}
 	first := len(t.Rows)
 	for b := h.images; len(b) > 0; {
 		c := replica.RowChange{Table: h.m.table, Op: op}
