@@ -105,6 +105,7 @@ func (s *supervisor) claim(ctx, live context.Context, ch cluster.ChannelState) {
 	s.mu.Lock()
 	s.runs[ch.Channel] = r
 	s.mu.Unlock()
+	budgetChannels(1)
 	s.wg.Go(func() {
 		defer stop(nil)
 		s.settle(ctx, r, r.live(ctx))
@@ -123,6 +124,7 @@ func (s *supervisor) settle(live context.Context, r *run, err error) {
 	s.mu.Lock()
 	delete(s.runs, r.state.Channel)
 	s.mu.Unlock()
+	budgetChannels(-1)
 	if err := s.cluster.Release(ctx, r.state.Channel, r.epoch); err != nil && !errors.Is(err, cluster.ErrLost) {
 		r.log.Warn("release channel", "error", err.Error())
 	}

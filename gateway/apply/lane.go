@@ -40,8 +40,9 @@ func (l *lane) run(ctx context.Context) error {
 			l.a.sched.fail(err)
 			return err
 		}
-		l.a.count(batch, l.spans, rows, time.Since(began))
-		l.a.sched.complete(batch)
+		took := time.Since(began)
+		l.a.count(batch, l.spans, rows, took)
+		l.a.sched.complete(batch, rows, took)
 		clear(l.spans) // an idle lane keeps no rows
 	}
 }

@@ -59,15 +59,19 @@ type scheduler struct {
 	unwritten bool             // base is newer than what any lane has stored
 	newest    time.Time        // source commit time at base
 	limits    Limits
+	pace      pace
+	batch     int // rows of a batch: follows pace
 }
 
 // Limits bound what an applier holds. The zero value of a field means its
 // default.
 type Limits struct {
 	QueueRows  int // unfinished rows; 100,000
-	QueueBytes int // unfinished bytes; 64 MiB
-	BatchRows  int // rows in one lane transaction; 1,000
-	BatchBytes int // bytes in one lane transaction; 4 MiB
+	QueueBytes int // unfinished bytes; 32 MiB
+	// BatchRows is the most rows in one lane transaction, 5,000; how many it is
+	// follows the target's latency.
+	BatchRows  int
+	BatchBytes int // bytes in one lane transaction; 2 MiB
 }
 
 func (l *Limits) complete() {
@@ -77,10 +81,17 @@ func (l *Limits) complete() {
 		}
 	}
 	def(&l.QueueRows, 100_000)
-	def(&l.QueueBytes, 64<<20)
-	def(&l.BatchRows, 1_000)
-	def(&l.BatchBytes, 4<<20)
+	def(&l.QueueBytes, 32<<20)
+	def(&l.BatchRows, 5_000)
+	def(&l.BatchBytes, 2<<20)
 }
+
+// leastBatch and firstBatch are the fewest rows that a full batch may have, and
+// what it has before the target's latency is known.
+const (
+	leastBatch = 250
+	firstBatch = 1_000
+)
 
 // maxQueueUnits bounds the transactions, relevant or not, that wait behind an
 // unfinished one: about 20 MiB of bookkeeping.
@@ -88,7 +99,8 @@ const maxQueueUnits = 200_000
 
 func newScheduler(base replica.Position, limits Limits) *scheduler {
 	limits.complete()
-	s := &scheduler{wild: map[uint64]*wildIndex{}, base: base.Clone(), limits: limits, done: make(chan struct{})}
+	s := &scheduler{wild: map[uint64]*wildIndex{}, base: base.Clone(), limits: limits, done: make(chan struct{}),
+		batch: min(firstBatch, limits.BatchRows)}
 	s.space = sync.NewCond(&s.mu)
 	return s
 }
@@ -255,14 +267,14 @@ func (s *scheduler) filling() *lane {
 		}
 	}
 	s.fill = best
-	s.fillTo = s.lanes[best].rows + s.limits.BatchRows/2
+	s.fillTo = s.lanes[best].rows + s.batch/2
 	return s.lanes[best]
 }
 
 func (s *scheduler) idle() *lane {
 	for i, c := range s.lanes {
 		if !c.busy && len(c.queue) == 0 {
-			s.fill, s.fillTo = i, s.limits.BatchRows/2
+			s.fill, s.fillTo = i, s.batch/2
 			return c
 		}
 	}
@@ -283,7 +295,7 @@ func (s *scheduler) take(l *lane) []*unit {
 	}
 	rows, bytes, n := 0, 0, 0
 	for _, u := range l.queue {
-		if u.waits > 0 || n > 0 && (rows+u.rows > s.limits.BatchRows || bytes+u.bytes > s.limits.BatchBytes) {
+		if u.waits > 0 || n > 0 && (rows+u.rows > s.batch || bytes+u.bytes > s.limits.BatchBytes) {
 			break
 		}
 		rows, bytes, n = rows+u.rows, bytes+u.bytes, n+1
@@ -295,10 +307,12 @@ func (s *scheduler) take(l *lane) []*unit {
 	return batch
 }
 
-// complete records that the units are committed.
-func (s *scheduler) complete(batch []*unit) {
+// complete records that the units are committed, which took so long.
+func (s *scheduler) complete(batch []*unit, rows int, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.pace.add(rows, took)
+	s.batch = s.pace.batch(s.batch, min(leastBatch, s.limits.BatchRows), s.limits.BatchRows)
 	for _, u := range batch {
 		u.done = true
 		s.rows -= u.rows

@@ -79,7 +79,7 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 	if err := <-got; !errors.Is(err, cause) {
 		t.Fatal(err)
 	}
-	s.complete(s.take(s.lanes[0]))
+	s.complete(s.take(s.lanes[0]), 1, time.Millisecond)
 	if err := s.submit(t.Context(), testUnit(3)); err != nil {
 		t.Fatal(err)
 	}
