@@ -30,6 +30,7 @@ type Reader struct {
 	at      replica.Coordinates // the end of the newest event
 	tables  map[uint64]*TableMap
 	payload *payload
+	zstd    decoders
 	ready   []*replica.Transaction  // to be returned, in order
 	first   [4]*replica.Transaction // memory for ready
 	mem     arena
@@ -63,7 +64,10 @@ func Open(ctx context.Context, cfg Config, start replica.Position, resolver Reso
 }
 
 // Close ends the dump connection.
-func (r *Reader) Close() { r.k.close() }
+func (r *Reader) Close() {
+	r.k.close()
+	r.zstd.close()
+}
 
 // ConnectionID returns the dump connection's id at the source.
 func (r *Reader) ConnectionID() uint32 { return r.k.c.GetConnectionID() }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -236,14 +237,17 @@ func TestLoadedPayload(t *testing.T) {
 	huge := xidEvent(0)
 	binary.LittleEndian.PutUint32(huge[9:], 1<<30)
 	for name, plain := range map[string][]byte{"huge": huge, "short": huge[:5], "bad": append(xidEvent(0), 1, 2, 3)} {
-		body := append([]byte{2, 1, 0, 0}, z.EncodeAll(plain, nil)...)
-		r := started(t, replica.ModeGTID)
-		var err error
-		spent(t, len(body), func() {
-			_, err = feedAll(r, gtidEvent(1, 100), eventBytes(evPayload, 0, 200, body))
-		})
-		if name != "bad" && code(err) != 61130 {
-			t.Errorf("%s: %v", name, err)
+		packed := z.EncodeAll(plain, nil)
+		for _, head := range [][]byte{{2, 1, 0, 0}, {2, 1, 0, 3, 1, byte(len(plain)), 0}, {2, 1, 0, 3, 3, 0xfd, 0, 0, 0}} {
+			body := append(slices.Clone(head), packed...)
+			r := started(t, replica.ModeGTID)
+			var err error
+			spent(t, len(body), func() {
+				_, err = feedAll(r, gtidEvent(1, 100), eventBytes(evPayload, 0, 200, body))
+			})
+			if name != "bad" && code(err) != 61130 {
+				t.Errorf("%s, %x: %v", name, head, err)
+			}
 		}
 	}
 }

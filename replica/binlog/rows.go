@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-
-	"github.com/klauspost/compress/zstd"
 
 	"sluice/replica"
 )
@@ -171,83 +168,4 @@ func (r *Reader) partialJSON(e *event) error {
 	return &replica.Error{Code: 61107, Class: "SOURCE",
 		Message: fmt.Sprintf("the binlog has a partial JSON update of %s", h.m.table),
 		Remedy:  "set binlog_row_value_options='' on the source, reconnect its writers, then RESET MIGRATION and start again"}
-}
-
-// payload unrolls a compressed transaction event by event, holding one of them
-// and the decoder's window in memory.
-type payload struct {
-	in io.Reader
-	z  *zstd.Decoder // nil when stored plain
-}
-
-// payloadWindow bounds the decoder's window; the server compresses with levels
-// up to 22, whose windows reach 128 MiB only for inputs that large.
-const payloadWindow = 128 << 20
-
-// openPayload reads a TRANSACTION_PAYLOAD event's fields:
-// libs/mysql/binlog/event/compression and codecs.
-func (r *Reader) openPayload(e *event) error {
-	if r.payload != nil || r.txn == nil {
-		return corrupt("a compressed transaction is not inside a transaction")
-	}
-	c := &cursor{b: e.body}
-	algorithm := uint64(255)
-	for {
-		typ := c.lenenc()
-		if typ == 0 || c.bad {
-			break
-		}
-		f := &cursor{b: c.take(c.size())}
-		if typ == 2 {
-			algorithm = f.lenenc()
-		}
-	}
-	if c.bad {
-		return corrupt("a compressed transaction is cut off")
-	}
-	p := &payload{in: bytes.NewReader(c.b)}
-	switch algorithm {
-	case 0:
-		z, err := zstd.NewReader(p.in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(payloadWindow))
-		if err != nil {
-			return fmt.Errorf("decompress a transaction: %w", err)
-		}
-		p.z, p.in = z, z
-	case 255:
-	default:
-		return &replica.Error{Code: 61108, Class: "SOURCE",
-			Message: fmt.Sprintf("a transaction is compressed with the unknown algorithm %d", algorithm),
-			Remedy:  "set binlog_transaction_compression=OFF on the source, then RESET MIGRATION and start again"}
-	}
-	r.payload = p
-	return nil
-}
-
-func (p *payload) next() (event, bool, error) {
-	var head [headerLen]byte
-	if _, err := io.ReadFull(p.in, head[:]); err == io.EOF {
-		return event{}, false, nil
-	} else if err != nil {
-		return event{}, false, corrupt("a compressed transaction does not decompress")
-	}
-	size := uint32(head[9]) | uint32(head[10])<<8 | uint32(head[11])<<16 | uint32(head[12])<<24
-	if size < headerLen || size > 1<<30 {
-		return event{}, false, corrupt("an event in a compressed transaction has a wrong size")
-	}
-	// Room is made as the bytes arrive, so that a damaged size costs nothing.
-	var b bytes.Buffer
-	b.Grow(int(min(size, 1<<20)))
-	b.Write(head[:])
-	if n, _ := io.CopyN(&b, p.in, int64(size-headerLen)); n != int64(size-headerLen) {
-		return event{}, false, corrupt("a compressed transaction does not decompress")
-	}
-	e, err := parseEvent(b.Bytes(), 0)
-	return e, err == nil, err
-}
-
-func (p *payload) close() {
-	if p.z != nil {
-		p.z.Close()
-	}
 }
