@@ -95,6 +95,7 @@ type counters struct {
 // Stats are totals since Open.
 type Stats struct {
 	Inserts, Updates, Deletes uint64
+	// Bytes are those of the source's binlog.
 	Rows, Bytes, Transactions uint64
 	Commits, Conflicts        uint64
 	// CommitTime is the time that all lanes together spent in transactions.
@@ -216,7 +217,7 @@ func (a *Applier) count(batch []*unit, spans []span, rows int, d time.Duration) 
 	s := &a.stats
 	bytes := 0
 	for _, u := range batch {
-		bytes += u.bytes
+		bytes += u.logged
 	}
 	a.countOps(spans)
 	s.bytes.Add(uint64(bytes))
@@ -259,17 +260,27 @@ func (a *Applier) Apply(ctx context.Context, t *replica.Transaction) error {
 	if t.Part() || a.partial != nil && a.partial.ID == t.ID {
 		return a.applyPart(ctx, t)
 	}
-	u := &unit{id: t.ID, bytes: t.Bytes, commit: t.CommitTime}
+	u := &unit{id: t.ID, commit: t.CommitTime, logged: t.Bytes}
+	if t.Start.File == t.End.File && t.Start.Pos < t.End.Pos {
+		u.logged = int(t.End.Pos - t.Start.Pos)
+	}
 	var err error
 	if u.spans, u.rows, err = a.spans(ctx, u.first[:0], t, t.Rows); err != nil {
 		return err
 	}
-	if u.rows == 0 {
-		u.bytes = 0
+	if u.rows > 0 {
+		u.keys = keysOf(u.spans)
+		u.bytes = t.Bytes + unitBytes + keyBytes*len(u.keys)
 	}
-	u.keys = keysOf(u.spans)
 	return a.sched.submit(ctx, u)
 }
+
+// unitBytes is about what a unit and its Transaction take beside the rows, and
+// keyBytes a key with its place among the holders.
+const (
+	unitBytes = 600
+	keyBytes  = 60
+)
 
 // spans binds rows to their targets, behind out; rows that are not wanted are
 // left out. It returns how many there are.
@@ -389,6 +400,7 @@ func (a *Applier) writePart(ctx context.Context, t *replica.Transaction, rows []
 	a.partial = partial
 	a.countOps(spans)
 	a.stats.rows.Add(uint64(n))
+	a.stats.bytes.Add(uint64(t.Bytes * n / max(len(t.Rows), 1)))
 	a.stats.commits.Add(1)
 	a.stats.commitNanos.Add(int64(time.Since(began)))
 	a.stats.checkpoint()

@@ -14,7 +14,8 @@ type unit struct {
 	spans  []span
 	first  [1]span // room for spans: most transactions have one
 	rows   int
-	bytes  int
+	bytes  int       // in memory
+	logged int       // in the source's binlog
 	commit time.Time // the source's commit time
 	keys   []keyHash
 

@@ -143,8 +143,9 @@ func (r *Reader) rows(e *event, op replica.Op) error {
 		t.Rows = append(t.Rows, c)
 		r.rowsSeen++
 	}
-	// A Value takes 40 bytes; the images alias the event, or were made.
-	t.Bytes += len(h.images) + (len(t.Rows)-first)*images*len(h.m.types)*40 + d.made
+	// A Value takes 40 bytes and a RowChange 64; the images were copied, or
+	// alias the event.
+	t.Bytes += len(h.images) + (len(t.Rows)-first)*(images*len(h.m.types)*40+64) + d.made
 	d.made = 0
 	if r.full() {
 		return r.part()

@@ -173,7 +173,7 @@ func (l *lab) readAll(t *testing.T, c snapshot.Chunk) [][]replica.Value {
 // split returns a table's chunks of about rows rows.
 func split(t *testing.T, s *snapshot.Splitter, rows int64) []snapshot.Chunk {
 	t.Helper()
-	s.Observe(rows, 16<<20, 0) // as if that many rows were a whole chunk
+	s.Observe(rows, snapshot.ChunkBytes, 0) // as if that many rows were a whole chunk
 	var chunks []snapshot.Chunk
 	for {
 		c, ok, err := s.Next(t.Context())

@@ -7,15 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"unsafe"
 
 	"sluice/replica"
 	"sluice/replica/source"
 )
 
-// Bounds of a batch.
+// Bounds of a batch. A keyless table's batch is one transaction on the target.
 const (
-	batchBytes = 4 << 20
-	batchRows  = 4_000
+	batchBytes = ChunkBytes // of memory
+	batchRows  = maxRows
 )
 
 // Batch receives rows. Each has one Value per column of the table; generated
@@ -24,41 +25,47 @@ const (
 type Batch func(rows [][]replica.Value) error
 
 // Read reads a chunk's rows in key order and hands them on in batches of about
-// 4 MiB; memory does not grow with the chunk. The connection is one of
+// ChunkBytes of memory; memory does not grow with the chunk. The connection is one of
 // source.Source.DB's and is busy until Read returns; after an error it may be
 // closed. It takes no lock, and sees all that was committed before it began.
 // It returns the rows and bytes that were handed on. Its errors are
 // *replica.Error, except those of fn, which are returned as they are, and the
 // cause of a context that ended.
 func Read(ctx context.Context, conn *sql.Conn, c Chunk, fn Batch) (rows, bytes int64, err error) {
+	r := &reader{fn: fn}
+	err = r.chunk(ctx, conn, c)
+	return r.rows, r.bytes, err
+}
+
+// chunk reads a chunk's rows in key order.
+func (r *reader) chunk(ctx context.Context, conn *sql.Conn, c Chunk) error {
 	k, err := newKey(c.Table)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	for _, b := range []Bound{c.Lo, c.Hi} {
 		if err := k.check(b); err != nil {
-			return 0, 0, damaged(c.Table, err)
+			return damaged(c.Table, err)
 		}
 	}
-	p, err := newProjection(c.Table)
-	if err != nil {
-		return 0, 0, err
+	if r.projection, err = newProjection(c.Table); err != nil {
+		return err
 	}
 	query := func(forced bool) string {
-		return "SELECT " + p.list + k.from(forced) + k.where(c.Lo, c.Hi) + " ORDER BY " + k.orderBy()
+		return "SELECT " + r.list + k.from(forced) + k.where(c.Lo, c.Hi) + " ORDER BY " + k.orderBy()
 	}
-	r := &reader{projection: p, fn: fn}
 	err = r.run(ctx, conn, query(true))
 	if isNoKey(err) { // nothing was read: the statement did not run
 		err = r.run(ctx, conn, query(false))
 	}
-	return r.rows, r.bytes, r.wrap(err, c.String())
+	return r.wrap(err, c.String())
 }
 
 // reader turns one result into batches.
 type reader struct {
 	*projection
 	fn          Batch
+	most        int // memory of a read that is one batch; 0: batches
 	rows, bytes int64
 	fnErr       error // the callee's error
 	cause       error // why the context ended
@@ -67,7 +74,12 @@ type reader struct {
 	values []replica.Value // room for the rows of the batch
 	slab   []byte          // room for the bytes of the batch
 	size   int             // bytes of the batch
+	memory int             // what the batch takes
+	widest int             // memory of the read's widest row
 }
+
+// valueBytes is what a value takes besides its bytes.
+const valueBytes = int(unsafe.Sizeof(replica.Value{}))
 
 // run streams the query's rows. It goes below database/sql because the driver
 // has the values ready: numbers as numbers, the rest in its buffer.
@@ -124,7 +136,14 @@ func (r *reader) stream(ctx context.Context, rows driver.Rows) error {
 		if err := r.add(into); err != nil {
 			return err
 		}
-		if r.size >= batchBytes || len(r.batch) >= batchRows {
+		if r.most > 0 {
+			if r.memory > r.most && len(r.batch) > 1 {
+				r.fnErr = &TooLargeError{Rows: len(r.batch) - 1, Memory: int64(r.memory)}
+				return r.fnErr
+			}
+			continue
+		}
+		if r.memory >= batchBytes || len(r.batch) >= batchRows {
 			if err := r.flush(); err != nil {
 				return err
 			}
@@ -138,11 +157,12 @@ func (r *reader) stream(ctx context.Context, rows driver.Rows) error {
 func (r *reader) add(from []driver.Value) error {
 	n := len(r.table.Columns)
 	if len(r.values)+n > cap(r.values) {
-		r.values = make([]replica.Value, 0, max(n, min(len(r.batch)*n+64*n, batchRows*n)))
+		r.values = make([]replica.Value, 0, max(n, min((len(r.batch)+64)*n, slabValues)))
 	}
 	start := len(r.values)
 	r.values = r.values[:start+n]
 	row := r.values[start : start+n : start+n]
+	memory := n*valueBytes + rowBytes
 	for i, v := range from {
 		s := &r.selected[i]
 		value, err := s.convert(r, v)
@@ -152,13 +172,22 @@ func (r *reader) add(from []driver.Value) error {
 		row[s.index] = value
 		if n := len(value.Bytes); n > 0 {
 			r.size += n
+			memory += n
 		} else {
 			r.size += 8
 		}
 	}
 	r.batch = append(r.batch, row)
+	r.memory += memory
+	r.widest = max(r.widest, memory)
 	return nil
 }
+
+// rowBytes is what a row takes besides its values.
+const rowBytes = int(unsafe.Sizeof([]replica.Value{}))
+
+// slabValues is how much room is taken at once for values, at most.
+const slabValues = 8_000
 
 // slabBytes is how much room is taken at once for values' bytes. A large value
 // gets room of its own, so that it does not keep a slab alive.
@@ -183,13 +212,12 @@ func (r *reader) flush() error {
 	if len(r.batch) == 0 {
 		return nil
 	}
-	batch, size := r.batch, r.size
-	r.batch, r.size = nil, 0
-	if err := r.fn(batch); err != nil {
+	if err := r.fn(r.batch); err != nil {
 		r.fnErr = err
 		return err
 	}
-	r.rows += int64(len(batch))
-	r.bytes += int64(size)
+	r.rows += int64(len(r.batch))
+	r.bytes += int64(r.size)
+	r.batch, r.size, r.memory = nil, 0, 0
 	return nil
 }

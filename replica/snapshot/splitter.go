@@ -14,13 +14,17 @@ import (
 	"sluice/replica/source"
 )
 
-// What a chunk should cost. A chunk is one transaction on the target, and what
-// is lost when a node dies while it is copied.
+// ChunkBytes is the memory that the rows of a chunk should take. A chunk is
+// one transaction on the target, is held whole while it is read and written,
+// and is what is lost when a node dies while it is copied; below some thousand
+// rows the fixed costs of a transaction begin to show.
+const ChunkBytes = 2 << 20
+
+// What else bounds a chunk.
 const (
-	targetBytes = 16 << 20
-	targetTime  = time.Second
-	maxRows     = 20_000
-	firstRows   = 1_000 // of the chunks made before any was observed
+	targetTime = time.Second
+	maxRows    = 5_000
+	firstRows  = 1_000 // of the chunks made before any was observed
 	// maxGrowth bounds how much larger a chunk may be than any observed one:
 	// rows further on may be wider.
 	maxGrowth = 4
@@ -80,8 +84,31 @@ func (s *Splitter) Next(ctx context.Context) (Chunk, bool, error) {
 	return c, true, nil
 }
 
+// Cut divides a chunk of this splitter that was not read: first has its lower
+// rows, as many as said, and rest all others, under a number of its own. It
+// runs one query. When the chunk has no more rows than that, ok is false and
+// first is the whole chunk.
+func (s *Splitter) Cut(ctx context.Context, c Chunk, rows int) (first, rest Chunk, ok bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	end, err := s.boundary(ctx, c.Lo, c.Hi, max(rows, 1))
+	if err != nil {
+		return c, rest, false, source.Classify(fmt.Errorf("cut %s: %w", c, err))
+	}
+	switch {
+	case end == nil || end.equal(c.Hi):
+		return c, rest, false, nil
+	case end.equal(c.Lo):
+		return c, rest, false, noProgress(s.key.table)
+	}
+	rest = Chunk{Table: c.Table, No: s.nextNo, Lo: end, Hi: c.Hi}
+	s.nextNo++
+	c.Hi = end
+	return c, rest, true, nil
+}
+
 // Observe tells what reading and writing a chunk took, so that the next chunks
-// have a good size.
+// have a good size: bytes are those of memory.
 func (s *Splitter) Observe(rows, bytes int64, elapsed time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,7 +202,7 @@ func (z *sizer) rows() int {
 	}
 	n := float64(maxRows)
 	if z.bytesPerRow > 0 {
-		n = min(n, targetBytes/z.bytesPerRow)
+		n = min(n, ChunkBytes/z.bytesPerRow)
 	}
 	if z.timePerRow > 0 {
 		n = min(n, targetTime.Seconds()/z.timePerRow)
