@@ -3,13 +3,14 @@
 # make test    runs all tests against real servers
 # make check   gofmt, go vet and staticcheck
 # make lab     fetches and builds the servers of the tests
+# make perf    measures every scenario beside its yardstick: SCALE=small|normal|large RUNS=3; go run ./perf list
 # make kill    kills nodes while they replicate: KILLS=100 SEED=1 SOURCE=mysql|mariadb
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 export KILLS SEED SOURCE
 
-.PHONY: build demo test check lab kill
+.PHONY: build demo test check lab kill perf
 
 build:
 	go build -o bin/sluice .
@@ -31,3 +32,9 @@ lab:
 
 kill:
 	go run ./itest/kill
+
+SCALE ?= normal
+RUNS ?= 3
+
+perf:
+	go run ./perf all --scale $(SCALE) --runs $(RUNS) --json bin/perf.json --svg bin/perf

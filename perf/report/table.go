@@ -1,0 +1,130 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// WriteTable writes the results as an aligned text table, medians with their
+// (min..max), and below it what the yardsticks are and the notes. "-" is what
+// was not measured, "!" a ratio or rate below the wanted one.
+func WriteTable(w io.Writer, results []Result) error {
+	rows := [][]string{{"scenario", "target", "runs", "rows/s", "yardstick", "ratio", "wanted", "gateway CPU", "target CPU", "yardstick CPU",
+		"allocs/row", "stmts/row", "RSS MB", "MB/s", "p50 ms", "p99 ms", "diffs"}}
+	for i := range results {
+		r := &results[i]
+		runs := strconv.Itoa(r.Runs)
+		if r.VoidRuns > 0 {
+			runs += "+" + strconv.Itoa(r.VoidRuns) + " void"
+		}
+		wanted := "-"
+		if r.Wanted > 0 {
+			wanted = number(&r.Wanted)
+			if r.Missed() {
+				wanted += " !"
+			}
+		}
+		diffs := "-"
+		if r.Differences != nil {
+			diffs = strconv.FormatUint(*r.Differences, 10)
+		}
+		rows = append(rows, []string{r.Scenario, r.Target, runs, ranged(r.RowsPerS, r.RowsPerSMin, r.RowsPerSMax), number(r.YardstickRowsPerS),
+			ranged(r.Ratio, r.RatioMin, r.RatioMax), wanted, number(r.GatewayCPUSPerMRow), number(r.TargetCPUSPerMRow),
+			number(r.YardstickTargetCPUSPerMRow), number(r.AllocsPerRow), number(r.StatementsPerRow), number(r.PeakRSSMB), number(r.BinlogMBPerS),
+			number(r.P50LagMS), number(r.P99LagMS), diffs})
+	}
+	var b strings.Builder
+	align(&b, rows, 2)
+	b.WriteString("CPU: seconds per million rows. yardstick: its rows/s\n")
+	for i := range results {
+		r := &results[i]
+		if r.Yardstick != "" {
+			fmt.Fprintf(&b, "%s (%s): the yardstick is %s\n", r.Scenario, r.Target, r.Yardstick)
+		}
+		if r.Note != "" {
+			fmt.Fprintf(&b, "%s (%s): %s\n", r.Scenario, r.Target, r.Note)
+		}
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return fmt.Errorf("write the table: %w", err)
+	}
+	return nil
+}
+
+// align writes rows of equal length: the first left columns to the left, the
+// others to the right. A line of dashes is below the first row.
+func align(b *strings.Builder, rows [][]string, left int) {
+	width := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			width[i] = max(width[i], utf8.RuneCountInString(cell))
+		}
+	}
+	line := func(row []string, fill string) {
+		var l strings.Builder
+		for i, cell := range row {
+			if i > 0 {
+				l.WriteString("  ")
+			}
+			gap := strings.Repeat(fill, width[i]-utf8.RuneCountInString(cell))
+			if i < left {
+				l.WriteString(cell + gap)
+			} else {
+				l.WriteString(gap + cell)
+			}
+		}
+		b.WriteString(strings.TrimRight(l.String(), " ") + "\n")
+	}
+	line(rows[0], " ")
+	line(make([]string, len(width)), "-")
+	for _, row := range rows[1:] {
+		line(row, " ")
+	}
+}
+
+// ranged writes median (min..max), or the median alone where all are the same
+// in what is shown.
+func ranged(median, least, most *float64) string {
+	m := number(median)
+	if least == nil || most == nil || number(least) == m && number(most) == m {
+		return m
+	}
+	return m + " (" + number(least) + ".." + number(most) + ")"
+}
+
+// number writes three significant digits, thousands whole and in groups.
+func number(x *float64) string {
+	if x == nil || !finite(*x) {
+		return "-"
+	}
+	v := *x
+	a := math.Abs(v)
+	switch {
+	case a == 0:
+		return "0"
+	case a >= 99.95:
+		return grouped(math.Round(v))
+	case a >= 9.995:
+		return strconv.FormatFloat(v, 'f', 1, 64)
+	case a >= 0.01:
+		return strconv.FormatFloat(v, 'f', 2, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 2, 64)
+}
+
+// grouped writes a whole number with commas.
+func grouped(v float64) string {
+	s := strconv.FormatFloat(v, 'f', 0, 64)
+	sign := ""
+	if s[0] == '-' {
+		sign, s = "-", s[1:]
+	}
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return sign + s
+}
