@@ -348,7 +348,7 @@ func TestScheduleEqualsReplay(t *testing.T) {
 						for _, u := range f.units {
 							committed[u.id.Seq] = true
 						}
-						s.complete(f.units, len(f.units), time.Millisecond)
+						s.complete(f.units, time.Millisecond)
 					})
 				} else if len(l.queue) > 0 && l.queue[0].waits == 0 {
 					can = append(can, func() { flying[l] = takeBatch(t, db, s, l) })

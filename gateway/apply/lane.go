@@ -42,7 +42,7 @@ func (l *lane) run(ctx context.Context) error {
 		}
 		took := time.Since(began)
 		l.a.count(batch, l.spans, rows, took)
-		l.a.sched.complete(batch, rows, took)
+		l.a.sched.complete(batch, took)
 		clear(l.spans) // an idle lane keeps no rows
 	}
 }

@@ -10,19 +10,23 @@ import (
 
 // unit is one source transaction on its way through the lanes.
 type unit struct {
-	id     replica.TxnID
-	spans  []span
-	first  [1]span // room for spans: most transactions have one
-	rows   int
-	bytes  int       // in memory
-	logged int       // in the source's binlog
-	commit time.Time // the source's commit time
-	keys   []keyHash
+	id    replica.TxnID
+	spans []span
+	first [1]span // room for spans: most transactions have one
+	rows  int
+	// cost and weight are the rows and bytes that it adds to a batch: what it
+	// changes of rows that are in the batch already folds into those.
+	cost, weight int
+	bytes        int       // in memory
+	logged       int       // in the source's binlog
+	commit       time.Time // the source's commit time
+	keys         []keyHash
 
 	lane    *lane
 	waits   int     // unfinished predecessors in other lanes
 	waiters []*unit // units in other lanes that wait for this one
 	before  *unit   // the newest unit that found this one to be a predecessor
+	taken   bool    // it is in a batch, or was
 	done    bool
 }
 
@@ -48,6 +52,7 @@ type scheduler struct {
 	queue  []*unit
 	head   int     // queue[:head] is finished
 	last   holders // the newest unit of every key
+	before []*unit // who held the keys of the unit that is being placed
 	wild   map[uint64]*wildIndex
 	rows   int // unfinished
 	bytes  int // unfinished
@@ -170,10 +175,36 @@ func (s *scheduler) place(u *unit) {
 			}
 		}
 	}
+	s.weigh(u)
 	target.queue = append(target.queue, u)
-	target.rows += u.rows
+	target.rows += u.cost
 	if !target.busy {
 		target.wake.Signal()
+	}
+}
+
+// weigh finds what u adds to its lane's next batch: rows whose keys are in the
+// queue there already fold into those.
+func (s *scheduler) weigh(u *unit) {
+	fresh, all := 0, 0
+	for _, p := range s.before {
+		if p == u {
+			continue
+		}
+		all++
+		if p == nil || p.taken || p.lane != u.lane {
+			fresh++
+		}
+	}
+	u.cost, u.weight = u.rows, u.bytes
+	for i := range u.spans {
+		if u.spans[i].binding.key == nil {
+			return // rows without a key are never folded
+		}
+	}
+	if all > 0 {
+		u.cost = (u.rows*fresh + all - 1) / all
+		u.weight = u.bytes / all * fresh
 	}
 }
 
@@ -181,6 +212,7 @@ func (s *scheduler) place(u *unit) {
 // once, and makes u the newest holder of its keys.
 func (s *scheduler) predecessors(u *unit) []*unit {
 	var preds []*unit
+	s.before = s.before[:0]
 	add := func(p *unit) {
 		if p == nil || p == u || p.done || p.before == u {
 			return
@@ -198,13 +230,16 @@ func (s *scheduler) predecessors(u *unit) []*unit {
 		}
 		switch {
 		case k.wild:
+			s.before = append(s.before, nil)
 			add(w.last)
 			for _, p := range w.since {
 				add(p)
 			}
 			w.last, w.since = u, w.since[:0]
 		default:
-			add(s.last.put(k.value, u))
+			p := s.last.put(k.value, u)
+			s.before = append(s.before, p)
+			add(p)
 			if w != nil {
 				add(w.last)
 				w.follow(u)
@@ -294,25 +329,30 @@ func (s *scheduler) take(l *lane) []*unit {
 	if s.err != nil || s.closed {
 		return nil
 	}
-	rows, bytes, n := 0, 0, 0
+	cost, bytes, n := 0, 0, 0
 	for _, u := range l.queue {
-		if u.waits > 0 || n > 0 && (rows+u.rows > s.batch || bytes+u.bytes > s.limits.BatchBytes) {
+		if u.waits > 0 || n > 0 && (cost+u.cost > s.batch || bytes+u.weight > s.limits.BatchBytes) {
 			break
 		}
-		rows, bytes, n = rows+u.rows, bytes+u.bytes, n+1
+		cost, bytes, n = cost+u.cost, bytes+u.weight, n+1
+		u.taken = true
 	}
 	batch := append([]*unit(nil), l.queue[:n]...)
 	l.queue = append(l.queue[:0:0], l.queue[n:]...)
-	l.rows -= rows
+	l.rows -= cost
 	l.busy = true
 	return batch
 }
 
 // complete records that the units are committed, which took so long.
-func (s *scheduler) complete(batch []*unit, rows int, took time.Duration) {
+func (s *scheduler) complete(batch []*unit, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pace.add(rows, took)
+	cost := 0
+	for _, u := range batch {
+		cost += u.cost
+	}
+	s.pace.add(cost, took)
 	s.batch = s.pace.batch(s.batch, min(leastBatch, s.limits.BatchRows), s.limits.BatchRows)
 	for _, u := range batch {
 		u.done = true

@@ -79,7 +79,7 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 	if err := <-got; !errors.Is(err, cause) {
 		t.Fatal(err)
 	}
-	s.complete(s.take(s.lanes[0]), 1, time.Millisecond)
+	s.complete(s.take(s.lanes[0]), time.Millisecond)
 	if err := s.submit(t.Context(), testUnit(3)); err != nil {
 		t.Fatal(err)
 	}
@@ -125,5 +125,38 @@ func TestWildValueAfterMany(t *testing.T) {
 	}
 	if after.lane != w.lane && after.waits == 0 {
 		t.Error("the value behind the wild one does not wait for it")
+	}
+}
+
+// TestFoldedUnitsCostNothing: a batch takes as many changes of the same rows as
+// there are, and no more rows than its size.
+func TestFoldedUnitsCostNothing(t *testing.T) {
+	s := testScheduler(t, 2, Limits{BatchRows: 3})
+	for seq := uint64(1); seq <= 50; seq++ {
+		k := seq % 2 // two hot rows
+		if seq > 40 {
+			k = seq // and ten others
+		}
+		if err := s.submit(t.Context(), testUnit(seq, keyHash{index: 1, value: k})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var sizes []int
+	for _, l := range s.lanes {
+		for len(l.queue) > 0 && l.queue[0].waits == 0 {
+			batch := s.take(l)
+			sizes = append(sizes, len(batch))
+			s.complete(batch, time.Millisecond)
+		}
+	}
+	if s.head != len(s.queue) {
+		t.Fatalf("%d of %d are done", s.head, len(s.queue))
+	}
+	largest := 0
+	for _, n := range sizes {
+		largest = max(largest, n)
+	}
+	if largest < 20 || len(sizes) < 4 {
+		t.Errorf("batches of %v transactions: 40 change two rows, and a batch has three", sizes)
 	}
 }
