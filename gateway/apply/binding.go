@@ -30,6 +30,10 @@ type Binding struct {
 	// in ON DUPLICATE KEY UPDATE b=VALUES(b).
 	upserts    bool
 	upsertTail string // see upsertOf
+	keyList    string // the key's column, or its columns in parentheses
+	// listed says that keys can stand in an IN list; cases, that they can stand
+	// in a CASE too.
+	listed, cases bool
 }
 
 // boundIndex is one unique key as the scheduler needs it.
@@ -74,6 +78,7 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 			b.keyCols = append(b.keyCols, replica.Quote(source.Columns[i].Name))
 		}
 	}
+	b.bindKeyList()
 	others := 0
 	if source.Primary != nil {
 		b.indexes = append(b.indexes, bindIndex(source, source.Primary, b.hash, binary))
@@ -96,6 +101,33 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 		b.upsertTail = upsertOf(b)
 	}
 	return b, nil
+}
+
+// bindKeyList finds out how several rows' keys are written. A FLOAT needs all
+// digits of its value, ENUM and SET are compared by number: they take a
+// condition each (appendKeyMatch). So do, in keys of several columns, types
+// whose literals are texts of another type, and in a CASE all but integers.
+func (b *Binding) bindKeyList() {
+	if b.key == nil {
+		return
+	}
+	b.keyList = strings.Join(b.keyCols, ",")
+	several := len(b.keyCols) > 1
+	if several {
+		b.keyList = "(" + b.keyList + ")"
+	}
+	b.listed, b.cases = true, !several
+	for _, i := range b.key.Columns {
+		switch b.Source.Columns[i].Type {
+		case replica.TypeTinyInt, replica.TypeSmallInt, replica.TypeMediumInt, replica.TypeInt, replica.TypeBigInt:
+		case replica.TypeChar, replica.TypeVarchar, replica.TypeBinary, replica.TypeVarbinary:
+			b.cases = false
+		case replica.TypeFloat, replica.TypeEnum, replica.TypeSet:
+			b.listed, b.cases = false, false
+		default:
+			b.listed, b.cases = b.listed && !several, false
+		}
+	}
 }
 
 // carried says whether a column's values can be written. MariaDB's UUID and

@@ -10,6 +10,8 @@ const (
 	maxStatementBytes = 1 << 20
 	// minUpsertRows: below it, single UPDATE statements are written.
 	minUpsertRows = 4
+	// maxCaseRows: a row of an UPDATE .. CASE looks at half of the statement's.
+	maxCaseRows = 50
 )
 
 // statement is one SQL text and the affected rows that it must report.
@@ -158,18 +160,16 @@ func (w *writer) deletes(t *tablePlan) {
 	for start := 0; start < len(t.deletes); {
 		sql := append(append(append(w.text.begin(), "DELETE FROM "...), b.quoted...), " WHERE "...)
 		n := 0
-		single := len(b.keyCols) == 1 && b.Source.Columns[b.key.Columns[0]].Type != replica.TypeFloat &&
-			b.Source.Columns[b.key.Columns[0]].Type != replica.TypeEnum && b.Source.Columns[b.key.Columns[0]].Type != replica.TypeSet
-		if single {
-			sql = append(append(sql, b.keyCols[0]...), " IN ("...)
+		if b.listed {
+			sql = append(append(sql, b.keyList...), " IN ("...)
 		}
 		for ; start+n < len(t.deletes) && n < maxStatementRows && len(sql) < maxStatementBytes; n++ {
 			row := t.deletes[start+n]
-			if single {
+			if b.listed {
 				if n > 0 {
 					sql = append(sql, ',')
 				}
-				sql = appendLiteral(sql, &row[b.key.Columns[0]])
+				sql = b.appendKey(sql, row)
 				continue
 			}
 			if n > 0 {
@@ -177,7 +177,7 @@ func (w *writer) deletes(t *tablePlan) {
 			}
 			sql = append(b.appendKeyCondition(append(sql, '('), row), ')')
 		}
-		if single {
+		if b.listed {
 			sql = append(sql, ')')
 		}
 		want := int64(n)
@@ -187,6 +187,21 @@ func (w *writer) deletes(t *tablePlan) {
 		w.add(sql, want, b, replica.Delete)
 		start += n
 	}
+}
+
+// appendKey appends the key's value: one literal, or several in parentheses.
+func (b *Binding) appendKey(sql []byte, row []replica.Value) []byte {
+	if len(b.key.Columns) == 1 {
+		return appendLiteral(sql, &row[b.key.Columns[0]])
+	}
+	sql = append(sql, '(')
+	for k, i := range b.key.Columns {
+		if k > 0 {
+			sql = append(sql, ',')
+		}
+		sql = appendLiteral(sql, &row[i])
+	}
+	return append(sql, ')')
 }
 
 func (b *Binding) appendKeyCondition(sql []byte, row []replica.Value) []byte {
@@ -201,7 +216,8 @@ func (b *Binding) appendKeyCondition(sql []byte, row []replica.Value) []byte {
 
 // updates writes updates that keep every unique value. Several rows go as one
 // upsert where the row's key is the only unique key: its count of two per row
-// then proves that every row was there and changed.
+// then proves that every row was there and changed. With other unique keys an
+// upsert might hit another row; there UPDATE .. CASE changes several.
 func (w *writer) updates(t *tablePlan) {
 	b := t.binding
 	if b.upserts && len(t.updates) >= minUpsertRows {
@@ -212,12 +228,75 @@ func (w *writer) updates(t *tablePlan) {
 		w.multi(b, replica.Update, "INSERT INTO ", b.upsertTail, rows, 2)
 		return
 	}
-	for i := range t.updates {
-		u := &t.updates[i]
-		sql := append(append(append(w.text.begin(), "UPDATE "...), b.quoted...), " SET "...)
-		sql = b.appendAssignments(sql, u.before, u.after)
-		w.add(b.appendKeyCondition(append(sql, " WHERE "...), u.before), 1, b, replica.Update)
+	for list := t.updates; len(list) > 0; {
+		n := min(len(list), maxCaseRows)
+		if n < minUpsertRows || !w.cases(b, list[:n]) {
+			for i := range list[:n] {
+				u := &list[i]
+				sql := append(append(append(w.text.begin(), "UPDATE "...), b.quoted...), " SET "...)
+				sql = b.appendAssignments(sql, u.before, u.after)
+				w.add(b.appendKeyCondition(append(sql, " WHERE "...), u.before), 1, b, replica.Update)
+			}
+		}
+		list = list[n:]
 	}
+}
+
+// cases writes several updates as one statement; false when that may not be.
+func (w *writer) cases(b *Binding, list []rowUpdate) bool {
+	if !b.cases {
+		return false
+	}
+	var columns []int // into b.columns
+	for k, i := range b.columns {
+		changed := b.automatic(i)
+		for u := 0; u < len(list) && !changed; u++ {
+			changed = !list[u].before[i].Equal(list[u].after[i])
+		}
+		if !changed {
+			continue
+		}
+		if !inCase(b.Source.Columns[i].Type) {
+			return false
+		}
+		columns = append(columns, k)
+	}
+	sql := append(append(append(w.text.begin(), "UPDATE "...), b.quoted...), " SET "...)
+	for n, k := range columns {
+		if n > 0 {
+			sql = append(sql, ',')
+		}
+		sql = append(append(append(append(sql, b.names[k]...), "=CASE "...), b.keyList...), ' ')
+		for u := range list {
+			sql = b.appendKey(append(sql, "WHEN "...), list[u].before)
+			sql = appendLiteral(append(sql, " THEN "...), &list[u].after[b.columns[k]])
+			sql = append(sql, ' ')
+		}
+		sql = append(sql, "END"...)
+	}
+	sql = append(append(append(sql, " WHERE "...), b.keyList...), " IN ("...)
+	for u := range list {
+		if u > 0 {
+			sql = append(sql, ',')
+		}
+		sql = b.appendKey(sql, list[u].before)
+	}
+	w.add(append(sql, ')'), int64(len(list)), b, replica.Update)
+	return true
+}
+
+// inCase says whether a column's literals keep their value when CASE brings
+// them to one type: all digits of a column's DECIMALs have its scale, and what
+// is written as text stays text. JSON, bytes and numbers that stand for bits or
+// members do not.
+func inCase(t replica.ColumnType) bool {
+	switch t {
+	case replica.TypeTinyInt, replica.TypeSmallInt, replica.TypeMediumInt, replica.TypeInt, replica.TypeBigInt, replica.TypeYear,
+		replica.TypeDouble, replica.TypeFloat, replica.TypeDecimal, replica.TypeDate, replica.TypeTime, replica.TypeDateTime, replica.TypeTimestamp,
+		replica.TypeChar, replica.TypeVarchar, replica.TypeText:
+		return true
+	}
+	return false
 }
 
 // inserts writes rows as multi-row statements that affect each rows.

@@ -85,7 +85,8 @@ type Config struct {
 	Start              Start
 	Mode               Mode
 	Until              Until
-	CopyThreads        int // 0: 4
+	CopyThreads        int // connections that read the source's tables; 0: 4
+	MaxThreadsRunning  int // statements of others on the source at which a copy holds back; 0: 25
 	Lanes              int // 0: apply.DefaultLanes
 	MaxTransactionRows int // 0: 50,000
 	ForeignKeys        bool
@@ -115,7 +116,9 @@ func (c *Config) complete() error {
 	if c.Lanes == 0 {
 		c.Lanes = apply.DefaultLanes
 	}
-	c.CopyThreads = min(c.CopyThreads, c.Lanes)
+	if c.MaxThreadsRunning == 0 {
+		c.MaxThreadsRunning = 25
+	}
 	if c.RetryEvery == 0 {
 		c.RetryEvery = 10 * time.Second
 	}

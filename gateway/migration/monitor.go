@@ -172,6 +172,8 @@ func bytesBetween(from, to replica.Coordinates, logs []source.BinaryLog) uint64 
 // fillStates says in MySQL's words what the two halves do.
 func (x *run) fillStates(st *Status) {
 	switch {
+	case x.applier == nil && x.holding != "":
+		st.ReceiverState, st.ApplierState = "Waiting for the source: "+x.holding, "Copying rows to the target"
 	case x.applier == nil:
 		st.ReceiverState, st.ApplierState = "Copying rows from the source", "Copying rows to the target"
 	case x.live.connected:

@@ -42,6 +42,7 @@ type run struct {
 	base     replica.Position // the position while there is no applier
 	live     live
 	waiting  int                 // lanes that cannot reach the target
+	holding  string              // why the copy waits for the source; "": it does not
 	applying replica.Coordinates // the end of the newest applied transaction
 }
 
