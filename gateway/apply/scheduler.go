@@ -283,17 +283,25 @@ func (s *scheduler) openWild(index uint64, u *unit) *wildIndex {
 	return w
 }
 
-// filling returns the lane for a unit without predecessors: an idle lane, else
-// the lane that is being filled, until it has a batch's worth.
+// eagerLanes is how many lanes are at work for transactions that do not wait for
+// a batch's worth of others. One more would commit a little earlier what a
+// batch then commits for much less; it is used when there is enough for it.
+const eagerLanes = 2
+
+// filling returns the lane for a unit without predecessors: the lane that is
+// being filled, until it has half a batch's worth; an idle lane before, while
+// few are at work.
 func (s *scheduler) filling() *lane {
 	l := s.lanes[s.fill]
 	if l.rows < s.fillTo && (l.busy || len(l.queue) > 0) {
-		if idle := s.idle(); idle != nil && len(l.queue) == 0 {
-			return idle
+		if len(l.queue) == 0 {
+			if idle := s.idle(eagerLanes); idle != nil {
+				return idle
+			}
 		}
 		return l
 	}
-	if idle := s.idle(); idle != nil {
+	if idle := s.idle(len(s.lanes)); idle != nil {
 		return idle
 	}
 	best := 0
@@ -307,14 +315,25 @@ func (s *scheduler) filling() *lane {
 	return s.lanes[best]
 }
 
-func (s *scheduler) idle() *lane {
+// idle returns an idle lane and fills it from now on; nil when there is none, or
+// most lanes or more are at work.
+func (s *scheduler) idle(most int) *lane {
+	var found *lane
+	at := 0
 	for i, c := range s.lanes {
-		if !c.busy && len(c.queue) == 0 {
-			s.fill, s.fillTo = i, s.batch/2
-			return c
+		switch {
+		case c.busy || len(c.queue) > 0:
+			if most--; most <= 0 {
+				return nil
+			}
+		case found == nil:
+			found, at = c, i
 		}
 	}
-	return nil
+	if found != nil {
+		s.fill, s.fillTo = at, s.batch/2
+	}
+	return found
 }
 
 // take returns what waits for the lane and may go, at least one unit; nil when

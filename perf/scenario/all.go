@@ -59,16 +59,14 @@ func All() []Scenario {
 		{
 			Name: "wide4k", About: "transactions of one inserted row of 4 KB",
 			Targets: both, Tables: []load.Table{load.Wide()},
-			Size:      Sizes{Small: 400, Normal: 50_000, Large: 250_000},
-			PlainRows: Sizes{Small: 400, Normal: 20_000, Large: 20_000},
-			Write:     insertRows(1),
+			Size:  Sizes{Small: 400, Normal: 50_000, Large: 250_000},
+			Write: insertRows(1),
 		},
 		{
 			Name: "cols100", About: "transactions of 10 inserted rows of 100 columns",
 			Targets: both, Tables: []load.Table{load.Hundred()},
-			Size:      Sizes{Small: 400, Normal: 40_000, Large: 200_000},
-			PlainRows: Sizes{Small: 400, Normal: 10_000, Large: 10_000},
-			Write:     insertRows(10),
+			Size:  Sizes{Small: 400, Normal: 40_000, Large: 200_000},
+			Write: insertRows(10),
 		},
 		{
 			Name: "mixed", About: "JSON, decimal, datetime(6): inserted row by row, one in five updated",
@@ -109,11 +107,10 @@ func All() []Scenario {
 			Write: insertEverywhere,
 		},
 		{
-			Name: "copy", About: "copy of 32 tables and one that is as large as they together: 300 MB, 2 GB at scale large",
+			Name: "copy", About: "copy of 32 tables and one that is as large as they together: 120 MB, 2 GB at scale large",
 			Kind: Copy, Targets: tidbOnly, Tables: load.Copies(load.Sysbench(), 33),
-			Size:      Sizes{Small: 6_400, Normal: 1_500_000, Large: 10_000_000},
-			PlainRows: Sizes{Small: 6_400, Normal: 150_000, Large: 150_000},
-			Wanted:    map[Target]Wanted{TiDB: {Least: 0.85, Aim: 0.95}},
+			Size:   Sizes{Small: 6_400, Normal: 600_000, Large: 10_000_000},
+			Wanted: map[Target]Wanted{TiDB: {Least: 0.85, Aim: 0.95}},
 		},
 		{
 			Name: "latency", About: "2,000 transactions/s of one row while replicating: from commit to visible",
