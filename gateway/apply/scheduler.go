@@ -283,29 +283,23 @@ func (s *scheduler) openWild(index uint64, u *unit) *wildIndex {
 	return w
 }
 
-// eagerLanes is how many lanes are at work for transactions that do not wait for
-// a batch's worth of others. One more would commit a little earlier what a
-// batch then commits for much less; it is used when there is enough for it.
-const eagerLanes = 2
-
 // filling returns the lane for a unit without predecessors: the lane that is
-// being filled, until it has half a batch's worth; an idle lane before, while
-// few are at work.
+// being filled, until it has half a batch's worth; else an idle one, else the
+// one with the least to do. A transaction that comes while another one commits
+// so waits for that commit, together with all that come meanwhile: several
+// lanes that commit a few rows each cost a busy target so much that all of them
+// take longer.
 func (s *scheduler) filling() *lane {
 	l := s.lanes[s.fill]
 	if l.rows < s.fillTo && (l.busy || len(l.queue) > 0) {
-		if len(l.queue) == 0 {
-			if idle := s.idle(eagerLanes); idle != nil {
-				return idle
-			}
-		}
 		return l
-	}
-	if idle := s.idle(len(s.lanes)); idle != nil {
-		return idle
 	}
 	best := 0
 	for i, c := range s.lanes {
+		if !c.busy && len(c.queue) == 0 {
+			best = i
+			break
+		}
 		if c.rows < s.lanes[best].rows {
 			best = i
 		}
@@ -313,27 +307,6 @@ func (s *scheduler) filling() *lane {
 	s.fill = best
 	s.fillTo = s.lanes[best].rows + s.batch/2
 	return s.lanes[best]
-}
-
-// idle returns an idle lane and fills it from now on; nil when there is none, or
-// most lanes or more are at work.
-func (s *scheduler) idle(most int) *lane {
-	var found *lane
-	at := 0
-	for i, c := range s.lanes {
-		switch {
-		case c.busy || len(c.queue) > 0:
-			if most--; most <= 0 {
-				return nil
-			}
-		case found == nil:
-			found, at = c, i
-		}
-	}
-	if found != nil {
-		s.fill, s.fillTo = at, s.batch/2
-	}
-	return found
 }
 
 // take returns what waits for the lane and may go, at least one unit; nil when
