@@ -25,6 +25,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"sluice/perf/forms"
 	"sluice/perf/report"
 	"sluice/perf/scenario"
 )
@@ -101,6 +102,9 @@ func app(out, progress io.Writer) *cli.App {
 					return fmt.Errorf("'%s' is not understood; perf run measures some", c.Args().First())
 				}
 				return measureAll(c, scenario.All())
+			}},
+			{Name: "forms", Usage: "measures in which SQL rows are best written (about 12 minutes)", Action: func(c *cli.Context) error {
+				return forms.Measure(c.Context, forms.Options{Status: func(f string, a ...any) { fmt.Fprintf(c.App.ErrWriter, f+"\n", a...) }}, c.App.Writer)
 			}},
 			{Name: "compare", Usage: "compares two files of results", ArgsUsage: "A.json B.json", Action: compareFiles},
 		},
