@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -300,5 +301,27 @@ func TestWriteChunk(t *testing.T) {
 	}
 	if got := tt.one("SELECT CONCAT((SELECT COUNT(*) FROM a.l),' ',(SELECT COUNT(*) FROM sluice_meta.chunks),' ',(SELECT SUM(row_count) FROM sluice_meta.chunks))"); got != "2 1 2" {
 		t.Error(got)
+	}
+}
+
+// TestStatementsOfATransaction: a batch of rows without a key has a statement
+// for each, more than TiDB's stmt-count-limit, which is for sessions that retry
+// by themselves.
+func TestStatementsOfATransaction(t *testing.T) {
+	tt := newTarget(t, servers.TiDB)
+	s := &slot{connector: tt.connector(tt.server.Addr())}
+	if err := s.ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	defer s.drop()
+	tt.exec("CREATE TABLE a.many (id INT)")
+	if _, err := s.sess.exec(t.Context(), []byte("BEGIN /*T! OPTIMISTIC */"+strings.Repeat(";INSERT INTO a.many VALUES (1)", 6_000))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.sess.exec(t.Context(), []byte("COMMIT")); err != nil {
+		t.Fatal(err)
+	}
+	if n := tt.one("SELECT COUNT(*) FROM a.many"); n != "6000" {
+		t.Errorf("%s rows", n)
 	}
 }
