@@ -131,6 +131,7 @@ func (p *batchPlan) reset() {
 	clear(p.tables)
 	p.tables = p.tables[:0]
 	clear(p.byTable)
+	clear(p.out)
 	p.text.reset()
 }
 

@@ -42,6 +42,9 @@ func (l *lane) run(ctx context.Context) error {
 		}
 		took := time.Since(began)
 		l.a.count(batch, l.spans, rows, took)
+		if l.slot.tries > 1 {
+			took = 0 // a target that was away, or other writers
+		}
 		l.a.sched.complete(batch, took)
 		clear(l.spans) // an idle lane keeps no rows
 	}

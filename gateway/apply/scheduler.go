@@ -26,8 +26,12 @@ type unit struct {
 	waits   int     // unfinished predecessors in other lanes
 	waiters []*unit // units in other lanes that wait for this one
 	before  *unit   // the newest unit that found this one to be a predecessor
-	taken   bool    // it is in a batch, or was
-	done    bool
+	// holder is the oldest unit in the same lane's queue whose rows this one
+	// changes too: it folds if that one is in the same batch.
+	holder *unit
+	order  uint64 // in the stream
+	batch  uint64 // the number of the batch that took it; 0: none has
+	done   bool
 }
 
 // wildIndex orders units around a value whose equals are not known.
@@ -46,16 +50,22 @@ type scheduler struct {
 	mu    sync.Mutex
 	space *sync.Cond // the producer and Drain wait here
 
-	lanes  []*lane
-	fill   int // the lane that is being filled,
-	fillTo int // up to so many queued rows: neighbours in the stream stay together
-	queue  []*unit
-	head   int     // queue[:head] is finished
-	last   holders // the newest unit of every key
-	before []*unit // who held the keys of the unit that is being placed
-	wild   map[uint64]*wildIndex
-	rows   int // unfinished
-	bytes  int // unfinished
+	lanes   []*lane
+	fill    int // the lane that is being filled,
+	fillTo  int // up to so many queued rows: neighbours in the stream stay together
+	queue   []*unit
+	head    int     // queue[:head] is finished
+	last    holders // the newest unit of every key
+	batches uint64  // how many were taken
+	before  []*unit // who held the keys of the unit that is being placed
+	wild    map[uint64]*wildIndex
+	rows    int // unfinished
+	bytes   int // unfinished
+	// window is the bytes of all units from the oldest unfinished one on: a row
+	// shares pieces of memory with its neighbours in the stream, which live on
+	// with it.
+	window int
+	orders uint64
 	err    error
 	closed bool
 	done   chan struct{} // closed when the scheduler is
@@ -99,6 +109,14 @@ const (
 	firstBatch = 1_000
 )
 
+// windowBytes bounds what has passed since the oldest unfinished unit, as so many
+// times what may be unfinished.
+const windowBytes = 4
+
+// rawBatches bounds a batch before it is folded: so many times what one may have
+// after it.
+const rawBatches = 8
+
 // maxQueueUnits bounds the transactions, relevant or not, that wait behind an
 // unfinished one: about 20 MiB of bookkeeping.
 const maxQueueUnits = 200_000
@@ -140,6 +158,9 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 	}
 	s.rows += u.rows
 	s.bytes += u.bytes
+	s.window += u.bytes
+	s.orders++
+	u.order = s.orders
 	s.place(u)
 	return nil
 }
@@ -148,7 +169,8 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 // any unit.
 func (s *scheduler) full(u *unit) bool {
 	return s.head < len(s.queue) &&
-		(s.rows+u.rows > s.limits.QueueRows || s.bytes+u.bytes > s.limits.QueueBytes || len(s.queue)-s.head >= maxQueueUnits)
+		(s.rows+u.rows > s.limits.QueueRows || s.bytes+u.bytes > s.limits.QueueBytes ||
+			s.window+u.bytes > windowBytes*s.limits.QueueBytes || len(s.queue)-s.head >= maxQueueUnits)
 }
 
 // place finds the unit's predecessors and its lane.
@@ -184,7 +206,7 @@ func (s *scheduler) place(u *unit) {
 }
 
 // weigh finds what u adds to its lane's next batch: rows whose keys are in the
-// queue there already fold into those.
+// queue there already fold into those, if one batch takes both.
 func (s *scheduler) weigh(u *unit) {
 	fresh, all := 0, 0
 	for _, p := range s.before {
@@ -192,8 +214,10 @@ func (s *scheduler) weigh(u *unit) {
 			continue
 		}
 		all++
-		if p == nil || p.taken || p.lane != u.lane {
+		if p == nil || p.batch != 0 || p.lane != u.lane {
 			fresh++
+		} else if u.holder == nil || p.order < u.holder.order {
+			u.holder = p
 		}
 	}
 	u.cost, u.weight = u.rows, u.bytes
@@ -321,30 +345,42 @@ func (s *scheduler) take(l *lane) []*unit {
 	if s.err != nil || s.closed {
 		return nil
 	}
-	cost, bytes, n := 0, 0, 0
+	s.batches++
+	var b struct{ cost, weight, rows, bytes int }
+	n, queued := 0, 0
 	for _, u := range l.queue {
-		if u.waits > 0 || n > 0 && (cost+u.cost > s.batch || bytes+u.weight > s.limits.BatchBytes) {
+		cost, weight := u.cost, u.weight
+		if u.holder != nil && u.holder.batch != s.batches {
+			cost, weight = u.rows, u.bytes
+		}
+		if u.waits > 0 || n > 0 && (b.cost+cost > s.batch || b.weight+weight > s.limits.BatchBytes ||
+			b.rows+u.rows > rawBatches*s.limits.BatchRows || b.bytes+u.bytes > rawBatches*s.limits.BatchBytes) {
 			break
 		}
-		cost, bytes, n = cost+u.cost, bytes+u.weight, n+1
-		u.taken = true
+		b.cost, b.weight, b.rows, b.bytes = b.cost+cost, b.weight+weight, b.rows+u.rows, b.bytes+u.bytes
+		queued += u.cost
+		u.cost, u.holder, u.batch = cost, nil, s.batches
+		n++
 	}
 	batch := append([]*unit(nil), l.queue[:n]...)
 	l.queue = append(l.queue[:0:0], l.queue[n:]...)
-	l.rows -= cost
+	l.rows -= queued
 	l.busy = true
 	return batch
 }
 
-// complete records that the units are committed, which took so long.
+// complete records that the units are committed, which took so long; 0 when that
+// says nothing of the target's pace.
 func (s *scheduler) complete(batch []*unit, took time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	cost := 0
-	for _, u := range batch {
-		cost += u.cost
+	if took > 0 {
+		cost := 0
+		for _, u := range batch {
+			cost += u.cost
+		}
+		s.pace.add(cost, took)
 	}
-	s.pace.add(cost, took)
 	s.batch = s.pace.batch(s.batch, min(leastBatch, s.limits.BatchRows), s.limits.BatchRows)
 	for _, u := range batch {
 		u.done = true
@@ -375,6 +411,7 @@ func (s *scheduler) advance() {
 		if !u.commit.IsZero() {
 			s.newest = u.commit
 		}
+		s.window -= u.bytes
 		s.queue[s.head] = nil
 		s.head++
 	}

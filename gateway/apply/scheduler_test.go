@@ -160,3 +160,41 @@ func TestFoldedUnitsCostNothing(t *testing.T) {
 		t.Errorf("batches of %v transactions: 40 change two rows, and a batch has three", sizes)
 	}
 }
+
+// TestBatchesAreBounded: units that change the rows of units in an earlier batch
+// count in full, and what folds is bounded too.
+func TestBatchesAreBounded(t *testing.T) {
+	limits := Limits{BatchRows: 50, BatchBytes: 1 << 30, QueueRows: 1 << 20}
+	s := testScheduler(t, 1, limits)
+	seq := uint64(0)
+	add := func(key uint64) {
+		seq++
+		if err := s.submit(t.Context(), testUnit(seq, keyHash{index: 1, value: key})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 { // twice over a table
+		for key := uint64(1); key <= 500; key++ {
+			add(key)
+		}
+	}
+	for range 2_000 { // one hot row
+		add(1)
+	}
+	l, taken := s.lanes[0], 0
+	for len(l.queue) > 0 {
+		batch := s.take(l)
+		taken += len(batch)
+		rows := map[uint64]bool{}
+		for _, u := range batch {
+			rows[u.keys[0].value] = true
+		}
+		if len(rows) > limits.BatchRows || len(batch) > rawBatches*limits.BatchRows {
+			t.Fatalf("a batch of %d units has %d rows", len(batch), len(rows))
+		}
+		s.complete(batch, time.Millisecond)
+	}
+	if taken != 3_000 || s.window != 0 || l.rows != 0 {
+		t.Errorf("%d taken, %d bytes in the window, %d rows in the lane", taken, s.window, l.rows)
+	}
+}

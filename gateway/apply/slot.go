@@ -29,7 +29,8 @@ type slot struct {
 	extra   *replica.TxnSet // applied by this lane, beyond the base
 	partial *Partial        // control lane only
 
-	sess *session
+	sess  *session
+	tries int // of the last commit
 }
 
 // texts has memory for packets.
@@ -115,6 +116,10 @@ func (s *slot) commit(ctx context.Context, base string, extra *replica.TxnSet, p
 	guard := s.guard(base, formatExtra(extra, partial))
 	unknown, alone := false, false
 	for attempt := 0; ; attempt++ {
+		s.tries = attempt + 1
+		if s.sess == nil && attempt == 0 {
+			s.tries++ // connecting takes its time too
+		}
 		if err := s.ready(ctx); err != nil {
 			return err
 		}

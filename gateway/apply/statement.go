@@ -229,7 +229,13 @@ func (w *writer) updates(t *tablePlan) {
 		return
 	}
 	for list := t.updates; len(list) > 0; {
-		n := min(len(list), maxCaseRows)
+		n, size := 0, 0
+		for n < len(list) && n < maxCaseRows && size < maxStatementBytes {
+			for i := range list[n].after {
+				size += len(list[n].after[i].Bytes)
+			}
+			n++
+		}
 		if n < minUpsertRows || !w.cases(b, list[:n]) {
 			for i := range list[:n] {
 				u := &list[i]

@@ -188,7 +188,17 @@ func (t *throttle) step(load source.Load, err error) error {
 		}
 		return nil
 	}
-	t.failures = 0
+	t.mu.Lock()
+	held := t.allowed == 0
+	t.mu.Unlock()
+	if err == nil || !held {
+		t.failures = 0
+	} else if t.failures++; t.failures == loadFailures {
+		// No reader is left to notice that the source is gone.
+		return &replica.Error{Code: 2013, State: "08S01", Class: "NETWORK", Transient: true, Err: err,
+			Message: "the source does not answer while it is copied",
+			Remedy:  "check that the source runs, and the network to it"}
+	}
 	t.between++
 	if suffers != "" || well || t.between == patience {
 		well = suffers == ""

@@ -113,13 +113,21 @@ func TestThrottleErrors(t *testing.T) {
 	slow := errors.Join(errors.New("read the source's load"), context.DeadlineExceeded)
 	lost := &replica.Error{Code: 2013, Transient: true}
 	w := newWatched(4, 25)
-	for range 20 { // a source that is too slow to answer suffers
+	for i := range 3 + loadFailures - 1 { // a source that is too slow to answer suffers
 		if err := w.step(source.Load{}, slow); err != nil {
-			t.Fatal(err)
+			t.Fatalf("answer %d: %v", i, err)
 		}
 	}
 	if w.allowed != 0 || !strings.Contains(w.shown, "does not answer") {
 		t.Fatalf("%d readers, %q", w.allowed, w.shown)
+	}
+	// With no reader left, nobody else would see that it is gone.
+	if err := w.step(source.Load{}, slow); !isTransient(err) {
+		t.Fatalf("a source that is silent: %v", err)
+	}
+	w = newWatched(4, 25)
+	for range 3 {
+		w.answer(t, threads(99))
 	}
 	for i := 1; i < loadFailures; i++ {
 		if err := w.step(source.Load{}, lost); err != nil {

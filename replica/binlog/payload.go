@@ -30,7 +30,7 @@ const payloadWindow = 128 << 20
 // decoders are made when the first compressed transaction comes, and used for
 // all: making one costs more than decompressing a small transaction.
 type decoders struct {
-	small *zstd.Decoder // never decodes more than smallPayload
+	small *zstd.Decoder // of transactions up to smallPayload
 	large *zstd.Decoder
 	plain []byte // memory for small transactions
 }
@@ -95,18 +95,19 @@ func (r *Reader) openPayload(e *event) error {
 // of unknown length when size is 0.
 func (r *Reader) openZstd(b []byte, size uint64) error {
 	if size > 0 && size <= smallPayload {
-		if err := r.zstd.open(&r.zstd.small, zstd.WithDecoderMaxMemory(smallPayload)); err != nil {
+		// The bound is what dst has room for. The one on memory bounds the window
+		// that a frame may announce, which MySQL before it knew its size makes
+		// 2 MiB for whatever is in it.
+		if err := r.zstd.open(&r.zstd.small, zstd.WithDecoderMaxMemory(payloadWindow), zstd.WithDecodeAllCapLimit(true)); err != nil {
 			return err
 		}
-		// Room for what the data can be worth: a damaged size costs nothing.
-		if room := min(size, uint64(64*len(b))); uint64(cap(r.zstd.plain)) < room {
-			r.zstd.plain = make([]byte, 0, room)
+		if uint64(cap(r.zstd.plain)) < size {
+			r.zstd.plain = make([]byte, 0, size)
 		}
-		plain, err := r.zstd.small.DecodeAll(b, r.zstd.plain[:0])
+		plain, err := r.zstd.small.DecodeAll(b, r.zstd.plain[:0:size])
 		if err != nil || uint64(len(plain)) != size {
 			return corrupt("a compressed transaction does not decompress")
 		}
-		r.zstd.plain = plain
 		r.payload = &payload{plain: plain}
 		return nil
 	}

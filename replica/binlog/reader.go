@@ -98,13 +98,27 @@ func (r *Reader) Poll() (*replica.Transaction, error) {
 	return r.pop(), nil
 }
 
-// step reads one event.
+// step reads one event of the stream, or of the compressed transaction that is
+// being unrolled. At such a one's end it reads none, so that Poll looks again
+// whether the next read would wait.
 func (r *Reader) step() error {
-	e, err := r.nextEvent()
+	if r.payload == nil {
+		e, err := r.nextEvent()
+		if err != nil {
+			return err
+		}
+		return r.handle(&e)
+	}
+	e, ok, err := r.payload.next()
 	if err != nil {
 		return err
 	}
-	return r.handle(&e)
+	if ok {
+		return r.handle(&e)
+	}
+	r.payload.close()
+	r.payload = nil
+	return nil
 }
 
 func (r *Reader) pop() *replica.Transaction {
@@ -116,20 +130,8 @@ func (r *Reader) pop() *replica.Transaction {
 	return t
 }
 
-// nextEvent returns the next event of the stream or of the compressed
-// transaction that is being unrolled.
+// nextEvent returns the next event of the stream.
 func (r *Reader) nextEvent() (event, error) {
-	if r.payload != nil {
-		e, ok, err := r.payload.next()
-		if err != nil {
-			return event{}, err
-		}
-		if ok {
-			return e, nil
-		}
-		r.payload.close()
-		r.payload = nil
-	}
 	b, shared, err := r.k.read()
 	if err != nil {
 		return event{}, err

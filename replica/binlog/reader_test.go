@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"net"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -321,5 +323,66 @@ func TestDamagedJSON(t *testing.T) {
 	}
 	if out, err := decodeJSON(nil, binary.LittleEndian.AppendUint64([]byte{jsonDouble}, 0x3ff0000000000000)); string(out) != "1.0" {
 		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// TestWidePayload has a small compressed transaction whose frame announces the
+// window of a large one, as servers write it that do not pledge the size.
+func TestWidePayload(t *testing.T) {
+	plain := slices.Concat(queryEvent("BEGIN", 0), mapEvent(1, 0), intRows(1, 3, 0), xidEvent(0))
+	var packed bytes.Buffer
+	z, err := zstd.NewWriter(&packed, zstd.WithWindowSize(2<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := z.Write(plain); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(z.Flush(), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r := started(t, replica.ModeGTID)
+	defer r.zstd.close()
+	for seq := uint64(1); seq <= 3; seq++ { // the memory is used again
+		body := append([]byte{2, 1, 0, 3, 3, 0xfc, byte(len(plain)), byte(len(plain) >> 8), 0}, packed.Bytes()...)
+		txns, err := feedAll(r, gtidEvent(seq, 100), eventBytes(evPayload, 0, 200, body))
+		if err != nil || len(txns) != 1 || len(txns[0].Rows) != 3 {
+			t.Fatalf("%v %v", txns, err)
+		}
+	}
+}
+
+// TestPollBehindPayload: what follows a compressed transaction is not waited
+// for by Poll.
+func TestPollBehindPayload(t *testing.T) {
+	inner := slices.Concat(queryEvent("BEGIN", 0), mapEvent(1, 0), intRows(1, 3, 0), xidEvent(0))
+	body := append([]byte{2, 3, 0xfc, 255, 0, 0}, inner...) // stored plain
+	list := [][]byte{rotateTo("f.000001", 4), format()}
+	for seq := uint64(1); seq <= 3; seq++ {
+		list = append(list, gtidEvent(seq, 0), eventBytes(evPayload, 0, 0, body))
+	}
+	var stream []byte
+	for i, e := range list {
+		n := len(e) + 1
+		stream = append(append(stream, byte(n), byte(n>>8), byte(n>>16), byte(i+1), 0), e...)
+	}
+	here, there := net.Pipe()
+	defer here.Close()
+	defer there.Close()
+	go func() { _, _ = there.Write(stream) }()
+	r := offline(replica.ModeGTID, wantsInts())
+	r.k = &conn{in: packets{nc: here, timeout: time.Minute, seq: 1}}
+	for seq := uint64(1); seq <= 3; seq++ {
+		next := r.Poll
+		if seq == 1 {
+			next = r.Next
+		}
+		if x, err := next(); err != nil || x == nil || x.ID.Seq != seq || len(x.Rows) != 3 {
+			t.Fatalf("transaction %d: %v %v", seq, x, err)
+		}
+	}
+	began := time.Now()
+	if x, err := r.Poll(); x != nil || err != nil || time.Since(began) > 30*time.Second {
+		t.Errorf("%v %v after %v", x, err, time.Since(began))
 	}
 }
