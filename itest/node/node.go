@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"sluice/itest/lab/process"
 	"sluice/itest/lab/servers"
 )
 
@@ -53,7 +54,7 @@ type Node struct {
 	db  *sql.DB
 
 	mu     sync.Mutex
-	proc   *process
+	proc   *process.Process
 	paused bool
 }
 
@@ -128,20 +129,20 @@ func (n *Node) launch(ctx context.Context) error {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.proc != nil && !n.proc.ended() {
+	if n.proc != nil && !n.proc.Ended() {
 		return fmt.Errorf("node %s runs already", n.Name)
 	}
 	cmd := exec.Command(n.bin, n.args()...)
 	cmd.Dir = n.Dir
 	cmd.Env = append(os.Environ(), n.Env...)
 	logged := fileSize(n.LogFile())
-	proc, err := startProcess(cmd, n.LogFile())
+	proc, err := process.Start(cmd, n.LogFile(), syscall.SIGKILL)
 	if err != nil {
 		return err
 	}
 	if err := n.waitReady(ctx, proc, logged); err != nil {
-		err = errors.Join(err, proc.signal(syscall.SIGKILL))
-		<-proc.done
+		err = errors.Join(err, proc.Signal(syscall.SIGKILL))
+		<-proc.Done()
 		return err
 	}
 	n.proc, n.paused = proc, false
@@ -151,7 +152,7 @@ func (n *Node) launch(ctx context.Context) error {
 	return err
 }
 
-func (n *Node) waitReady(ctx context.Context, proc *process, logged int64) error {
+func (n *Node) waitReady(ctx context.Context, proc *process.Process, logged int64) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, readyLimit, fmt.Errorf("not ready in %v", readyLimit))
 	defer cancel()
 	tick := time.NewTicker(pollEvery)
@@ -169,8 +170,8 @@ func (n *Node) waitReady(ctx context.Context, proc *process, logged int64) error
 			return nil
 		}
 		select {
-		case <-proc.done:
-			return fmt.Errorf("%w (%v): %s", ErrEnded, proc.err, n.LogTail(12))
+		case <-proc.Done():
+			return fmt.Errorf("%w (%v): %s", ErrEnded, proc.Err(), n.LogTail(12))
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the line 'node ready': %w: %s", context.Cause(ctx), n.LogTail(12))
 		case <-tick.C:
@@ -221,10 +222,10 @@ func (n *Node) Kill() error {
 	if p == nil {
 		return nil
 	}
-	if err := p.signal(syscall.SIGKILL); err != nil {
+	if err := p.Signal(syscall.SIGKILL); err != nil {
 		return fmt.Errorf("kill node %s: %w", n.Name, err)
 	}
-	<-p.done
+	<-p.Done()
 	return nil
 }
 
@@ -239,15 +240,15 @@ func (n *Node) Stop(limit time.Duration) error {
 	if p == nil {
 		return nil
 	}
-	if err := errors.Join(n.Continue(), p.signal(syscall.SIGTERM)); err != nil {
+	if err := errors.Join(n.Continue(), p.Signal(syscall.SIGTERM)); err != nil {
 		return fmt.Errorf("stop node %s: %w", n.Name, err)
 	}
 	late := time.NewTimer(limit)
 	defer late.Stop()
 	select {
-	case <-p.done:
-		if p.err != nil {
-			return fmt.Errorf("stop node %s: %w", n.Name, p.err)
+	case <-p.Done():
+		if p.Err() != nil {
+			return fmt.Errorf("stop node %s: %w", n.Name, p.Err())
 		}
 		return nil
 	case <-late.C:
@@ -268,7 +269,7 @@ func (n *Node) freeze(s syscall.Signal, paused bool) error {
 		return nil
 	}
 	n.paused = paused
-	return n.proc.signal(s)
+	return n.proc.Signal(s)
 }
 
 // Close ends the node by force and closes the pool. Closing twice does nothing.
@@ -280,10 +281,10 @@ func (n *Node) Close() error {
 	return err
 }
 
-func (n *Node) current() *process {
+func (n *Node) current() *process.Process {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.proc == nil || n.proc.ended() {
+	if n.proc == nil || n.proc.Ended() {
 		return nil
 	}
 	return n.proc
@@ -293,7 +294,7 @@ func (n *Node) current() *process {
 func (n *Node) Running() bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.proc != nil && !n.proc.ended() && !n.paused
+	return n.proc != nil && !n.proc.Ended() && !n.paused
 }
 
 // LogFile is where the node's log is: of all its lives.

@@ -14,9 +14,12 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"sluice/itest/lab/process"
 )
 
 // Options say how a server is started. The zero value is a server with a
@@ -58,7 +61,7 @@ type Server struct {
 	statusPort int
 
 	mu   sync.Mutex
-	proc *process
+	proc *process.Process
 }
 
 const (
@@ -156,7 +159,7 @@ var errEnded = errors.New("the server ended while starting")
 func (s *Server) launch(ctx context.Context, extra []string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.proc != nil && !s.proc.ended() {
+	if s.proc != nil && !s.proc.Ended() {
 		return fmt.Errorf("%s on port %d runs already", s.Kind, s.Port)
 	}
 	if s.Kind == TiDB {
@@ -176,22 +179,22 @@ func (s *Server) launch(ctx context.Context, extra []string) error {
 		cmd.Env = append(os.Environ(), s.launcher.Env...)
 	}
 	began, logged := time.Now(), fileSize(s.LogFile())
-	proc, err := startProcess(cmd, s.LogFile())
+	proc, err := process.Start(cmd, s.LogFile(), syscall.SIGTERM) // TiDB's store can be lost when TiDB is killed
 	if err != nil {
 		return err
 	}
 	if err := s.waitReady(ctx, proc, logged); err != nil {
-		return errors.Join(err, proc.kill())
+		return errors.Join(err, proc.Kill())
 	}
 	s.proc = proc
-	s.log.Info("server started", "kind", s.Kind, "addr", s.Addr(), "pid", proc.pid,
+	s.log.Info("server started", "kind", s.Kind, "addr", s.Addr(), "pid", proc.PID(),
 		"origin", s.launcher.Origin, "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 
 // waitReady tries a query until the server answers it. An error shows what the
 // server logged after the first logged bytes.
-func (s *Server) waitReady(ctx context.Context, proc *process, logged int64) error {
+func (s *Server) waitReady(ctx context.Context, proc *process.Process, logged int64) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startLimit, fmt.Errorf("no answer in %v", startLimit))
 	defer cancel()
 	db, err := s.Open("")
@@ -208,8 +211,8 @@ func (s *Server) waitReady(ctx context.Context, proc *process, logged int64) err
 			return nil
 		}
 		select {
-		case <-proc.done:
-			return fmt.Errorf("%w (%v): %s", errEnded, proc.err, s.logSince(logged))
+		case <-proc.Done():
+			return fmt.Errorf("%w (%v): %s", errEnded, proc.Err(), s.logSince(logged))
 		case <-ctx.Done():
 			return fmt.Errorf("wait for the first answer: %w: last: %w: %s", context.Cause(ctx), err, s.logSince(logged))
 		case <-tick.C:
@@ -226,7 +229,7 @@ func (s *Server) Stop() error {
 		return nil
 	}
 	began := time.Now()
-	if err := s.proc.stop(stopLimit); err != nil {
+	if err := s.proc.Stop(stopLimit); err != nil {
 		return fmt.Errorf("stop %s: %w", s.Kind, err)
 	}
 	s.proc = nil
@@ -242,7 +245,7 @@ func (s *Server) Kill() error {
 	if s.proc == nil {
 		return nil
 	}
-	if err := s.proc.kill(); err != nil {
+	if err := s.proc.Kill(); err != nil {
 		return fmt.Errorf("kill %s: %w", s.Kind, err)
 	}
 	s.proc = nil
@@ -274,10 +277,10 @@ func (s *Server) Close() error {
 func (s *Server) PID() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.proc == nil || s.proc.ended() {
+	if s.proc == nil || s.proc.Ended() {
 		return 0
 	}
-	return s.proc.pid
+	return s.proc.PID()
 }
 
 // Addr is host:port.

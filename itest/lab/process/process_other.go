@@ -1,8 +1,8 @@
 //go:build !linux
 
-package servers
+package process
 
 import "syscall"
 
 // endWithParent does nothing: only Linux ends a program with its parent.
-func endWithParent(*syscall.SysProcAttr) {}
+func endWithParent(*syscall.SysProcAttr, syscall.Signal) {}
