@@ -32,6 +32,10 @@ const (
 	// as a good one, so that a source that stays between the two does not stop a
 	// copy for ever.
 	patience = 10
+	// trickle is how many bad answers in a row hold all readers back before one
+	// may read a chunk all the same: a source that is busier for good must not
+	// stop a copy for good.
+	trickle = 60
 	// tellEvery is the shortest time between two events of a kind.
 	tellEvery = time.Minute
 )
@@ -42,7 +46,8 @@ const (
 //
 // Each answer of the source does one thing:
 //
-//	the source suffers      half as many readers, rounded down: 4, 2, 1, 0
+//	the source suffers      half as many readers, rounded down: 4, 2, 1, 0; of
+//	                        none, one for a moment each minute
 //	it is well              one reader more
 //	in between              nothing: statements that are gone because the copy held
 //	                        back do not bring it back at once; after ten such
@@ -66,6 +71,7 @@ type throttle struct {
 	// What follows belongs to watch.
 	failures      int
 	between       int           // answers in a row
+	held          int           // bad answers in a row that found no reader left
 	startBehind   time.Duration // when the copy began
 	startKnown    bool
 	told          bool // an event said that the copy waits, none that it goes on
@@ -193,7 +199,7 @@ func (t *throttle) step(load source.Load, err error) error {
 	t.mu.Unlock()
 	if err == nil || !held {
 		t.failures = 0
-	} else if t.failures++; t.failures == loadFailures {
+	} else if t.failures++; t.failures >= loadFailures {
 		// No reader is left to notice that the source is gone.
 		return &replica.Error{Code: 2013, State: "08S01", Class: "NETWORK", Transient: true, Err: err,
 			Message: "the source does not answer while it is copied",
@@ -209,9 +215,19 @@ func (t *throttle) step(load source.Load, err error) error {
 	case suffers != "":
 		t.reason = suffers
 		t.allowed /= 2
+		if held {
+			t.held++
+		}
+		if err == nil && t.held >= trickle {
+			t.held, t.allowed = 0, 1
+			t.wake()
+		}
 	case well && t.allowed < t.readers:
 		t.allowed++
 		t.wake()
+	}
+	if suffers == "" {
+		t.held = 0
 	}
 	full := t.allowed == t.readers
 	t.mu.Unlock()

@@ -148,6 +148,25 @@ func TestThrottleErrors(t *testing.T) {
 	}
 }
 
+// A source that is busy for good is copied slowly.
+func TestThrottleTrickle(t *testing.T) {
+	w := newWatched(4, 25)
+	moments := 0
+	for range 3 + 3*(trickle+1) {
+		w.answer(t, threads(99))
+		if w.allowed > 1 && moments > 0 {
+			t.Fatalf("%d readers", w.allowed)
+		}
+		if w.allowed == 1 {
+			moments++
+		}
+	}
+	// One on the way down from 4, and three later.
+	if moments != 4 {
+		t.Errorf("one reader was let through %d times", moments)
+	}
+}
+
 // A source that will never tell its load is copied at full speed.
 func TestThrottleBlind(t *testing.T) {
 	w := newWatched(4, 25)
