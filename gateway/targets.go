@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"sluice/gateway/apply"
 	"sluice/gateway/catalog"
 	"sluice/replica"
 	"sluice/replica/source"
@@ -39,8 +40,8 @@ type targets struct {
 // target is a target in use.
 type target struct {
 	name      string
-	connector driver.Connector // several statements a packet; for lanes
-	db        *sql.DB          // for reading and claiming
+	connector apply.Connector // for lanes
+	db        *sql.DB         // for reading and claiming
 	users     int
 	key       [sha256.Size]byte // of everything that connections depend on
 }
@@ -142,7 +143,8 @@ func targetTLSError(err error) error {
 }
 
 func openTarget(name string, configs []*mysql.Config) (*target, error) {
-	var reading, writing hosts
+	var reading pooled
+	var writing hosts[apply.Conn]
 	for _, cfg := range configs {
 		r, err := mysql.NewConnector(cfg)
 		if err != nil {
@@ -151,29 +153,31 @@ func openTarget(name string, configs []*mysql.Config) (*target, error) {
 		w := cfg.Clone()
 		// A lane sends a batch as one packet. A DDL may take hours: its read is
 		// bounded by dialer's limits on a dead peer only.
-		w.MultiStatements, w.ReadTimeout = true, 0
-		wc, err := mysql.NewConnector(w)
+		w.ReadTimeout = 0
+		wc, err := apply.NewConnector(w)
 		if err != nil {
 			return nil, fmt.Errorf("prepare connections to target %s: %w", name, err)
 		}
-		reading.list, writing.list = append(reading.list, r), append(writing.list, wc)
+		reading.driver = r.Driver()
+		reading.connect, writing.connect = append(reading.connect, r.Connect), append(writing.connect, wc.Connect)
 	}
 	return &target{name: name, connector: &writing, db: pool(&reading, targetConnections, targetIdle)}, nil
 }
 
-// hosts is a Connector over several hosts of one target: each connection goes
-// to the next host, and past those that do not answer.
-type hosts struct {
-	list []driver.Connector
-	next atomic.Uint32
+// hosts connects to several hosts of one target: each connection goes to the
+// next host, and past those that do not answer.
+type hosts[C any] struct {
+	connect []func(context.Context) (C, error)
+	next    atomic.Uint32
 }
 
-// Connect implements driver.Connector.
-func (h *hosts) Connect(ctx context.Context) (driver.Conn, error) {
+// Connect implements apply.Connector, and driver.Connector in part.
+func (h *hosts[C]) Connect(ctx context.Context) (C, error) {
 	first := int(h.next.Add(1))
+	var none C
 	var errs []error
-	for i := range h.list {
-		conn, err := h.list[(first+i)%len(h.list)].Connect(ctx)
+	for i := range h.connect {
+		conn, err := h.connect[(first+i)%len(h.connect)](ctx)
 		if err == nil || ctx.Err() != nil {
 			return conn, err
 		}
@@ -183,10 +187,16 @@ func (h *hosts) Connect(ctx context.Context) (driver.Conn, error) {
 		}
 	}
 	if len(errs) == 1 {
-		return nil, errs[0]
+		return none, errs[0]
 	}
-	return nil, errors.Join(errs...)
+	return none, errors.Join(errs...)
+}
+
+// pooled is for a pool of connections to several hosts.
+type pooled struct {
+	hosts[driver.Conn]
+	driver driver.Driver
 }
 
 // Driver implements driver.Connector.
-func (h *hosts) Driver() driver.Driver { return h.list[0].Driver() }
+func (p *pooled) Driver() driver.Driver { return p.driver }

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -32,9 +31,9 @@ const DefaultLanes = 8
 
 // Config says how an Applier writes.
 type Config struct {
-	// Connector connects to the target. Its client flags must have multiple
-	// statements on and FOUND_ROWS off, its character set must be utf8mb4.
-	Connector   driver.Connector
+	// Connector connects to the target: several statements may be in a packet,
+	// affected rows are changed rows, the character set is utf8mb4.
+	Connector   Connector
 	Lanes       int // 0: DefaultLanes
 	ForeignKeys bool
 	OnConflict  Conflict
@@ -49,6 +48,20 @@ type Config struct {
 	// Count is told how many rows of a table were inserted, updated and deleted
 	// in a committed batch; nil: nobody is. It must not block.
 	Count func(b *Binding, inserts, updates, deletes uint64)
+
+	formRows int // rows of a form; 0: as many as a statement has
+}
+
+func (c *Config) complete() {
+	if c.Lanes == 0 {
+		c.Lanes = DefaultLanes
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.formRows == 0 {
+		c.formRows = maxStatementRows
+	}
 }
 
 // Router says where a table version's rows go. It is called by Apply, once per
@@ -111,12 +124,7 @@ func (s *counters) checkpoint() { s.checkpointNanos.Store(time.Now().UnixNano())
 // Open starts the lanes of a claimed channel. They run until Close or until
 // ctx ends; Close must be called in either case.
 func Open(ctx context.Context, cfg Config, c *Claimed, router Router) (*Applier, error) {
-	if cfg.Lanes == 0 {
-		cfg.Lanes = DefaultLanes
-	}
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.complete()
 	if len(c.lanes) <= cfg.Lanes {
 		return nil, fmt.Errorf("open the applier: %d lanes are wanted and %d were claimed", cfg.Lanes, len(c.lanes)-1)
 	}
@@ -140,7 +148,7 @@ func Open(ctx context.Context, cfg Config, c *Claimed, router Router) (*Applier,
 // slot returns the claimed lane row as a slot.
 func (a *Applier) slot(c *Claimed, lane int) *slot {
 	return &slot{connector: a.cfg.Connector, foreignKeys: a.cfg.ForeignKeys, log: a.cfg.Log, away: a.cfg.Away,
-		channel: c.Channel, lane: lane, epoch: c.Epoch, seq: c.lanes[lane].seq, extra: c.lanes[lane].extra}
+		forms: forms{rows: a.cfg.formRows}, channel: c.Channel, lane: lane, epoch: c.Epoch, seq: c.lanes[lane].seq, extra: c.lanes[lane].extra}
 }
 
 // Close stops the lanes at their transactions' boundaries and closes the
@@ -390,7 +398,7 @@ func (a *Applier) writePart(ctx context.Context, t *replica.Transaction, rows []
 	extra := a.control.extra.Clone()
 	base.Prune(extra)
 	began := time.Now()
-	err = a.control.commit(ctx, base.String(), extra, partial, fold(spans).statements())
+	err = a.control.commit(ctx, base.String(), extra, partial, fold(spans).statements(&a.control.forms))
 	if err != nil && classify(err) == outcomeConflict {
 		err = a.conflict(ctx, a.control, base.String(), extra, partial, spans, t.ID, err)
 	}

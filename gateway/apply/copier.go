@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"log/slog"
 	"strconv"
 	"strings"
 	"time"
@@ -48,9 +47,7 @@ type Chunk struct {
 
 // NewCopier prepares the copy of a claimed channel. Close gives the lanes back.
 func NewCopier(cfg Config, c *Claimed) *Copier {
-	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
-	}
+	cfg.complete()
 	a := &Applier{cfg: cfg}
 	cp := &Copier{cfg: cfg, claimed: c}
 	for i := range c.lanes {
@@ -110,10 +107,10 @@ func (c *Copier) WriteChunk(ctx context.Context, lane int, b *Binding, rows [][]
 	record := statement{sql: []byte("INSERT INTO " + MetaSchema + ".chunks VALUES (" + strings.Join([]string{
 		Literal(s.channel), Literal(rec.Schema), Literal(rec.Table), strconv.Itoa(rec.No), Literal(rec.Lo), Literal(rec.Hi),
 		strconv.FormatUint(rec.Rows, 10), strconv.FormatUint(rec.Bytes, 10)}, ",") + ")"), want: 1, binding: b, op: replica.Insert}
-	stmts := append(appendInserts(nil, b, verb, rows, want), record)
+	stmts := append(appendInserts(nil, &s.forms, b, verb, rows, want), record)
 	err := s.commit(ctx, c.claimed.Base.String(), s.extra, s.partial, stmts)
 	if err != nil && classify(err) == outcomeConflict && b.key != nil && want == 1 {
-		stmts = append(appendInserts(nil, b, "REPLACE INTO ", rows, -1), record)
+		stmts = append(appendInserts(nil, nil, b, "REPLACE INTO ", rows, -1), record)
 		err = s.commit(ctx, c.claimed.Base.String(), s.extra, s.partial, stmts)
 	}
 	if err != nil {

@@ -188,7 +188,7 @@ func (d *ddlRunner) query(ctx context.Context, sql string) ([][]string, error) {
 		if err := d.control.ready(ctx); err != nil {
 			return nil, err
 		}
-		rows, err := d.control.sess.queryAll(ctx, sql)
+		rows, err := d.control.sess.conn.Query(ctx, sql)
 		if err == nil {
 			return rows, nil
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"sluice/gateway/apply/wire"
 	"sluice/replica"
 )
 
@@ -71,6 +72,8 @@ func classify(err error) outcome {
 		return outcomeFenced
 	case errors.Is(err, errMismatch):
 		return outcomeConflict
+	case wire.UnknownStatement(err):
+		return outcomeLost // it is another connection now
 	case errors.As(err, &me):
 		if me.Number == 1062 {
 			return outcomeConflict

@@ -43,7 +43,8 @@ type batchPlan struct {
 	byTable map[*Binding]*tablePlan
 	spare   []*tablePlan // of former batches
 	text    sqlText
-	out     []statement
+
+	out, prepared []statement
 }
 
 // tablePlan is the net effect on one table version.
@@ -132,6 +133,7 @@ func (p *batchPlan) reset() {
 	p.tables = p.tables[:0]
 	clear(p.byTable)
 	clear(p.out)
+	clear(p.prepared)
 	p.text.reset()
 }
 

@@ -5,11 +5,13 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
+	"sluice/gateway/apply/wire"
 	"sluice/replica"
 )
 
@@ -190,8 +192,15 @@ func simRowText(row []replica.Value) string {
 
 // runBatch writes changes as a lane does, inside x, and checks every count.
 func runBatch(t *rapid.T, db *simDB, x *simTxn, spans []span) {
-	for _, s := range fold(spans).statements() {
-		n, _, err := db.statement(nil, &x, string(s.sql))
+	db.forms.rows = 2
+	for _, s := range fold(spans).statements(&db.forms) {
+		sql := string(s.sql)
+		if s.form != nil {
+			db.executed++
+			lane := simLane{prepared: map[uint32]*simPrepared{0: {parts: strings.Split(s.form.text(s.verb, s.tail), "?")}}}
+			sql = lane.execution(append(s.form.begin(nil), s.sql...)[wire.HeaderBytes+1:])
+		}
+		n, _, err := db.statement(nil, &x, sql)
 		if err != nil {
 			t.Fatalf("%s: %v", s.sql, err)
 		}
@@ -289,7 +298,7 @@ func (h *history) copyRows(t *rapid.T, db *simDB, b map[*replica.Table]*Binding,
 			tab = h.fold
 		}
 		x := db.begin(false)
-		for _, s := range appendInserts(nil, b[tab], "REPLACE INTO ", [][]replica.Value{row}, -1) {
+		for _, s := range appendInserts(nil, nil, b[tab], "REPLACE INTO ", [][]replica.Value{row}, -1) {
 			if _, _, err := db.statement(nil, &x, string(s.sql)); err != nil {
 				t.Fatal(err)
 			}

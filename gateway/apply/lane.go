@@ -68,7 +68,7 @@ func (l *lane) write(ctx context.Context, batch []*unit) (rows int, err error) {
 		plans.Put(plan)
 	}()
 	plan.fold(l.spans)
-	stmts := plan.statements()
+	stmts := plan.statements(&l.slot.forms)
 	err = l.slot.commit(ctx, base, extra, nil, stmts)
 	if err != nil && classify(err) == outcomeConflict {
 		err = l.a.conflict(ctx, &l.slot, base, extra, nil, l.spans, batch[0].id, err)
@@ -102,7 +102,7 @@ func (a *Applier) conflict(ctx context.Context, s *slot, base string, extra *rep
 		}
 		spans[i].upsert = true
 	}
-	if err := s.commit(ctx, base, extra, partial, fold(spans).statements()); err != nil {
+	if err := s.commit(ctx, base, extra, partial, fold(spans).statements(nil)); err != nil {
 		return err
 	}
 	a.stats.conflicts.Add(1)

@@ -2,14 +2,14 @@ package apply
 
 import (
 	"context"
-	"database/sql/driver"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
-	"unsafe"
 
 	"github.com/go-sql-driver/mysql"
 
+	"sluice/gateway/apply/wire"
 	"sluice/replica"
 )
 
@@ -31,16 +31,56 @@ var sessionVars = []struct{ name, value, want string }{
 	{"allow_auto_random_explicit_insert", "1", "1"},
 }
 
+// Conn is a connection to the target for one goroutine; *wire.Conn is one, and
+// says what the methods do.
+type Conn interface {
+	Exec(ctx context.Context, packet []byte) ([]int64, error)
+	Query(ctx context.Context, sql string) ([][]string, error)
+	Prepare(ctx context.Context, sql string) (id uint32, params int, err error)
+	Forget(id uint32) error
+	Close() error
+}
+
+// Connector opens connections to the target. It is used by several goroutines.
+// An error that is no answer of the server's means that it cannot be reached.
+type Connector interface {
+	Connect(ctx context.Context) (Conn, error)
+}
+
+// NewConnector returns a Connector with a driver's settings: see
+// wire.NewConnector.
+func NewConnector(cfg *mysql.Config) (Connector, error) {
+	c, err := wire.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return wired{c}, nil
+}
+
+type wired struct{ c *wire.Connector }
+
+func (w wired) Connect(ctx context.Context) (Conn, error) {
+	c, err := w.c.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
 // session is one connection to the target with verified settings. It is for
 // one goroutine.
 type session struct {
-	conn driver.Conn
+	conn Conn
 	id   uint64
 	tidb bool
+	// keepsPlans says that prepared statements of any number of parameters keep
+	// their plans.
+	keepsPlans bool
+	forget     []uint32 // prepared statements that are not used any more
 }
 
 // openSession connects and verifies the session.
-func openSession(ctx context.Context, connector driver.Connector, foreignKeys bool) (*session, error) {
+func openSession(ctx context.Context, connector Connector, foreignKeys bool) (*session, error) {
 	conn, err := connector.Connect(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the target: %w", err)
@@ -88,7 +128,30 @@ func (s *session) setUp(ctx context.Context, foreignKeys bool) error {
 				Remedy:  "allow the target's user to set it, or remove what overrides it (a proxy, an init_connect)"}
 		}
 	}
-	return nil
+	if !s.tidb {
+		return nil
+	}
+	s.keepsPlans, err = s.keepPlans(ctx)
+	return err
+}
+
+// keepPlans lifts the bound of 200 parameters above which TiDB keeps no plan.
+// A TiDB before 7.1 has no such setting: then statements go as text.
+func (s *session) keepPlans(ctx context.Context) (bool, error) {
+	var refused *mysql.MySQLError
+	row, err := s.queryRow(ctx, "SELECT @@SESSION.tidb_opt_fix_control")
+	if err == nil {
+		controls := "44823:0"
+		if row[0] != "" {
+			controls = row[0] + "," + controls
+		}
+		_, err = s.exec(ctx, append(appendQuoted([]byte("SET SESSION tidb_opt_fix_control="), []byte(controls)),
+			",SESSION tidb_enable_prepared_plan_cache=1"...))
+	}
+	if errors.As(err, &refused) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // sameSetting compares values as sets of words, as sql_mode is one.
@@ -119,19 +182,14 @@ func sameSetting(got, want string) bool {
 }
 
 // exec runs one packet of one or more statements and returns each one's
-// affected rows. When one fails the server runs none of those behind it. The
-// driver copies sql to the connection before it returns.
+// affected rows. When one fails the server runs none of those behind it.
 func (s *session) exec(ctx context.Context, sql []byte) ([]int64, error) {
-	r, err := s.conn.(driver.ExecerContext).ExecContext(ctx, unsafe.String(unsafe.SliceData(sql), len(sql)), nil)
-	if err != nil {
-		return nil, err
-	}
-	return r.(mysql.Result).AllRowsAffected(), nil
+	return s.conn.Exec(ctx, append(wire.BeginQuery(make([]byte, 0, len(sql)+8)), sql...))
 }
 
 // queryRow returns the first row of a query as text; io.EOF when there is none.
 func (s *session) queryRow(ctx context.Context, sql string) ([]string, error) {
-	rows, err := s.queryAll(ctx, sql)
+	rows, err := s.conn.Query(ctx, sql)
 	if err != nil {
 		return nil, err
 	}
@@ -139,32 +197,4 @@ func (s *session) queryRow(ctx context.Context, sql string) ([]string, error) {
 		return nil, io.EOF
 	}
 	return rows[0], nil
-}
-
-func (s *session) queryAll(ctx context.Context, sql string) ([][]string, error) {
-	rows, err := s.conn.(driver.QueryerContext).QueryContext(ctx, sql, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var out [][]string
-	dest := make([]driver.Value, len(rows.Columns()))
-	for {
-		if err := rows.Next(dest); err == io.EOF {
-			return out, nil
-		} else if err != nil {
-			return nil, err
-		}
-		row := make([]string, len(dest))
-		for i, d := range dest {
-			switch v := d.(type) {
-			case []byte:
-				row[i] = string(v)
-			case nil:
-			default:
-				row[i] = fmt.Sprint(v)
-			}
-		}
-		out = append(out, row)
-	}
 }

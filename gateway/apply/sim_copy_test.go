@@ -65,7 +65,7 @@ func (o *simOwner) copy(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("claim: %w", err)
 	}
-	cp := NewCopier(Config{Connector: connector, Lanes: o.world.lanes}, c)
+	cp := NewCopier(Config{Connector: &simLanes{*connector}, Lanes: o.world.lanes, formRows: 2}, c)
 	defer cp.Close()
 	o.world.db.mu.Lock()
 	have := map[string]map[int]bool{"m": o.world.chunks("m"), "l0": o.world.chunks("l0")}

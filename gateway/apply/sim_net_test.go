@@ -273,6 +273,8 @@ func (db *simDB) statement(c *simConn, txn **simTxn, sql string) (int64, [][]str
 		*txn = nil
 		db.unlock(c)
 		return 0, nil, nil
+	case "PREPARE":
+		return 0, nil, nil
 	case "NOTHING": // a mutant's
 		return 1, nil, nil
 	case "SET":

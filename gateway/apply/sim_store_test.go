@@ -64,6 +64,9 @@ type simDB struct {
 	now     uint64 // timestamp of the last commit
 	rowID   int
 	connID  uint64
+	// executed counts executions of prepared statements.
+	executed int
+	forms    forms // of tests that write without a lane
 	// epoch is the highest epoch that a lane row has.
 	epoch   uint64
 	commits int

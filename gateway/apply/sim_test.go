@@ -40,7 +40,7 @@ func (o *simOwner) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("claim: %w", err)
 	}
-	cfg := Config{Connector: connector, Lanes: o.world.lanes, Limits: Limits{BatchRows: 6, QueueRows: 30}}
+	cfg := Config{Connector: &simLanes{*connector}, Lanes: o.world.lanes, Limits: Limits{BatchRows: 6, QueueRows: 30}, formRows: 2}
 	a, err := Open(ctx, cfg, c, o.world)
 	if err != nil {
 		return err
@@ -85,7 +85,7 @@ func (o *simOwner) feed(ctx context.Context, a *Applier, c *Claimed) error {
 // simRun is one simulated life of a channel: owners come, die, hang and take
 // over while the network misbehaves; at the end one is left alone with a
 // network in order and must finish.
-func simRun(t *testing.T, seed uint64, m simMutant, txns int) (broken string, commits int) {
+func simRun(t *testing.T, seed uint64, m simMutant, txns int) (broken string, commits, executed int) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newSimWorld(seed, m, txns)
 		var wg sync.WaitGroup
@@ -134,9 +134,9 @@ func simRun(t *testing.T, seed uint64, m simMutant, txns int) (broken string, co
 		w.db.mu.Lock()
 		defer w.db.mu.Unlock()
 		w.finished(m)
-		broken, commits = w.db.broken, w.db.commits
+		broken, commits, executed = w.db.broken, w.db.commits, w.db.executed
 	})
-	return broken, commits
+	return broken, commits, executed
 }
 
 // finished checks that the last owner left nothing undone.
@@ -157,14 +157,18 @@ func (w *simWorld) finished(simMutant) {
 // TestSimulation runs many seeds. A failing one is reported with its seed, which
 // nearly always fails again: only goroutines that wake at one instant may differ.
 func TestSimulation(t *testing.T) {
-	commits := 0
+	commits, executed := 0, 0
 	for seed := uint64(1); seed <= 100; seed++ {
-		broken, n := simRun(t, seed, simMutant{}, 14)
-		if commits += n; broken != "" {
+		broken, n, prepared := simRun(t, seed, simMutant{}, 14)
+		commits += n
+		if executed += prepared; broken != "" {
 			t.Fatalf("seed %d: %s", seed, broken)
 		}
 	}
-	t.Logf("%d commits", commits)
+	t.Logf("%d commits, %d prepared statements executed", commits, executed)
+	if executed == 0 {
+		t.Error("no prepared statement was executed")
+	}
 }
 
 // TestSimulationFindsMutants switches one deliberate mistake on at a time: a
@@ -187,7 +191,7 @@ func TestSimulationFindsMutants(t *testing.T) {
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			for seed := uint64(1); seed <= 400; seed++ {
-				if broken, _ := simRun(t, seed, m, 14); broken != "" {
+				if broken, _, _ := simRun(t, seed, m, 14); broken != "" {
 					t.Logf("found at seed %d: %s", seed, broken)
 					return
 				}

@@ -2,7 +2,6 @@ package apply
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
 	"io"
 	"log/slog"
@@ -10,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"sluice/gateway/apply/wire"
 	"sluice/replica"
 )
 
@@ -17,7 +17,7 @@ import (
 // writes to the target for a channel does it through a slot: lanes, the copy,
 // DDL records. It is for one goroutine.
 type slot struct {
-	connector   driver.Connector
+	connector   Connector
 	foreignKeys bool
 	log         *slog.Logger
 	away        func(error) // see Config.Away; nil: nobody is told
@@ -30,6 +30,7 @@ type slot struct {
 	partial *Partial        // control lane only
 
 	sess  *session
+	forms forms
 	tries int // of the last commit
 }
 
@@ -174,8 +175,11 @@ func (s *slot) guard(base, extra string) []byte {
 // lost connection leaves the outcome unknown. alone sends the guard before
 // everything else, and nothing else when it does not match.
 func (s *slot) try(ctx context.Context, guard []byte, stmts []statement, unknown, alone bool) (sent bool, err error) {
+	if err := s.prepare(ctx, stmts); err != nil {
+		return false, err
+	}
 	memory := texts.Get().(*[]byte)
-	packet := append((*memory)[:0], guard...)
+	packet := append(wire.BeginQuery((*memory)[:0]), guard...)
 	defer func() {
 		if *memory = packet; cap(packet) <= keepText {
 			texts.Put(memory)
@@ -183,7 +187,7 @@ func (s *slot) try(ctx context.Context, guard []byte, stmts []statement, unknown
 	}()
 	counts := make([]int64, 0, len(stmts)+2)
 	send := func() error {
-		n, err := s.sess.exec(ctx, packet)
+		n, err := s.sess.conn.Exec(ctx, packet)
 		counts = append(counts, n...)
 		packet = packet[:0]
 		return err
@@ -197,15 +201,26 @@ func (s *slot) try(ctx context.Context, guard []byte, stmts []statement, unknown
 		}
 	}
 	for i := range stmts {
-		if len(packet) > 0 && len(packet)+len(stmts[i].sql) > maxPacketBytes {
+		st := &stmts[i]
+		if len(packet) > 0 && (st.form != nil || len(packet)+len(st.sql) > maxPacketBytes) {
 			if err := send(); err != nil {
 				return false, s.abort(ctx, err)
 			}
 		}
+		if st.form != nil {
+			packet = append(st.form.begin(packet), st.sql...)
+			if err := send(); err != nil {
+				return false, s.abort(ctx, err)
+			}
+			st.form.bound = true
+			continue
+		}
 		if len(packet) > 0 {
 			packet = append(packet, ';')
+		} else {
+			packet = wire.BeginQuery(packet)
 		}
-		packet = append(packet, stmts[i].sql...)
+		packet = append(packet, st.sql...)
 	}
 	if len(packet) > 0 {
 		if err := send(); err != nil {

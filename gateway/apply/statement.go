@@ -14,17 +14,29 @@ const (
 	maxCaseRows = 50
 )
 
-// statement is one SQL text and the affected rows that it must report.
+// statement is one SQL text, or the parameters of a form, and the affected rows
+// that it must report.
 type statement struct {
 	sql     []byte
 	want    int64 // -1: any number is right
 	binding *Binding
 	op      replica.Op
+
+	form       *form // nil: sql is text
+	rows       [][]replica.Value
+	verb, tail string
 }
 
 // statements writes the plan as SQL. The client flag FOUND_ROWS must be off.
-func (p *batchPlan) statements() []statement {
-	w := writer{out: p.out[:0], text: &p.text}
+// Full multi-row statements may be of f's forms; nil: all is text. They stand
+// behind all others, which commutes: they insert rows, or update rows in place,
+// after every DELETE. Those of keyless tables stand where they came.
+func (p *batchPlan) statements(f *forms) []statement {
+	w := writer{out: p.out[:0], text: &p.text, prepared: p.prepared[:0]}
+	if f != nil {
+		f.next()
+		w.forms = f
+	}
 	w.ordered(p.ordered)
 	for _, t := range p.tables {
 		w.deletes(t)
@@ -39,26 +51,32 @@ func (p *batchPlan) statements() []statement {
 		}
 		w.inserts(t.binding, verb, t.inserts, want)
 	}
-	p.out = w.out
-	return w.out
+	p.out, p.prepared = append(w.out, w.prepared...), w.prepared
+	return p.out
 }
 
 // writer collects statements.
 type writer struct {
-	out  []statement
-	text *sqlText
+	out      []statement
+	prepared []statement // of forms
+	text     *sqlText
+	forms    *forms // nil: all is text
 }
 
 func (w *writer) add(sql []byte, want int64, b *Binding, op replica.Op) {
 	w.text.end(sql)
-	w.out = append(w.out, statement{sql, want, b, op})
+	w.out = append(w.out, statement{sql: sql, want: want, binding: b, op: op})
 }
 
 // appendInserts writes rows as multi-row statements that affect each rows.
-func appendInserts(out []statement, b *Binding, verb string, rows [][]replica.Value, each int64) []statement {
+func appendInserts(out []statement, f *forms, b *Binding, verb string, rows [][]replica.Value, each int64) []statement {
 	w := writer{out: out, text: &sqlText{}}
+	if f != nil {
+		f.next()
+		w.forms = f
+	}
 	w.inserts(b, verb, rows, each)
-	return w.out
+	return append(w.out, w.prepared...)
 }
 
 // ordered writes changes of keyless tables in their order: inserts that follow
@@ -77,6 +95,10 @@ func (w *writer) ordered(changes []change) {
 			rows = append(rows, changes[i].after)
 		}
 		w.inserts(c.binding, "INSERT INTO ", rows, 1)
+		if len(w.prepared) > 0 {
+			w.out, w.prepared = append(w.out, w.prepared...), w.prepared[:0]
+			rows = nil // the statements refer to it
+		}
 	}
 }
 
@@ -311,23 +333,32 @@ func (w *writer) inserts(b *Binding, verb string, rows [][]replica.Value, each i
 }
 
 func (w *writer) multi(b *Binding, op replica.Op, verb, tail string, rows [][]replica.Value, each int64) {
-	for start := 0; start < len(rows); {
-		sql := w.text.begin()
-		sql = append(append(append(append(sql, verb...), b.quoted...), b.list...), " VALUES "...)
-		n := 0
-		for ; start+n < len(rows) && n < maxStatementRows && len(sql) < maxStatementBytes; n++ {
-			if n > 0 {
-				sql = append(sql, ',')
-			}
-			sql = b.appendRow(sql, rows[start+n])
-		}
+	if w.forms != nil {
+		rows = w.multiForms(b, op, verb, tail, rows, each)
+	}
+	for len(rows) > 0 {
+		sql, n := b.appendMulti(w.text.begin(), verb, tail, rows[:min(len(rows), maxStatementRows)], maxStatementBytes)
 		want := each * int64(n)
 		if each < 0 {
 			want = -1
 		}
-		w.add(append(sql, tail...), want, b, op)
-		start += n
+		w.add(sql, want, b, op)
+		rows = rows[n:]
 	}
+}
+
+// appendMulti appends a statement of rows, of which it leaves out those behind
+// the given number of bytes; it returns how many are in.
+func (b *Binding) appendMulti(sql []byte, verb, tail string, rows [][]replica.Value, bytes int) ([]byte, int) {
+	sql = append(append(append(append(sql, verb...), b.quoted...), b.list...), " VALUES "...)
+	n := 0
+	for ; n < len(rows) && len(sql) < bytes; n++ {
+		if n > 0 {
+			sql = append(sql, ',')
+		}
+		sql = b.appendRow(sql, rows[n])
+	}
+	return append(sql, tail...), n
 }
 
 // upsertOf returns ON DUPLICATE KEY UPDATE of every column outside the key.

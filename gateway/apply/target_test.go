@@ -3,7 +3,6 @@ package apply
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"log/slog"
 	"strconv"
@@ -60,17 +59,14 @@ func (tt *testTarget) one(q string) string {
 }
 
 // connector connects to addr as Config.Connector must.
-func (tt *testTarget) connector(addr string) driver.Connector {
+func (tt *testTarget) connector(addr string) Connector {
 	tt.t.Helper()
 	cfg, err := mysql.ParseDSN(tt.server.DSN(""))
 	if err != nil {
 		tt.t.Fatal(err)
 	}
-	cfg.Net, cfg.Addr, cfg.MultiStatements, cfg.ClientFoundRows, cfg.Logger = "tcp", addr, true, false, &mysql.NopLogger{}
-	if err := cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
-		tt.t.Fatal(err)
-	}
-	c, err := mysql.NewConnector(cfg)
+	cfg.Net, cfg.Addr = "tcp", addr
+	c, err := NewConnector(cfg)
 	if err != nil {
 		tt.t.Fatal(err)
 	}

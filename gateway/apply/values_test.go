@@ -105,6 +105,9 @@ func TestLiterals(t *testing.T) {
 				if row[0] != l.want {
 					t.Errorf("%s: %q instead of %q", l.column, row[0], l.want)
 				}
+				if i < len(literals) && server == servers.TiDB {
+					readPrepared(t, s, l.value, table, c, l.column, strings.ReplaceAll(l.expr, "c", c), l.want)
+				}
 				// The same value finds its row again.
 				match := appendMatch(nil, c, 0, l.value)
 				got, err := s.sess.exec(t.Context(), append([]byte("DELETE FROM "+table+" WHERE "), match...))
@@ -114,6 +117,50 @@ func TestLiterals(t *testing.T) {
 			}
 		})
 	}
+}
+
+// readPrepared writes the value a second time, by a prepared statement, and reads
+// that row: it has the same.
+func readPrepared(t *testing.T, s *slot, v replica.Value, table, column, of, expr, want string) {
+	t.Helper()
+	schema, name, _ := strings.Cut(table, ".")
+	b, err := Bind(&replica.Table{Schema: schema, Name: name, Columns: []replica.Column{{Name: column, Type: replica.TypeInt}}}, schema, name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.IsNull() {
+		return
+	}
+	s.forms.rows = 1
+	for range formAfter {
+		appendInserts(nil, &s.forms, b, "INSERT INTO ", [][]replica.Value{{v}}, 1)
+	}
+	stmts := appendInserts(nil, &s.forms, b, "INSERT INTO ", [][]replica.Value{{v}}, 1)
+	if len(stmts) != 1 || stmts[0].form == nil {
+		t.Fatalf("%s: no form is used", of)
+	}
+	if _, err := s.sess.exec(t.Context(), []byte("DELETE FROM "+table)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.prepare(t.Context(), stmts); err != nil || stmts[0].form == nil {
+		t.Fatalf("%s: prepare: %v", of, err)
+	}
+	for range 2 { // with the parameters' types, and without
+		if _, err := s.sess.exec(t.Context(), []byte("DELETE FROM "+table)); err != nil {
+			t.Fatal(err)
+		}
+		n, err := s.sess.conn.Exec(t.Context(), append(stmts[0].form.begin(nil), stmts[0].sql...))
+		if err != nil || n[0] != 1 {
+			t.Errorf("%s, prepared: %v, %v", of, n, err)
+			return
+		}
+		stmts[0].form.bound = true
+		row, err := s.sess.queryRow(t.Context(), "SELECT IFNULL("+expr+",'NULL') FROM "+table)
+		if err != nil || row[0] != want {
+			t.Errorf("%s, prepared: %v instead of %q: %v", of, row, want, err)
+		}
+	}
+	s.forms.list = nil
 }
 
 // near lists, per column type, values that some comparison holds equal; a

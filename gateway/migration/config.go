@@ -2,7 +2,6 @@ package migration
 
 import (
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"log/slog"
 	"time"
@@ -77,9 +76,9 @@ type Config struct {
 
 	Source     source.Config
 	Rules      *ruleset.Rules
-	Connector  driver.Connector // to the target; see apply.Config.Connector
-	Target     *sql.DB          // the same target, for reading and claiming
-	ReportHost string           // what the source's SHOW REPLICAS names
+	Connector  apply.Connector // to the target; see apply.Config.Connector
+	Target     *sql.DB         // the same target, for reading and claiming
+	ReportHost string          // what the source's SHOW REPLICAS names
 	ReportPort uint16
 
 	Start              Start

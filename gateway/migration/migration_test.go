@@ -35,11 +35,7 @@ func config(t *testing.T, src, dst *servers.Server, channel string, spec ruleset
 	if err != nil {
 		t.Fatal(err)
 	}
-	mc.MultiStatements, mc.MaxAllowedPacket = true, 64<<20
-	if err := mc.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
-		t.Fatal(err)
-	}
-	conn, err := mysql.NewConnector(mc)
+	conn, err := apply.NewConnector(mc)
 	if err != nil {
 		t.Fatal(err)
 	}

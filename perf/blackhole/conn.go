@@ -16,6 +16,8 @@ type conn struct {
 	out              []byte
 	tables           map[string]*table
 
+	prepared prepared
+
 	lane    bool // inside a lane transaction
 	pending []change
 	chunks  []string
@@ -53,16 +55,12 @@ func (s *Server) serve(client net.Conn) {
 	if _, err := client.Write(greeting); err != nil {
 		return
 	}
-	// Everything that the TiDB says goes to the client as it comes. What is
-	// answered here cannot mix with it: a client sends its next command after
-	// it has read the answer to the last.
+	c := &conn{s: s, client: client, upstream: upstream, in: inbox{r: client}, tables: map[string]*table{}}
 	relayed := make(chan struct{})
 	go func() {
 		defer close(relayed)
-		_, _ = io.Copy(client, upstream)
-		_ = client.Close()
+		c.relay(client, upstream)
 	}()
-	c := &conn{s: s, client: client, upstream: upstream, in: inbox{r: client}, tables: map[string]*table{}}
 	c.run()
 	_ = upstream.Close()
 	<-relayed
@@ -89,6 +87,15 @@ func (c *conn) handle(cmd *command) error {
 	}
 	query := cmd.payload[1:]
 	switch verb := cmd.payload[0]; {
+	case verb == comStmtClose:
+		c.prepared.of(cmd.payload, true)
+		return cmd.forward(c.upstream)
+	case !c.lane && verb == comStmtPrepare:
+		c.prepared.expect(query)
+		return cmd.forward(c.upstream)
+	case c.lane && verb == comStmtExecute:
+		c.s.bytes.Add(uint64(len(cmd.payload) + headerBytes*cmd.packets))
+		c.execute(cmd)
 	case !c.lane && (verb != comQuery || !beginsLane(query)):
 		return cmd.forward(c.upstream)
 	case verb == comQuit || verb == comPing:
@@ -130,6 +137,17 @@ func (c *conn) swallow(query []byte, seq byte) {
 		c.out = appendOK(c.out, seq, st.affected, status)
 		seq++
 	}
+}
+
+// execute makes the answer to a prepared statement of a lane transaction in out.
+func (c *conn) execute(cmd *command) {
+	st := c.prepared.of(cmd.payload, false)
+	if st == nil || !c.apply(st) {
+		c.s.refused.Add(1)
+		c.out = appendError(c.out[:0], cmd.last+1, 1243, "HY000", "no row statement with this number was prepared")
+		return
+	}
+	c.out = appendOK(c.out[:0], cmd.last+1, st.affected, statusAutocommit|statusInTransaction)
 }
 
 // refusal quotes the beginning of a statement.

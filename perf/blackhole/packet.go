@@ -29,6 +29,10 @@ const (
 	comQuit  = 0x01
 	comQuery = 0x03
 	comPing  = 0x0e
+
+	comStmtPrepare = 0x16
+	comStmtExecute = 0x17
+	comStmtClose   = 0x19
 )
 
 // command is one client message: its packets joined. It is valid until the

@@ -120,6 +120,7 @@ func TestServer(t *testing.T) {
 	t.Run("everything else is forwarded", func(t *testing.T) { testForwarded(t, s, db) })
 	t.Run("lane transactions are swallowed", func(t *testing.T) { testSwallowed(t, s, db) })
 	t.Run("what is not understood is refused", func(t *testing.T) { testRefused(t, s, db) })
+	t.Run("prepared statements", func(t *testing.T) { testPrepared(t, s, db) })
 	t.Run("packets above 16 MB", func(t *testing.T) { testLarge(t, s, db) })
 }
 
@@ -265,6 +266,55 @@ func testRefused(t *testing.T, s *Server, db *sql.DB) {
 	})
 	if c := s.Counts(); c.Refused != 11 || c.Total.Rows() != 0 || c.Commits != 0 {
 		t.Errorf("counts %+v", c)
+	}
+}
+
+// testPrepared: what was prepared before is executed inside a lane transaction
+// by the black hole, and outside of one by the TiDB.
+func testPrepared(t *testing.T, s *Server, db *sql.DB) {
+	s.Reset()
+	before := number(t, db, "SELECT COUNT(*) FROM a.t")
+	onConn(t, db, func(l *lane) {
+		st, err := l.conn.Prepare("INSERT INTO `a`.`t`(`k`,`v`) VALUES (?,?),(?,NULL),(?,?)")
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func() (int64, error) {
+			args := []driver.NamedValue{{Ordinal: 1, Value: int64(900001)}, {Ordinal: 2, Value: "it's"}, {Ordinal: 3, Value: int64(900002)},
+				{Ordinal: 4, Value: int64(900003)}, {Ordinal: 5, Value: "(b)"}}
+			r, err := st.(driver.StmtExecContext).ExecContext(t.Context(), args)
+			if err != nil {
+				return 0, err
+			}
+			return r.RowsAffected()
+		}
+		for range 2 {
+			l.want(fmt.Sprintf(guardSQL, 1), 0, 1)
+			for range 2 {
+				if n, err := run(); n != 3 || err != nil {
+					t.Errorf("%d rows: %v", n, err)
+				}
+			}
+			l.want("COMMIT", 0)
+		}
+		if n, err := run(); n != 3 || err != nil {
+			t.Errorf("outside of a lane: %d rows: %v", n, err)
+		}
+		other, err := l.conn.Prepare("DELETE FROM a.t")
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.want(fmt.Sprintf(guardSQL, 1), 0, 1)
+		if _, err := other.(driver.StmtExecContext).ExecContext(t.Context(), nil); !isNumber(err, 1243) {
+			t.Errorf("a statement that counts no rows: %v", err)
+		}
+		l.want("ROLLBACK", 0)
+	})
+	if c := s.Counts(); c.Total.Inserted != 12 || c.Total.Statements != 4 || c.Commits != 2 || c.Refused != 1 {
+		t.Errorf("counts %+v", c)
+	}
+	if n := number(t, db, "SELECT COUNT(*) FROM a.t") - before; n != 3 {
+		t.Errorf("the TiDB behind has %d more rows instead of 3", n)
 	}
 }
 

@@ -1,0 +1,193 @@
+package wire
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// First bytes of an answer's packets.
+const (
+	okPacket  = 0x00
+	eofPacket = 0xfe
+	errPacket = 0xff
+	nullValue = 0xfb
+)
+
+// moreResults is the status flag SERVER_MORE_RESULTS_EXISTS.
+const moreResults = 0x0008
+
+// read reads one packet, joined from its parts, which is not empty. It is valid
+// until the next read. A server's error is returned as one.
+func (c *Conn) read() ([]byte, error) {
+	if cap(c.payload) > keepPayload {
+		c.payload = nil
+	}
+	c.payload = c.payload[:0]
+	for {
+		var h [HeaderBytes]byte
+		if _, err := io.ReadFull(c.in, h[:]); err != nil {
+			return nil, fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
+		}
+		if c.seq != 0 && h[3] != c.seq {
+			return nil, mysql.ErrPktSync
+		}
+		c.seq = h[3] + 1 // a long command's answer begins with its own next number
+		n, at := int(h[0])|int(h[1])<<8|int(h[2])<<16, len(c.payload)
+		if cap(c.payload) < at+n {
+			c.payload = append(make([]byte, 0, at+n), c.payload...)
+		}
+		c.payload = c.payload[:at+n]
+		if _, err := io.ReadFull(c.in, c.payload[at:]); err != nil {
+			return nil, fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
+		}
+		if n < maxPayload {
+			break
+		}
+	}
+	if len(c.payload) == 0 {
+		return nil, mysql.ErrMalformPkt
+	}
+	if c.payload[0] == errPacket {
+		return nil, serverError(c.payload)
+	}
+	return c.payload, nil
+}
+
+// serverError reads an error packet: number, '#', state, message.
+func serverError(p []byte) error {
+	if len(p) < 3 {
+		return mysql.ErrMalformPkt
+	}
+	e := &mysql.MySQLError{Number: binary.LittleEndian.Uint16(p[1:])}
+	p = p[3:]
+	if len(p) >= 6 && p[0] == '#' {
+		copy(e.SQLState[:], p[1:6])
+		p = p[6:]
+	}
+	e.Message = string(p)
+	return e
+}
+
+// UnknownStatement says whether err is a server's answer that it has no prepared
+// statement of that number (any more): a proxy may have moved the connection to
+// another server. TiDB has the error's number in the text of another one.
+func UnknownStatement(err error) bool {
+	var me *mysql.MySQLError
+	return errors.As(err, &me) && (me.Number == 1243 || me.Number == 1105 && strings.Contains(me.Message, "ERROR 1243 "))
+}
+
+// unexpected is the error of an answer of another kind than was asked for. The
+// connection is of no use then: it has more to say.
+func unexpected(p []byte) error {
+	return fmt.Errorf("%w: an answer begins with 0x%02x", mysql.ErrMalformPkt, p[0])
+}
+
+// okFields reads an OK packet's affected rows and status.
+func okFields(p []byte) (affected int64, status uint16, ok bool) {
+	n, _, rest, ok := length(p[1:])
+	if !ok {
+		return 0, 0, false
+	}
+	if _, _, rest, ok = length(rest); !ok || len(rest) < 2 { // the last insert id
+		return 0, 0, false
+	}
+	return int64(n), binary.LittleEndian.Uint16(rest), true
+}
+
+// length reads a length-encoded integer and returns what follows it.
+func length(p []byte) (n uint64, null bool, rest []byte, ok bool) {
+	if len(p) == 0 {
+		return 0, false, nil, false
+	}
+	width := 0
+	switch p[0] {
+	case nullValue:
+		return 0, true, p[1:], true
+	case 0xfc:
+		width = 2
+	case 0xfd:
+		width = 3
+	case 0xfe:
+		width = 8
+	case 0xff:
+		return 0, false, nil, false
+	default:
+		return uint64(p[0]), false, p[1:], true
+	}
+	if len(p) < 1+width {
+		return 0, false, nil, false
+	}
+	for i := width; i > 0; i-- {
+		n = n<<8 | uint64(p[i])
+	}
+	return n, false, p[1+width:], true
+}
+
+// skipFields reads n field definitions and the packet that ends them.
+func (c *Conn) skipFields(n int) error {
+	if n == 0 {
+		return nil
+	}
+	for range n {
+		if _, err := c.read(); err != nil {
+			return err
+		}
+	}
+	p, err := c.read()
+	if err != nil {
+		return err
+	}
+	if !isEOF(p) {
+		return unexpected(p)
+	}
+	return nil
+}
+
+func isEOF(p []byte) bool { return p[0] == eofPacket && len(p) < 9 }
+
+// resultSet reads the answer to a query.
+func (c *Conn) resultSet() ([][]string, error) {
+	p, err := c.read()
+	if err != nil {
+		return nil, err
+	}
+	if p[0] == okPacket {
+		return nil, nil
+	}
+	columns, null, rest, ok := length(p)
+	if !ok || null || len(rest) > 0 {
+		return nil, unexpected(p)
+	}
+	if err := c.skipFields(int(columns)); err != nil {
+		return nil, err
+	}
+	var rows [][]string
+	for {
+		if p, err = c.read(); err != nil {
+			return nil, err
+		}
+		if isEOF(p) {
+			if len(p) >= 5 && binary.LittleEndian.Uint16(p[3:])&moreResults != 0 {
+				return nil, unexpected(p)
+			}
+			return rows, nil
+		}
+		row := make([]string, columns)
+		for i := range row {
+			n, null, rest, ok := length(p)
+			if !ok || !null && uint64(len(rest)) < n {
+				return nil, mysql.ErrMalformPkt
+			}
+			if null {
+				n = 0
+			}
+			row[i], p = string(rest[:n]), rest[n:]
+		}
+		rows = append(rows, row)
+	}
+}
