@@ -17,9 +17,13 @@ import (
 
 const (
 	// markEvery is how often a marker row is committed, beside the load.
-	markEvery = 15 * time.Millisecond
-	// lookEvery is how often the target is asked for the newest one: the grain
-	// of the lag. Without a pause the looks would take a core from TiDB.
+	markEvery = 40 * time.Millisecond
+	// warmUp is for how long markers do not count: the figure is that of a
+	// steady pace, not of the first use of everything.
+	warmUp = 5 * time.Second
+	// lookEvery is how often the target is asked while a marker is on its way:
+	// the grain of the lag. Looks all the time, or without a pause, would take
+	// half a core and more from what is measured.
 	lookEvery = time.Millisecond
 	// markLimit is how long the last marker may take.
 	markLimit = time.Minute
@@ -61,9 +65,10 @@ func (x *run) atPace(ctx context.Context, _ time.Time) error {
 	}
 	pace, seconds := x.scenario.Size[x.scale], x.scenario.Count[x.scale]
 	var written atomic.Int64
-	m := &markers{schema: x.schemas[0], committed: map[int64]time.Time{}}
+	m := &markers{schema: x.schemas[0], committed: map[int64]time.Time{}, one: make(chan struct{}, 1)}
 	began := time.Now()
 	ends := began.Add(time.Duration(seconds) * time.Second)
+	m.counts = began.Add(min(warmUp, ends.Sub(began)/2))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error {
 		return load.Run(groupCtx, x.r.from, x.schemas[0], seed, load.Connections, nil, func(ctx context.Context, s *load.Session) error {
@@ -76,7 +81,7 @@ func (x *run) atPace(ctx context.Context, _ time.Time) error {
 		return err
 	}
 	x.wall = ends.Sub(began)
-	x.rows = int(written.Load()) + len(m.lags)
+	x.rows = int(written.Load()) + len(m.lags) + m.early
 	x.note = fmt.Sprintf("%.0f transactions/s were made of %d wanted; %d markers", float64(x.rows)/x.wall.Seconds(), pace, len(m.lags))
 	slices.Sort(m.lags)
 	if len(m.lags) > 0 {
@@ -132,12 +137,15 @@ func (x *run) paced(ctx context.Context, s *load.Session, pace int, ends time.Ti
 // markers are rows whose commit and appearance are timed.
 type markers struct {
 	schema string
+	counts time.Time       // markers that are committed later do
 	lags   []time.Duration // watch's
+	early  int             // watch's: markers before that
 
 	mu        sync.Mutex
 	committed map[int64]time.Time
-	last      int64
 	ended     bool
+	// one is told of a new marker.
+	one chan struct{}
 }
 
 // write commits markers on the source until the end.
@@ -155,8 +163,9 @@ func (m *markers) write(ctx context.Context, db *sql.DB, ends time.Time) error {
 		}
 		now := time.Now()
 		m.mu.Lock()
-		m.committed[id], m.last = now, id
+		m.committed[id] = now
 		m.mu.Unlock()
+		m.tell()
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
@@ -164,80 +173,98 @@ func (m *markers) write(ctx context.Context, db *sql.DB, ends time.Time) error {
 		}
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.ended = true
+	m.mu.Unlock()
+	m.tell()
 	return nil
+}
+
+// tell wakes watch.
+func (m *markers) tell() {
+	select {
+	case m.one <- struct{}{}:
+	default:
+	}
 }
 
 // errLate is returned when the last marker did not come.
 var errLate = errors.New("the markers did not all become visible in the target")
 
-// watch looks in the target for the markers until it has seen all.
+// watch looks in the target for the markers until it has seen all. It asks for
+// the oldest that it has not seen: one that becomes visible before an older one
+// is timed with that.
 func (m *markers) watch(ctx context.Context, db *sql.DB) error {
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return fmt.Errorf("connect the marker's watcher: %w", err)
 	}
 	defer conn.Close()
-	look, err := conn.PrepareContext(ctx, fmt.Sprintf("SELECT id FROM `%s`.perf_marker WHERE id>=? ORDER BY id", m.schema))
+	look, err := conn.PrepareContext(ctx, fmt.Sprintf("SELECT id FROM `%s`.perf_marker WHERE id=?", m.schema))
 	if err != nil {
 		return fmt.Errorf("prepare the look for markers: %w", err)
 	}
 	defer look.Close()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
-	// Markers may become visible out of order: seen are those at and after low.
-	low, seen := int64(1), map[int64]bool{}
-	var last time.Time
-	for {
-		ids, err := m.ids(ctx, look, low)
-		if err != nil {
+	last := time.Now()
+	for id := int64(1); ; id++ {
+		at, ok, err := m.committedAt(ctx, id)
+		if err != nil || !ok {
 			return err
 		}
-		now := time.Now()
-		m.mu.Lock()
-		for _, id := range ids {
-			// One that the target shows before its commit was answered is timed
-			// at the next look.
-			if at, ok := m.committed[id]; ok && !seen[id] {
-				seen[id] = true
-				m.lags = append(m.lags, now.Sub(at))
-				last = now
+		for {
+			now := time.Now()
+			seen, err := visible(ctx, look, id)
+			if err != nil {
+				return err
+			}
+			if seen {
+				last = time.Now()
+				break
+			}
+			if now.Sub(last) > markLimit {
+				return errLate
+			}
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-tick.C:
 			}
 		}
-		for seen[low] {
-			delete(seen, low)
-			low++
-		}
-		all, late := m.ended && low > m.last, m.ended && now.Sub(last) > markLimit
-		m.mu.Unlock()
-		switch {
-		case all:
-			return nil
-		case late:
-			return errLate
-		}
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-tick.C:
+		if at.After(m.counts) {
+			m.lags = append(m.lags, last.Sub(at))
+		} else {
+			m.early++
 		}
 	}
 }
 
-func (m *markers) ids(ctx context.Context, look *sql.Stmt, low int64) ([]int64, error) {
-	rows, err := look.QueryContext(ctx, low)
-	if err != nil {
-		return nil, fmt.Errorf("look for markers: %w", err)
-	}
-	defer rows.Close()
-	var ids []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, fmt.Errorf("look for markers: %w", err)
+// committedAt waits until a marker is committed; false when there are no more.
+func (m *markers) committedAt(ctx context.Context, id int64) (time.Time, bool, error) {
+	for {
+		m.mu.Lock()
+		at, ok := m.committed[id]
+		delete(m.committed, id)
+		ended := m.ended
+		m.mu.Unlock()
+		if ok || ended {
+			return at, ok, nil
 		}
-		ids = append(ids, id)
+		select {
+		case <-ctx.Done():
+			return at, false, context.Cause(ctx)
+		case <-m.one:
+		}
 	}
-	return ids, rows.Err()
+}
+
+func visible(ctx context.Context, look *sql.Stmt, id int64) (bool, error) {
+	err := look.QueryRowContext(ctx, id).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for markers: %w", err)
+	}
+	return true, nil
 }

@@ -21,7 +21,7 @@ import (
 // ALLOW_INVALID_DATES and the missing NO_ZERO_.. keep MySQL's odd dates, and
 // STRICT_TRANS_TABLES refuses what would be cut. Automatic retry would run a
 // transaction again whose guard matched no row, and commit its rows.
-var sessionVars = []struct{ name, value, want string }{
+var sessionVars = []sessionVar{
 	{"sql_mode", "'STRICT_TRANS_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'", "STRICT_TRANS_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"},
 	{"time_zone", "'+00:00'", "+00:00"},
 	{"autocommit", "1", "1"},
@@ -67,6 +67,9 @@ func (w wired) Connect(ctx context.Context) (Conn, error) {
 	return c, nil
 }
 
+// sessionVar is a variable, what it is set to and what it then is.
+type sessionVar struct{ name, value, want string }
+
 // session is one connection to the target with verified settings. It is for
 // one goroutine.
 type session struct {
@@ -104,35 +107,56 @@ func (s *session) setUp(ctx context.Context, foreignKeys bool) error {
 	if _, err := fmt.Sscan(row[1], &s.id); err != nil {
 		return fmt.Errorf("open a session: connection id: %w", err)
 	}
-	vars := sessionVars
 	fk := "0"
 	if foreignKeys {
 		fk = "1"
 	}
-	vars = append(vars[:len(vars):len(vars)], struct{ name, value, want string }{"foreign_key_checks", fk, fk})
+	vars := []sessionVar{{"foreign_key_checks", fk, fk}}
+	for _, v := range sessionVars {
+		if ours := strings.HasPrefix(v.name, "tidb_") || v.name == "allow_auto_random_explicit_insert"; s.tidb || !ours {
+			vars = append(vars, v)
+		}
+	}
+	if err := s.setAll(ctx, vars); err != nil {
+		return err
+	}
+	if s.tidb {
+		s.keepsPlans, err = s.keepPlans(ctx)
+	}
+	return err
+}
+
+// setAll sets variables and reads them back.
+func (s *session) setAll(ctx context.Context, vars []sessionVar) error {
+	var set, get []string
 	for _, v := range vars {
-		ours := strings.HasPrefix(v.name, "tidb_") || v.name == "allow_auto_random_explicit_insert"
-		if ours && !s.tidb {
-			continue
-		}
-		if _, err := s.exec(ctx, []byte("SET SESSION "+v.name+"="+v.value)); err != nil {
-			return fmt.Errorf("set the session's %s: %w", v.name, err)
-		}
-		got, err := s.queryRow(ctx, "SELECT @@SESSION."+v.name)
-		if err != nil {
-			return fmt.Errorf("read the session's %s: %w", v.name, err)
-		}
-		if !sameSetting(got[0], v.want) {
+		set, get = append(set, "SESSION "+v.name+"="+v.value), append(get, "@@SESSION."+v.name)
+	}
+	if _, err := s.exec(ctx, []byte("SET "+strings.Join(set, ","))); err != nil {
+		return s.culprit(ctx, vars, err)
+	}
+	got, err := s.queryRow(ctx, "SELECT "+strings.Join(get, ","))
+	if err != nil {
+		return fmt.Errorf("read the session's variables: %w", err)
+	}
+	for i, v := range vars {
+		if !sameSetting(got[i], v.want) {
 			return &replica.Error{Code: 61071, Class: "TARGET",
 				Message: fmt.Sprintf("the target keeps the session variable %s at another value than Sluice needs (%s)", v.name, v.want),
 				Remedy:  "allow the target's user to set it, or remove what overrides it (a proxy, an init_connect)"}
 		}
 	}
-	if !s.tidb {
-		return nil
+	return nil
+}
+
+// culprit names the variable that cannot be set.
+func (s *session) culprit(ctx context.Context, vars []sessionVar, err error) error {
+	for _, v := range vars {
+		if _, err := s.exec(ctx, []byte("SET SESSION "+v.name+"="+v.value)); err != nil {
+			return fmt.Errorf("set the session's %s: %w", v.name, err)
+		}
 	}
-	s.keepsPlans, err = s.keepPlans(ctx)
-	return err
+	return fmt.Errorf("set the session's variables: %w", err)
 }
 
 // keepPlans lifts the bound of 200 parameters above which TiDB keeps no plan.

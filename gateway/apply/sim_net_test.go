@@ -278,8 +278,10 @@ func (db *simDB) statement(c *simConn, txn **simTxn, sql string) (int64, [][]str
 	case "NOTHING": // a mutant's
 		return 1, nil, nil
 	case "SET":
-		name, value, _ := strings.Cut(strings.TrimPrefix(sql, "SET SESSION "), "=")
-		c.vars[name] = strings.Trim(value, "'")
+		for _, set := range strings.Split(strings.TrimPrefix(sql, "SET "), "SESSION ") {
+			name, value, _ := strings.Cut(strings.TrimSuffix(set, ","), "=")
+			c.vars[name] = strings.Trim(value, "'")
+		}
 		return 0, nil, nil
 	case "KILL":
 		id, _ := strconv.ParseUint(p.next().text, 10, 64)
@@ -311,7 +313,11 @@ func (db *simDB) query(c *simConn, x *simTxn, sql string) ([][]string, error) {
 	case strings.HasPrefix(sql, "SELECT VERSION()"):
 		return [][]string{{"8.0.11-TiDB-sim", strconv.FormatUint(c.id, 10)}}, nil
 	case strings.HasPrefix(sql, "SELECT @@SESSION."):
-		return [][]string{{c.vars[strings.TrimPrefix(sql, "SELECT @@SESSION.")]}}, nil
+		var row []string
+		for _, name := range strings.Split(strings.TrimPrefix(sql, "SELECT "), ",") {
+			row = append(row, c.vars[strings.TrimPrefix(name, "@@SESSION.")])
+		}
+		return [][]string{row}, nil
 	case strings.Contains(sql, "processlist"):
 		id, _ := strconv.ParseUint(sql[strings.LastIndexByte(strings.ToLower(sql), '=')+1:], 10, 64)
 		if db.conns[id] == nil || db.m.noKill {

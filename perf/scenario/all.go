@@ -19,7 +19,7 @@ func All() []Scenario {
 		{
 			Name: "insert1", About: "transactions of one inserted row, 4 tables",
 			Targets: both, Tables: sysbench,
-			Size:   Sizes{Small: 2_000, Normal: 240_000, Large: 1_000_000},
+			Size:   Sizes{Small: 2_000, Normal: 500_000, Large: 1_000_000},
 			Write:  insertRows(1),
 			Wanted: map[Target]Wanted{TiDB: {Least: 0.6, Aim: 0.8}, Blackhole: alone},
 		},
@@ -36,7 +36,7 @@ func All() []Scenario {
 		{
 			Name: "bulk", About: "transactions of 1,000 inserted rows, 4 tables",
 			Targets: both, Tables: sysbench,
-			Size:   Sizes{Small: 16_000, Normal: 600_000, Large: 4_000_000},
+			Size:   Sizes{Small: 16_000, Normal: 2_000_000, Large: 4_000_000},
 			Write:  insertRows(1000),
 			Wanted: map[Target]Wanted{TiDB: {Least: 0.7, Aim: 0.85}, Blackhole: {Least: 1, Aim: 4, Allocs: 5}},
 		},
@@ -44,7 +44,7 @@ func All() []Scenario {
 			Name: "counters", About: "n=n+1 on 1,000 rows, of which few are hot (zipf)",
 			Targets: both, Tables: []load.Table{load.Counters()}, Folds: true,
 			Initial:   Sizes{Small: 1_000, Normal: 1_000, Large: 1_000},
-			Size:      Sizes{Small: 2_000, Normal: 300_000, Large: 2_000_000},
+			Size:      Sizes{Small: 2_000, Normal: 1_000_000, Large: 2_000_000},
 			PlainRows: Sizes{Small: 2_000},
 			Write:     count,
 			Wanted:    map[Target]Wanted{TiDB: {Least: 3, Aim: 10}},
@@ -116,7 +116,7 @@ func All() []Scenario {
 			Name: "latency", About: "2,000 transactions/s of one row while replicating: from commit to visible",
 			Kind: Latency, Targets: tidbOnly, Tables: sysbench,
 			Size:   Sizes{Small: 200, Normal: 2_000, Large: 2_000},
-			Count:  Sizes{Small: 3, Normal: 20, Large: 120},
+			Count:  Sizes{Small: 3, Normal: 60, Large: 120},
 			Wanted: map[Target]Wanted{TiDB: {P99: 100 * time.Millisecond}},
 		},
 		{
