@@ -205,6 +205,27 @@ func (p *Position) Advance(id TxnID) {
 	}
 }
 
+// AdvanceRun adds the transaction id and those behind it in its source up to
+// number last. Those between must belong to the same stream: Follows says which.
+func (p *Position) AdvanceRun(id TxnID, last uint64) {
+	if p.mode == ModeGTID {
+		p.set.AddRun(id.Source, Interval{Lo: id.Seq, Hi: last})
+		return
+	}
+	p.Advance(TxnID{Source: id.Source, Seq: last}) // only the newest is kept
+}
+
+// Follows says whether AdvanceRun may add next to a run that ends with last.
+func (p *Position) Follows(last, next TxnID) bool {
+	if last.Source != next.Source {
+		return false
+	}
+	if p.mode == ModeGTID {
+		return next.Seq == last.Seq+1
+	}
+	return next.Seq > last.Seq
+}
+
 // Clone returns a copy that Advance on p does not change.
 func (p Position) Clone() Position {
 	q := p

@@ -263,10 +263,13 @@ func (a *Applier) Apply(ctx context.Context, t *replica.Transaction) error {
 		return a.Err()
 	}
 	if a.skip.Contains(t.ID) {
-		return a.sched.submit(ctx, &unit{id: t.ID, commit: t.CommitTime})
+		return a.sched.pass(ctx, t.ID, t.CommitTime)
 	}
 	if t.Part() || a.partial != nil && a.partial.ID == t.ID {
 		return a.applyPart(ctx, t)
+	}
+	if len(t.Rows) == 0 {
+		return a.sched.pass(ctx, t.ID, t.CommitTime)
 	}
 	u := &unit{id: t.ID, commit: t.CommitTime, logged: t.Bytes}
 	if t.Start.File == t.End.File && t.Start.Pos < t.End.Pos {

@@ -11,6 +11,7 @@ import (
 // unit is one source transaction on its way through the lanes.
 type unit struct {
 	id    replica.TxnID
+	last  uint64 // without rows: the number of the last of a run of such; else id's
 	spans []span
 	first [1]span // room for spans: most transactions have one
 	rows  int
@@ -129,6 +130,24 @@ func newScheduler(base replica.Position, limits Limits) *scheduler {
 	return s
 }
 
+// pass records a transaction without changes, which only moves the position:
+// those behind each other are one unit. It blocks as submit does.
+func (s *scheduler) pass(ctx context.Context, id replica.TxnID, commit time.Time) error {
+	s.mu.Lock()
+	if s.err == nil && !s.closed && ctx.Err() == nil && len(s.queue) > s.head {
+		if u := s.queue[len(s.queue)-1]; u.rows == 0 && s.base.Follows(replica.TxnID{Source: u.id.Source, Seq: u.last}, id) {
+			u.last = id.Seq
+			if !commit.IsZero() {
+				u.commit = commit
+			}
+			s.mu.Unlock()
+			return nil
+		}
+	}
+	s.mu.Unlock()
+	return s.submit(ctx, &unit{id: id, commit: commit})
+}
+
 // submit queues a unit; it blocks while the queue is full. A unit without
 // changes only moves the position.
 func (s *scheduler) submit(ctx context.Context, u *unit) error {
@@ -151,6 +170,7 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 		return context.Cause(ctx)
 	}
 	s.queue = append(s.queue, u)
+	u.last = u.id.Seq
 	if u.rows == 0 {
 		u.done = true
 		s.advance()
@@ -405,7 +425,7 @@ func (s *scheduler) advance() {
 	for s.head < len(s.queue) && s.queue[s.head].done {
 		u := s.queue[s.head]
 		if u.id.Source != "" {
-			s.base.Advance(u.id)
+			s.base.AdvanceRun(u.id, u.last)
 			s.baseText, s.unwritten = "", true
 		}
 		if !u.commit.IsZero() {
