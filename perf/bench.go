@@ -21,6 +21,8 @@ type plan struct {
 // bench runs a scenario by a plan and returns a result for each target. What
 // was measured before an error is returned with it.
 func (r *rig) bench(ctx context.Context, s *scenario.Scenario, p plan) (results []report.Result, err error) {
+	at := s.At(p.scale)
+	s = &at
 	schemas := schemasOf(s, p.scale)
 	defer func() {
 		if ctx.Err() == nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"sluice/gateway/apply"
 	"sluice/replica"
 	"sluice/replica/schema"
@@ -218,7 +220,8 @@ func (x *run) makeMissing(ctx context.Context, tables []*sourceTable) error {
 		return err
 	}
 	schemas := map[string]bool{}
-	for _, t := range tables {
+	sqls := make([]string, len(tables))
+	for i, t := range tables {
 		ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
 		if !schemas[ts] {
 			if _, err := x.cfg.Target.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+replica.Quote(ts)); err != nil {
@@ -226,16 +229,25 @@ func (x *run) makeMissing(ctx context.Context, tables []*sourceTable) error {
 			}
 			schemas[ts] = true
 		}
-		sql, err := x.translate(t, ts, tt)
-		if err != nil {
-			return err
-		}
-		if err := x.create(ctx, sql, ts, tt); err != nil {
+		var err error
+		if sqls[i], err = x.translate(t, ts, tt); err != nil {
 			return err
 		}
 	}
-	return nil
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(makeAtOnce)
+	for i, t := range tables {
+		group.Go(func() error {
+			ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
+			return x.create(ctx, sqls[i], ts, tt)
+		})
+	}
+	return group.Wait()
 }
+
+// makeAtOnce is how many tables are made at a time: TiDB makes those that wait
+// together in one go, so that 16 take a third of the time each.
+const makeAtOnce = 16
 
 // target names the table's target as apply records it.
 func (t *sourceTable) target(rules *ruleset.Rules) apply.Definition {

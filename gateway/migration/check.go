@@ -3,8 +3,11 @@ package migration
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/go-sql-driver/mysql"
 
 	"sluice/gateway/apply"
 	"sluice/replica"
@@ -174,24 +177,35 @@ func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt strin
 }
 
 // targetColumns reads a target table's columns, in lower case, and whether
-// their collation compares bytes; nil when there is no such table.
+// their collation compares bytes; nil when there is no such table. It asks for
+// the one table: information_schema would be searched through.
 func targetColumns(ctx context.Context, db *sql.DB, schemaName, table string) (map[string]bool, error) {
-	rows, err := db.QueryContext(ctx, "SELECT LOWER(COLUMN_NAME), IFNULL(COLLATION_NAME,'') FROM information_schema.columns "+
-		"WHERE LOWER(TABLE_SCHEMA)=? AND LOWER(TABLE_NAME)=?", strings.ToLower(schemaName), strings.ToLower(table))
+	rows, err := db.QueryContext(ctx, "SHOW FULL COLUMNS FROM "+replica.QuoteTable(schemaName, table))
+	var me *mysql.MySQLError
+	if errors.As(err, &me) && (me.Number == 1146 || me.Number == 1049) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the target's columns: %w", err)
 	}
 	defer rows.Close()
-	var out map[string]bool
+	names, err := rows.Columns()
+	if err != nil {
+		return nil, fmt.Errorf("read the target's columns: %w", err)
+	}
+	var name, collation sql.NullString // the first and the third; others are not looked at
+	dest := make([]any, max(len(names), 3))
+	for i := range dest {
+		dest[i] = &sql.RawBytes{}
+	}
+	dest[0], dest[2] = &name, &collation
+	out := map[string]bool{}
 	for rows.Next() {
-		var name, coll string
-		if err := rows.Scan(&name, &coll); err != nil {
+		if err := rows.Scan(dest...); err != nil {
 			return nil, fmt.Errorf("read the target's columns: %w", err)
 		}
-		if out == nil {
-			out = map[string]bool{}
-		}
-		out[name] = coll == "" || coll == "binary" || strings.HasSuffix(coll, "_bin")
+		c := collation.String
+		out[strings.ToLower(name.String)] = c == "" || c == "binary" || strings.HasSuffix(c, "_bin")
 	}
 	return out, rows.Err()
 }

@@ -113,6 +113,12 @@ func All() []Scenario {
 			Wanted: map[Target]Wanted{TiDB: {Least: 0.85, Aim: 0.95}},
 		},
 		{
+			Name: "tables", About: "copy of 10,000 small tables and a larger one in one migration (1,000 at scale normal)",
+			Kind: Copy, Targets: tidbOnly, Tables: load.Copies(load.Sysbench(), 10_000),
+			Count: Sizes{Small: 12, Normal: 1_000, Large: 10_000},
+			Size:  Sizes{Small: 1_200, Normal: 100_000, Large: 400_000},
+		},
+		{
 			Name: "latency", About: "2,000 transactions/s of one row while replicating: from commit to visible",
 			Kind: Latency, Targets: tidbOnly, Tables: sysbench,
 			Size:   Sizes{Small: 200, Normal: 2_000, Large: 2_000},

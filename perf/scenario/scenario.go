@@ -85,8 +85,8 @@ type Scenario struct {
 	Initial Sizes
 	// Size is how large the load is: what Write is told.
 	Size Sizes
-	// Count is how many migrations (Many), seconds of load (Latency) or
-	// milliseconds of standstill (Stalled) there are.
+	// Count is how many migrations (Many), seconds of load (Latency),
+	// milliseconds of standstill (Stalled) or tables (Copy; all when 0) there are.
 	Count Sizes
 	// Setup are statements for each of the load's sessions.
 	Setup []string
@@ -109,6 +109,14 @@ type Scenario struct {
 	PlainRows Sizes
 	// Wanted are the figures to reach, where there are any.
 	Wanted map[Target]Wanted
+}
+
+// At returns the scenario with the tables that it has at a scale.
+func (s Scenario) At(scale Scale) Scenario {
+	if n := s.Count[scale]; s.Kind == Copy && n > 0 {
+		s.Tables = s.Tables[:n]
+	}
+	return s
 }
 
 // Rows returns how many rows the yardstick's plain client writes at a scale: as

@@ -17,13 +17,16 @@ func TestAll(t *testing.T) {
 			t.Errorf("%s: its kind and its writer do not fit", s.Name)
 		}
 		for _, scale := range Scales() {
+			if n := s.Count[scale]; s.Kind == Copy && n > 0 && len(s.At(scale).Tables) != n {
+				t.Errorf("%s: at scale %s it has not %d tables", s.Name, scale, n)
+			}
 			if s.Size[scale] <= 0 || s.Rows(scale) <= 0 {
 				t.Errorf("%s: no size at scale %s", s.Name, scale)
 			}
 			if s.Upsert && s.Rows(scale) > s.Initial[scale]*len(s.Tables) {
 				t.Errorf("%s: at scale %s the plain client would insert rows that are not there", s.Name, scale)
 			}
-			if (s.Count[scale] > 0) != (s.Kind == Many || s.Kind == Latency || s.Kind == Stalled) {
+			if (s.Count[scale] > 0) != (s.Kind == Many || s.Kind == Latency || s.Kind == Stalled || s.Kind == Copy && s.Count != nil) {
 				t.Errorf("%s: its kind and its count do not fit", s.Name)
 			}
 		}
