@@ -187,7 +187,8 @@ func TestWriteTable(t *testing.T) {
 			t.Errorf("line %d is not as long as the first:\n%s", i, &b)
 		}
 	}
-	for _, want := range []string{"225,000 (200,000..250,000)", "2.25 (2.00..2.50)", "3.00 !", "2+1 void", "run 3 is void", "the yardstick is the same rows"} {
+	for _, want := range []string{"225,000 (200,000..250,000)", "2.25 (2.00..2.50)", "3.00 !", "2+1 void", "run 3 is void", "the yardstick is the same rows",
+		"min..max", "commits/row"} {
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &b)
 		}

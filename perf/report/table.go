@@ -14,7 +14,7 @@ import (
 // was not measured, "!" a ratio or rate below the wanted one.
 func WriteTable(w io.Writer, results []Result) error {
 	rows := [][]string{{"scenario", "target", "runs", "rows/s", "yardstick", "ratio", "wanted", "gateway CPU", "target CPU", "yardstick CPU",
-		"allocs/row", "stmts/row", "RSS MB", "MB/s", "p50 ms", "p99 ms", "diffs"}}
+		"allocs/row", "stmts/row", "commits/row", "RSS MB", "MB/s", "p50 ms", "p99 ms", "diffs"}}
 	for i := range results {
 		r := &results[i]
 		runs := strconv.Itoa(r.Runs)
@@ -34,12 +34,13 @@ func WriteTable(w io.Writer, results []Result) error {
 		}
 		rows = append(rows, []string{r.Scenario, r.Target, runs, ranged(r.RowsPerS, r.RowsPerSMin, r.RowsPerSMax), number(r.YardstickRowsPerS),
 			ranged(r.Ratio, r.RatioMin, r.RatioMax), wanted, number(r.GatewayCPUSPerMRow), number(r.TargetCPUSPerMRow),
-			number(r.YardstickTargetCPUSPerMRow), number(r.AllocsPerRow), number(r.StatementsPerRow), number(r.PeakRSSMB), number(r.BinlogMBPerS),
+			number(r.YardstickTargetCPUSPerMRow), number(r.AllocsPerRow), number(r.StatementsPerRow), number(r.CommitsPerRow), number(r.PeakRSSMB), number(r.BinlogMBPerS),
 			number(r.P50LagMS), number(r.P99LagMS), diffs})
 	}
 	var b strings.Builder
 	align(&b, rows, 2)
 	b.WriteString("CPU: seconds per million rows. yardstick: its rows/s\n")
+	writeSpread(&b, results)
 	for i := range results {
 		r := &results[i]
 		if r.Yardstick != "" {
@@ -53,6 +54,43 @@ func WriteTable(w io.Writer, results []Result) error {
 		return fmt.Errorf("write the table: %w", err)
 	}
 	return nil
+}
+
+// spreads are the figures of Result.Spread with their column's heads.
+var spreads = []struct{ head, name string }{
+	{"gateway CPU", "gateway_cpu_s_per_mrow"}, {"target CPU", "target_cpu_s_per_mrow"}, {"yardstick CPU", "yardstick_target_cpu_s_per_mrow"},
+	{"allocs/row", "allocs_per_row"}, {"stmts/row", "statements_per_row"}, {"commits/row", "commits_per_row"}, {"RSS MB", "peak_rss_mb"},
+	{"MB/s", "binlog_mb_per_s"}, {"p50 ms", "p50_lag_ms"}, {"p99 ms", "p99_lag_ms"},
+}
+
+// writeSpread writes the min..max of what the first table has only medians of,
+// for the results of several runs.
+func writeSpread(b *strings.Builder, results []Result) {
+	head := []string{"min..max", "target"}
+	for _, s := range spreads {
+		head = append(head, s.head)
+	}
+	rows := [][]string{head}
+	for i := range results {
+		r := &results[i]
+		if r.Runs < 2 {
+			continue
+		}
+		row := []string{r.Scenario, r.Target}
+		for _, s := range spreads {
+			cell := "-"
+			if v, ok := r.Spread[s.name]; ok {
+				cell = number(&v[0]) + ".." + number(&v[1])
+			}
+			row = append(row, cell)
+		}
+		rows = append(rows, row)
+	}
+	if len(rows) > 1 {
+		b.WriteByte('\n')
+		align(b, rows, 2)
+		b.WriteByte('\n')
+	}
 }
 
 // align writes rows of equal length: the first left columns to the left, the
