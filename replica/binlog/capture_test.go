@@ -129,17 +129,8 @@ func feed(r *Reader, b []byte) ([]*replica.Transaction, error) {
 		return nil, err
 	}
 	for r.payload != nil {
-		e, ok, err := r.payload.next()
-		if err == nil && ok {
-			err = r.handle(&e)
-		}
-		if err != nil {
-			r.payload.close()
+		if err := r.unroll(); err != nil {
 			return nil, err
-		}
-		if !ok {
-			r.payload.close()
-			r.payload = nil
 		}
 	}
 	out := r.ready

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -246,22 +247,21 @@ func appendDump(b []byte, serverID uint32, flags uint16, file string, pos uint32
 
 // read returns the next event's bytes, header included. Shared ones are valid
 // until the next call; others are the caller's. It blocks until an event, a
-// heartbeat or the time-out.
-func (k *conn) read() (b []byte, shared bool, err error) {
-	p, shared, err := k.in.next()
-	if err != nil {
-		return nil, false, fmt.Errorf("read the binlog stream: %w", err)
+// heartbeat or the time-out. What packets.next says of rest holds.
+func (k *conn) read() (b []byte, shared bool, rest io.Reader, err error) {
+	p, shared, rest, err := k.in.next()
+	switch {
+	case err != nil:
+	case len(p) == 0:
+		err = errors.New("empty packet")
+	case p[0] == 0x00:
+		return p[1:], shared, rest, nil
+	case p[0] == 0xff:
+		return nil, false, nil, k.c.HandleErrorPacket(p)
+	case p[0] == 0xfe:
+		return nil, false, nil, errEndOfStream
+	default:
+		err = fmt.Errorf("unknown packet type %#x", p[0])
 	}
-	if len(p) == 0 {
-		return nil, false, fmt.Errorf("read the binlog stream: empty packet")
-	}
-	switch p[0] {
-	case 0x00:
-		return p[1:], shared, nil
-	case 0xff:
-		return nil, false, k.c.HandleErrorPacket(p)
-	case 0xfe:
-		return nil, false, errEndOfStream
-	}
-	return nil, false, fmt.Errorf("read the binlog stream: unknown packet type %#x", p[0])
+	return nil, false, nil, fmt.Errorf("read the binlog stream: %w", err)
 }

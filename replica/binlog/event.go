@@ -84,7 +84,8 @@ type event struct {
 	logPos   uint32
 	flags    uint16
 	body     []byte
-	shared   bool // body is valid until the next event is read
+	shared   bool  // body is valid until the next event is read
+	rest     *tail // what follows body, which then has no checksum behind it; nil: nothing
 }
 
 // parseEvent splits an event. checksum is the algorithm that the format
@@ -93,18 +94,10 @@ func parseEvent(b []byte, checksum byte) (event, error) {
 	if len(b) < headerLen {
 		return event{}, corrupt("an event is shorter than its header")
 	}
-	e := event{
-		time:     binary.LittleEndian.Uint32(b),
-		typ:      b[4],
-		serverID: binary.LittleEndian.Uint32(b[5:]),
-		size:     binary.LittleEndian.Uint32(b[9:]),
-		logPos:   binary.LittleEndian.Uint32(b[13:]),
-		flags:    binary.LittleEndian.Uint16(b[17:]),
-	}
+	e := parseHeader(b)
 	if int64(e.size) != int64(len(b)) {
 		return event{}, corrupt(fmt.Sprintf("an event of type %d says %d bytes and has %d", e.typ, e.size, len(b)))
 	}
-	e.body = b[headerLen:]
 	if e.typ == evFormat {
 		// Its own last bytes say which algorithm holds from here on.
 		if len(e.body) < 2+50+4+1+5 {
@@ -144,6 +137,37 @@ func parseEvent(b []byte, checksum byte) (event, error) {
 	return e, nil
 }
 
+// parseHeader reads the header that b begins with. The body is all that follows.
+func parseHeader(b []byte) event {
+	return event{
+		time:     binary.LittleEndian.Uint32(b),
+		typ:      b[4],
+		serverID: binary.LittleEndian.Uint32(b[5:]),
+		size:     binary.LittleEndian.Uint32(b[9:]),
+		logPos:   binary.LittleEndian.Uint32(b[13:]),
+		flags:    binary.LittleEndian.Uint16(b[17:]),
+		body:     b[headerLen:],
+	}
+}
+
+// parseLong is parseEvent for an event that begins with b and goes on in rest.
+func parseLong(b []byte, rest io.Reader, checksum byte) (event, error) {
+	if len(b) < headerLen {
+		return event{}, corrupt("an event is shorter than its header")
+	}
+	e := parseHeader(b)
+	if int64(e.size) < int64(len(b))+sumBytes {
+		// Its checksum is cut by the packets' bounds.
+		more, err := io.ReadAll(io.LimitReader(rest, sumBytes+1))
+		if err != nil {
+			return event{}, err
+		}
+		return parseEvent(append(b, more...), checksum)
+	}
+	e.rest = newTail(b, rest, e.size, checksum)
+	return e, nil
+}
+
 func crc(b []byte, typ byte) uint32 {
 	if typ == evFormat && b[17]&1 != 0 {
 		c := append([]byte(nil), b...)
@@ -153,8 +177,11 @@ func crc(b []byte, typ byte) uint32 {
 	return crc32.ChecksumIEEE(b)
 }
 
+// codeDamaged is the code of bytes that are not what was sent.
+const codeDamaged = 61130
+
 func corrupt(what string) error {
-	return &replica.Error{Code: 61130, Class: "NETWORK", Transient: true,
+	return &replica.Error{Code: codeDamaged, Class: "NETWORK", Transient: true,
 		Message: "the binlog stream is damaged: " + what,
 		Remedy:  "it is read again; if it stays, check the source's disk and network, and binlog_checksum there"}
 }

@@ -1,8 +1,10 @@
 package binlog
 
 import (
+	"bytes"
 	"crypto/tls"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"strings"
 	"testing"
@@ -46,15 +48,27 @@ func compressedTransactions(t *testing.T, l *lab) {
 	}
 }
 
-// compressedLarge reads a transaction of 32 MB that takes some hundred KB in
-// the binlog: it comes in parts, and memory does not hold more than a few.
+// compressedLarge reads a transaction of 40 MB that takes some hundred KB in
+// the binlog, and one of as many random bytes, whose event takes several
+// packets: they come in parts, and memory does not hold more than a few.
 func compressedLarge(t *testing.T, l *lab) {
-	l.exec(t, "CREATE TABLE zlarge (id INT PRIMARY KEY, v MEDIUMTEXT CHARACTER SET latin1)")
+	l.exec(t, "CREATE TABLE zlarge (id INT PRIMARY KEY, v MEDIUMBLOB)")
+	const rows, size = 40, 1 << 20
+	random := make([]byte, rows*size)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(random)
+	partsOf(t, l, bytes.Repeat([]byte("x"), rows*size), size, 16<<20)
+	l.exec(t, "TRUNCATE TABLE zlarge")
+	partsOf(t, l, random, size, 16<<20+fullPacket)
+}
+
+// partsOf writes rows of size bytes in one transaction and reads it; most is how
+// much memory that may take.
+func partsOf(t *testing.T, l *lab, content []byte, size int, most uint64) {
+	rows := len(content) / size
 	c, from := l.fresh(t), l.here(t)
-	const rows, size = 32, 1 << 20
 	runOn(t, c, "SET SESSION binlog_transaction_compression=ON", "BEGIN")
 	for i := range rows {
-		runOn(t, c, fmt.Sprintf("INSERT INTO zlarge VALUES (%d, REPEAT('x', %d))", i, size))
+		runOn(t, c, fmt.Sprintf("INSERT INTO zlarge VALUES (%d, X'%x')", i, content[i*size:(i+1)*size]))
 	}
 	runOn(t, c, "COMMIT")
 	file := l.hereFile(t).At()
@@ -75,9 +89,9 @@ func compressedLarge(t *testing.T, l *lab) {
 			t.Fatalf("first row %d after %d", x.FirstRow, seen)
 		}
 		seen += uint64(len(x.Rows))
-		for _, r := range x.Rows {
-			if len(r.After[1].Bytes) != size {
-				t.Fatalf("%d bytes", len(r.After[1].Bytes))
+		for i, r := range x.Rows {
+			if at := (int(x.FirstRow) + i) * size; !bytes.Equal(r.After[1].Bytes, content[at:at+size]) {
+				t.Fatalf("row %d of part %d has %d other bytes", i, x.FirstRow, len(r.After[1].Bytes))
 			}
 		}
 		if x.Bytes > 4<<20 {
@@ -93,13 +107,13 @@ func compressedLarge(t *testing.T, l *lab) {
 			break
 		}
 	}
-	if seen != rows {
+	if seen != uint64(rows) {
 		t.Errorf("%d rows", seen)
 	}
 	if n := l.logged(t, "Transaction_payload"); n == 0 {
 		t.Error("the transaction was not compressed")
 	}
-	if highest > 16<<20 {
+	if highest > most {
 		t.Errorf("%d MB in use for a transaction in parts of 2 MB", highest>>20)
 	}
 }

@@ -16,6 +16,10 @@ const (
 	// fullPacket says that another packet continues this one.
 	fullPacket = 1<<24 - 1
 	packetHead = 4
+	// A read that takes longer than waited had to wait for the source; one that
+	// finds so many bytes without is behind it.
+	waited      = 100 * time.Microsecond
+	behindBytes = 64 << 10
 )
 
 // packets reads a connection's packets: 3 bytes length, 1 byte sequence number,
@@ -27,48 +31,74 @@ type packets struct {
 	buf     []byte
 	r, w    int // buf[r:w] is read from the connection and not handed out
 	seq     byte
+	waiting int // bytes that were there without waiting, since a read waited last
 }
 
 // next returns the next packet's payload. A shared one is valid until the next
 // call; any other is the caller's. It blocks until the packet is complete or
-// nothing has come for the time-out.
-func (p *packets) next() (b []byte, shared bool, err error) {
+// nothing has come for the time-out. Of a compressed transaction that is too
+// long for one packet it returns the first; rest reads what follows, which must
+// be done before the next call.
+func (p *packets) next() (b []byte, shared bool, rest io.Reader, err error) {
 	b, n, err := p.one()
 	if err != nil || n < fullPacket {
-		return b, n <= ownSize, err
+		return b, n <= ownSize, nil, err
+	}
+	f := &following{p: p}
+	if b[0] == 0 && b[1+4] == evPayload {
+		return b, false, f, nil
 	}
 	whole := append([]byte(nil), b...)
-	for n == fullPacket {
+	for !f.last {
 		if b, n, err = p.one(); err != nil {
-			return nil, false, err
+			return nil, false, nil, unexpectedEnd(err)
 		}
+		f.last = n < fullPacket
 		whole = append(whole, b...)
 	}
-	return whole, false, nil
+	return whole, false, nil, nil
 }
 
 // one returns one packet's payload and its length.
 func (p *packets) one() ([]byte, int, error) {
-	if err := p.have(packetHead); err != nil {
+	n, err := p.head()
+	if err != nil {
 		return nil, 0, err
 	}
-	head := binary.LittleEndian.Uint32(p.buf[p.r:])
-	n := int(head & fullPacket)
-	if seq := byte(head >> 24); seq != p.seq {
-		return nil, 0, corrupt(fmt.Sprintf("packet %d where %d was due", seq, p.seq))
-	}
-	p.seq++
 	if n > ownSize {
-		p.r += packetHead
 		b, err := p.own(n)
 		return b, n, err
 	}
-	if err := p.have(packetHead + n); err != nil {
-		return nil, 0, err
+	if err := p.have(n); err != nil {
+		return nil, 0, unexpectedEnd(err)
 	}
-	from := p.r + packetHead
-	p.r = from + n
+	from := p.r
+	p.r += n
 	return p.buf[from:p.r:p.r], n, nil
+}
+
+// head reads a packet's header and returns the length of its payload.
+func (p *packets) head() (int, error) {
+	if err := p.have(packetHead); err != nil {
+		return 0, err
+	}
+	head := binary.LittleEndian.Uint32(p.buf[p.r:])
+	if seq := byte(head >> 24); seq != p.seq {
+		return 0, corrupt(fmt.Sprintf("packet %d where %d was due", seq, p.seq))
+	}
+	p.seq++
+	p.r += packetHead
+	return int(head & fullPacket), nil
+}
+
+// some reads up to len(b) bytes of a payload.
+func (p *packets) some(b []byte) (int, error) {
+	if p.r < p.w {
+		n := copy(b, p.buf[p.r:p.w])
+		p.r += n
+		return n, nil
+	}
+	return p.read(b)
 }
 
 // buffered says whether the next packet is here, so that next does not block.
@@ -129,8 +159,17 @@ func (p *packets) own(n int) ([]byte, error) {
 }
 
 func (p *packets) read(b []byte) (int, error) {
-	if err := p.nc.SetReadDeadline(time.Now().Add(p.timeout)); err != nil {
+	began := time.Now()
+	if err := p.nc.SetReadDeadline(began.Add(p.timeout)); err != nil {
 		return 0, err
 	}
-	return p.nc.Read(b)
+	n, err := p.nc.Read(b)
+	if time.Since(began) > waited {
+		p.waiting = 0
+	}
+	p.waiting += n
+	return n, err
 }
+
+// behind says whether the source is ahead: it had sent much more than was read.
+func (p *packets) behind() bool { return p.waiting >= behindBytes }

@@ -13,11 +13,14 @@ import (
 
 // payload unrolls a compressed transaction event by event. A small one is
 // decompressed at once; of a large one, one event and the decoder's window are
-// in memory.
+// in memory, and of its compressed bytes one packet, 16 MiB at most: the rest is
+// read from the connection when its turn comes. Only then can the event's
+// checksum be verified: until then nothing but parts of it are handed on.
 type payload struct {
 	plain []byte // what is left of a small one
 	in    io.Reader
 	z     *zstd.Decoder // reads for in, and goes back to the Reader
+	tail  *tail         // nil: the whole event is in memory
 }
 
 // smallPayload is how long a transaction may be that is decompressed at once.
@@ -81,9 +84,9 @@ func (r *Reader) openPayload(e *event) error {
 	}
 	switch algorithm {
 	case 0:
-		return r.openZstd(c.b, size)
+		return r.openZstd(c.b, e.rest, size)
 	case 255:
-		r.payload = &payload{in: bytes.NewReader(c.b)}
+		r.payload = &payload{in: joined(c.b, e.rest), tail: e.rest}
 		return nil
 	}
 	return &replica.Error{Code: 61108, Class: "SOURCE",
@@ -91,10 +94,18 @@ func (r *Reader) openPayload(e *event) error {
 		Remedy:  "set binlog_transaction_compression=OFF on the source, then RESET MIGRATION and start again"}
 }
 
-// openZstd begins to decompress b, which is size bytes long when it is plain, or
-// of unknown length when size is 0.
-func (r *Reader) openZstd(b []byte, size uint64) error {
-	if size > 0 && size <= smallPayload {
+// joined reads b and what follows it.
+func joined(b []byte, rest *tail) io.Reader {
+	if rest == nil {
+		return bytes.NewReader(b)
+	}
+	return io.MultiReader(bytes.NewReader(b), rest)
+}
+
+// openZstd begins to decompress b and rest, which are size bytes long when they
+// are plain, or of unknown length when size is 0.
+func (r *Reader) openZstd(b []byte, rest *tail, size uint64) error {
+	if rest == nil && size > 0 && size <= smallPayload {
 		// The bound is what dst has room for. The one on memory bounds the window
 		// that a frame may announce, which MySQL before it knew its size makes
 		// 2 MiB for whatever is in it.
@@ -114,10 +125,10 @@ func (r *Reader) openZstd(b []byte, size uint64) error {
 	if err := r.zstd.open(&r.zstd.large, zstd.WithDecoderMaxWindow(payloadWindow)); err != nil {
 		return err
 	}
-	if err := r.zstd.large.Reset(bytes.NewReader(b)); err != nil {
+	if err := r.zstd.large.Reset(joined(b, rest)); err != nil {
 		return corrupt("a compressed transaction does not decompress")
 	}
-	r.payload = &payload{in: r.zstd.large, z: r.zstd.large}
+	r.payload = &payload{in: r.zstd.large, z: r.zstd.large, tail: rest}
 	return nil
 }
 
@@ -130,7 +141,7 @@ func (p *payload) next() (event, bool, error) {
 	if _, err := io.ReadFull(p.in, head[:]); err == io.EOF {
 		return event{}, false, nil
 	} else if err != nil {
-		return event{}, false, corrupt("a compressed transaction does not decompress")
+		return event{}, false, p.failed()
 	}
 	size := binary.LittleEndian.Uint32(head[9:])
 	if size < headerLen || size > 1<<30 {
@@ -141,7 +152,7 @@ func (p *payload) next() (event, bool, error) {
 	b.Grow(int(min(size, 1<<20)))
 	b.Write(head[:])
 	if n, _ := io.CopyN(&b, p.in, int64(size-headerLen)); n != int64(size-headerLen) {
-		return event{}, false, corrupt("a compressed transaction does not decompress")
+		return event{}, false, p.failed()
 	}
 	e, err := parseEvent(b.Bytes(), 0)
 	return e, err == nil, err
@@ -165,8 +176,30 @@ func (p *payload) cut() (event, bool, error) {
 	return e, err == nil, err
 }
 
-// close ends a payload. What it decompressed stays with its rows.
-func (p *payload) close() {
+// failed is the error of a payload that does not decompress: the connection's,
+// if that is why.
+func (p *payload) failed() error {
+	if p.tail != nil && p.tail.err != nil {
+		return fmt.Errorf("read the binlog stream: %w", p.tail.err)
+	}
+	return corrupt("a compressed transaction does not decompress")
+}
+
+// close ends a payload that was read to its end. What it decompressed stays with
+// its rows.
+func (p *payload) close() error {
+	p.release()
+	if p.tail == nil {
+		return nil
+	}
+	if err := p.tail.close(); err != nil {
+		return fmt.Errorf("read the binlog stream: %w", err)
+	}
+	return nil
+}
+
+// release gives the decoder back.
+func (p *payload) release() {
 	if p.z != nil {
 		_ = p.z.Reset(nil)
 	}

@@ -2,6 +2,7 @@ package binlog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -98,6 +99,10 @@ func (r *Reader) Poll() (*replica.Transaction, error) {
 	return r.pop(), nil
 }
 
+// Behind says whether the source had more to send than was read, when it was
+// read from last: a hint, which may be old by then.
+func (r *Reader) Behind() bool { return r.k.in.behind() }
+
 // step reads one event of the stream, or of the compressed transaction that is
 // being unrolled. At such a one's end it reads none, so that Poll looks again
 // whether the next read would wait.
@@ -109,14 +114,45 @@ func (r *Reader) step() error {
 		}
 		return r.handle(&e)
 	}
+	return r.unroll()
+}
+
+// unroll handles the next event of the compressed transaction in hand.
+func (r *Reader) unroll() error {
 	e, ok, err := r.payload.next()
+	switch {
+	case err != nil:
+	case ok:
+		if err = r.handle(&e); err == nil && r.payload.tail != nil && r.txn == nil {
+			err = r.verified()
+		}
+	default:
+		err = r.payload.close()
+		r.payload = nil
+	}
+	var damage *replica.Error
+	if r.parts > 0 && errors.As(err, &damage) && damage.Code == codeDamaged {
+		return &replica.Error{Code: 61115, Class: "SOURCE", Err: err,
+			Message: "a compressed transaction is damaged, and parts of it were applied before that could be seen",
+			Remedy:  "check the source's disk and network, then RESET MIGRATION and start again"}
+	}
+	return err
+}
+
+// verified makes sure, before a transaction's end is handed on, that the event
+// which it is the end of is whole.
+func (r *Reader) verified() error {
+	_, more, err := r.payload.next()
+	if err == nil && more {
+		err = corrupt("a compressed transaction goes on behind its end")
+	}
+	if err == nil {
+		err = r.payload.close()
+	}
 	if err != nil {
+		r.ready = r.ready[:len(r.ready)-1]
 		return err
 	}
-	if ok {
-		return r.handle(&e)
-	}
-	r.payload.close()
 	r.payload = nil
 	return nil
 }
@@ -132,11 +168,16 @@ func (r *Reader) pop() *replica.Transaction {
 
 // nextEvent returns the next event of the stream.
 func (r *Reader) nextEvent() (event, error) {
-	b, shared, err := r.k.read()
+	b, shared, rest, err := r.k.read()
 	if err != nil {
 		return event{}, err
 	}
-	e, err := parseEvent(b, r.checksum)
+	var e event
+	if rest == nil {
+		e, err = parseEvent(b, r.checksum)
+	} else {
+		e, err = parseLong(b, rest, r.checksum)
+	}
 	if err != nil {
 		return event{}, err
 	}

@@ -121,34 +121,56 @@ func (cd *columnDecoder) fixed() bool {
 	return true
 }
 
-// complete refuses images that lack columns. present has one bit per column.
-func (d *rowDecoder) complete(present []byte) error {
-	count := 0
+// present returns the columns that images have, in order, by a bitmap with one
+// bit per column; nil: all. It refuses images that lack columns other than
+// generated ones, which MariaDB leaves out from 11.8.9 on.
+func (d *rowDecoder) present(bitmap []byte) ([]int, error) {
+	count, missing := 0, false
 	for i := range d.columns {
-		if present[i/8]&(1<<(i%8)) != 0 {
+		if bitmap[i/8]&(1<<(i%8)) != 0 {
 			count++
+		} else if !d.columns[i].skip {
+			missing = true
 		}
 	}
 	if count == len(d.columns) {
-		return nil
+		return nil, nil
 	}
-	return &replica.Error{Code: 61134, Class: "SOURCE", Table: d.table.String(),
-		Message: fmt.Sprintf("a row image of %s has %d of %d columns", d.table, count, len(d.columns)),
-		Remedy:  "set binlog_row_image=FULL on the source, reconnect its writers, then RESET MIGRATION and start again"}
+	if missing {
+		return nil, &replica.Error{Code: 61134, Class: "SOURCE", Table: d.table.String(),
+			Message: fmt.Sprintf("a row image of %s has %d of %d columns", d.table, count, len(d.columns)),
+			Remedy:  "set binlog_row_image=FULL on the source, reconnect its writers, then RESET MIGRATION and start again"}
+	}
+	list := make([]int, 0, count)
+	for i := range d.columns {
+		if bitmap[i/8]&(1<<(i%8)) != 0 {
+			list = append(list, i)
+		}
+	}
+	return list, nil
 }
 
-// image decodes one complete image from b and returns what follows it.
-func (d *rowDecoder) image(b []byte) ([]replica.Value, []byte, error) {
-	nulls := (len(d.columns) + 7) / 8
+// image decodes one image from b, which has the columns of list (nil: all), and
+// returns what follows it.
+func (d *rowDecoder) image(b []byte, list []int) ([]replica.Value, []byte, error) {
+	n := len(d.columns)
+	if list != nil {
+		n = len(list)
+	}
+	nulls := (n + 7) / 8
 	if len(b) < nulls {
 		return nil, nil, errShort
 	}
 	bitmap := b[:nulls]
 	b = b[nulls:]
 	row := d.mem.row(len(d.columns))
-	for i := range d.columns {
-		if bitmap[i/8]&(1<<(i%8)) != 0 {
+	for k := range n {
+		if bitmap[k/8]&(1<<(k%8)) != 0 {
 			continue
+		}
+		i := k
+		if list != nil {
+			i = list[k]
 		}
 		cd := &d.columns[i]
 		n := cd.size

@@ -108,10 +108,12 @@ func (r *Reader) rows(e *event, op replica.Op) error {
 		return err
 	}
 	t, d := r.txn, h.m.decoder
-	for _, present := range [2][]byte{h.before, h.after} {
-		if err := d.complete(present); err != nil {
-			return err
-		}
+	var before, after []int
+	if before, err = d.present(h.before); err != nil {
+		return err
+	}
+	if after, err = d.present(h.after); err != nil {
+		return err
 	}
 	images := 1
 	if op == replica.Update {
@@ -124,21 +126,21 @@ func (r *Reader) rows(e *event, op replica.Op) error {
 	first := len(t.Rows)
 	for b := h.images; len(b) > 0; {
 		c := replica.RowChange{Table: h.m.table, Op: op}
-		before := len(b)
+		size := len(b)
 		if op != replica.Insert {
-			if c.Before, b, err = d.image(b); err != nil {
+			if c.Before, b, err = d.image(b, before); err != nil {
 				return r.rowError(err)
 			}
 		}
 		if op != replica.Delete {
-			if c.After, b, err = d.image(b); err != nil {
+			if c.After, b, err = d.image(b, after); err != nil {
 				return r.rowError(err)
 			}
 		}
 		if len(t.Rows) == cap(t.Rows) {
 			// The rest of the event has about as many rows as it has room for
 			// ones like this.
-			t.Rows = r.mem.changes(t.Rows, 1+len(b)/max(before-len(b), 1))
+			t.Rows = r.mem.changes(t.Rows, 1+len(b)/max(size-len(b), 1))
 		}
 		t.Rows = append(t.Rows, c)
 		r.rowsSeen++
