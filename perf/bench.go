@@ -47,6 +47,9 @@ func (r *rig) bench(ctx context.Context, s *scenario.Scenario, p plan) (results 
 		if len(runs) > 0 {
 			res := report.Summarise(s.Name, string(target), runs)
 			res.Wanted = s.Wanted[target].Least
+			if res.Runs < leastRuns && p.scale != scenario.Small {
+				res.Note = strings.Join(append(compact(res.Note), fmt.Sprintf("%d runs only: a figure has %d", res.Runs, leastRuns)), "; ")
+			}
 			res.Note = strings.Join(append(compact(res.Note), missed(s, target, &res)...), "; ")
 			results = append(results, res)
 		}
@@ -56,6 +59,9 @@ func (r *rig) bench(ctx context.Context, s *scenario.Scenario, p plan) (results 
 	}
 	return results, nil
 }
+
+// leastRuns is how many runs a figure is the median of.
+const leastRuns = 3
 
 // memoryLimit is the most that a channel may make of a node, in 2^20 bytes.
 const memoryLimit = 256

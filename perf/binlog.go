@@ -25,6 +25,8 @@ type recorded struct {
 	before string
 	files  []string
 	parsed measure.Binlog
+	// keys is how many rows the load changes, each once; of loads that fold only.
+	keys int
 }
 
 // schemasOf names a scenario's schemas, on both sides: one for each migration.
@@ -104,6 +106,11 @@ func (r *rig) record(ctx context.Context, s *scenario.Scenario, scale scenario.S
 	}
 	if rec.parsed, err = measure.Parse(ctx, rec.files); err != nil {
 		return nil, err
+	}
+	if s.Folds {
+		if rec.keys, err = measure.Keys(ctx, rec.files); err != nil {
+			return nil, err
+		}
 	}
 	r.log("%s: load made in %.1f s: %d rows in %d transactions, %.1f MB of binlog", s.Name, time.Since(began).Seconds(),
 		rec.parsed.Rows, rec.parsed.Transactions, float64(rec.parsed.Bytes)/1e6)

@@ -173,8 +173,16 @@ func measureAll(c *cli.Context, chosen []scenario.Scenario) (err error) {
 			break
 		}
 	}
+	for i := range results {
+		if results[i].Void {
+			failed = errors.Join(failed, fmt.Errorf("%s, target %s: %w", results[i].Scenario, results[i].Target, errVoid))
+		}
+	}
 	return errors.Join(report.WriteTable(c.App.Writer, results), failed)
 }
+
+// errVoid is returned when every run of a scenario left differences.
+var errVoid = errors.New("every run is void: the target differed")
 
 // planOf reads and checks the flags.
 func planOf(c *cli.Context) (plan, error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -133,8 +132,7 @@ func Open(ctx context.Context, cfg Config, c *Claimed, router Router) (*Applier,
 	a.control = a.slot(c, 0)
 	a.control.partial = c.Partial
 	for i := 1; i <= cfg.Lanes; i++ {
-		l := &lane{slot: *a.slot(c, i), a: a, wake: sync.NewCond(&a.sched.mu)}
-		a.sched.lanes = append(a.sched.lanes, l)
+		a.sched.join(&lane{slot: *a.slot(c, i), a: a})
 	}
 	ctx, a.cancel = context.WithCancel(ctx)
 	a.group, ctx = errgroup.WithContext(ctx)
@@ -285,6 +283,11 @@ func (a *Applier) Apply(ctx context.Context, t *replica.Transaction) error {
 	}
 	return a.sched.submit(ctx, u)
 }
+
+// Backlog tells that the source has more at hand than was given to Apply, so
+// that lanes may wait for it and write larger batches; or that it has not: then
+// nothing waits. Until it is told, nothing is at hand.
+func (a *Applier) Backlog(more bool) { a.sched.backlog(more) }
 
 // unitBytes is about what a unit and its Transaction take beside the rows, and
 // keyBytes a key with its place among the holders.
@@ -464,6 +467,7 @@ func (a *Applier) checkpoints(ctx context.Context) error {
 			return nil
 		case <-tick.C:
 		}
+		a.sched.rest(time.Now())
 		a.sched.mu.Lock()
 		stop, need := a.sched.closed || a.sched.err != nil, a.sched.unwritten
 		a.sched.mu.Unlock()

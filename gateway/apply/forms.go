@@ -118,7 +118,7 @@ func (f *forms) room() int {
 
 // rowsOf returns how many rows a form of the binding has; 0: none is used.
 func (f *forms) rowsOf(b *Binding) int {
-	if f == nil || f.off {
+	if f == nil || f.off || len(b.columns) == 0 {
 		return 0
 	}
 	n := min(f.rows, maxFormParams/len(b.columns))
@@ -212,14 +212,14 @@ func (x *form) begin(packet []byte) []byte {
 }
 
 // prepare makes sure that the session has every form of the statements. When
-// the target refuses one, all become text, in this and in later batches.
+// the target refuses one, all become text, in this and in later batches. It runs
+// in front of the guard, so that what it meets says nothing of the rows: a table
+// that is gone may be the newer owner's doing. The text meets it again, behind
+// the guard.
 func (s *slot) prepare(ctx context.Context, stmts []statement) error {
-	for _, id := range s.sess.forget {
-		if err := s.sess.conn.Forget(id); err != nil {
-			return err
-		}
+	if err := s.forget(); err != nil {
+		return err
 	}
-	s.sess.forget = nil
 	for i := range stmts {
 		x := stmts[i].form
 		if x == nil || x.sess == s.sess {
@@ -235,7 +235,10 @@ func (s *slot) prepare(ctx context.Context, stmts []statement) error {
 		id, params, err := s.sess.conn.Prepare(ctx, x.text(stmts[i].verb, stmts[i].tail))
 		var refused *mysql.MySQLError
 		switch {
-		case errors.As(err, &refused) && classify(err) == outcomeFatal && refused.Number != 1146:
+		case errors.As(err, &refused) && refused.Number == noSuchTable:
+			stmts[i].asText()
+			continue
+		case errors.As(err, &refused) && classify(err) == outcomeFatal:
 			s.log.Info("the target prepares no statements; rows are sent as text", "lane", s.lane, "code", refused.Number)
 			s.forms.off = true
 			stmts[i].asText()
@@ -249,6 +252,9 @@ func (s *slot) prepare(ctx context.Context, stmts []statement) error {
 	}
 	return nil
 }
+
+// noSuchTable is ER_NO_SUCH_TABLE.
+const noSuchTable = 1146
 
 // asText gives up the form.
 func (st *statement) asText() {

@@ -328,7 +328,7 @@ func TestScheduleEqualsReplay(t *testing.T) {
 		}
 		s := newScheduler(base, Limits{BatchRows: rapid.IntRange(1, 6).Draw(t, "batch")})
 		for range rapid.IntRange(1, 4).Draw(t, "lanes") {
-			s.lanes = append(s.lanes, newIdleLane(s))
+			s.join(&lane{})
 		}
 		left, seq := rapid.IntRange(1, 14).Draw(t, "transactions"), uint64(0)
 		flying := map[*lane]*flight{}
@@ -367,6 +367,7 @@ func TestScheduleEqualsReplay(t *testing.T) {
 				t.Fatal("no lane can go on")
 			}
 			can[rapid.IntRange(0, len(can)-1).Draw(t, "next")]()
+			s.spread.active = rapid.IntRange(1, s.spread.most).Draw(t, "active")
 			for n := uint64(1); n <= seq; n++ {
 				prefix := true
 				for m := uint64(1); m <= n; m++ {
@@ -385,7 +386,7 @@ func TestScheduleEqualsReplay(t *testing.T) {
 }
 
 func takeBatch(t *rapid.T, db *simDB, s *scheduler, l *lane) *flight {
-	f := &flight{units: s.take(l), txn: db.begin(false)}
+	f := &flight{units: takes(s, l), txn: db.begin(false)}
 	var spans []span
 	for _, u := range f.units {
 		spans = append(spans, u.spans...)

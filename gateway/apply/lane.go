@@ -19,18 +19,28 @@ type lane struct {
 	a     *Applier
 	spans []span // of the batch in hand
 
+	number int // among the scheduler's lanes
+
 	// Guarded by the scheduler's mutex.
-	wake  *sync.Cond
-	queue []*unit
-	rows  int // queued
-	busy  bool
+	wake   *sync.Cond
+	queue  []*unit
+	rows   int // queued
+	busy   bool
+	linger linger
+	free   time.Time // since when it has nothing to do; zero: it has, or rests
+	rest   bool      // it has been so for long
+	keep   bool      // resting, it keeps its connection: the next transaction is for it
 }
 
 // run commits batches until the scheduler closes or fails.
 func (l *lane) run(ctx context.Context) error {
 	defer l.slot.drop()
 	for {
-		batch := l.a.sched.take(l)
+		batch, rest := l.a.sched.take(l)
+		if rest {
+			l.slot.rest(l.keep)
+			continue
+		}
 		if batch == nil {
 			return nil
 		}

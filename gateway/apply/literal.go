@@ -20,14 +20,10 @@ func appendLiteral(b []byte, v *replica.Value) []byte {
 		return strconv.AppendInt(b, int64(v.Num), 10)
 	case replica.KindUint, replica.KindBit, replica.KindEnum, replica.KindSet:
 		return strconv.AppendUint(b, v.Num, 10)
-	case replica.KindFloat:
-		f := math.Float64frombits(v.Num)
-		if math.Abs(f) > 3.4028234e38 { // rounded up, it is out of a FLOAT's range
-			return appendFloat(b, f, 64)
-		}
-		return appendFloat(b, f, 32)
-	case replica.KindDouble:
-		return appendFloat(b, math.Float64frombits(v.Num), 64)
+	case replica.KindFloat, replica.KindDouble:
+		// A FLOAT's exact value: fewer digits would be another one in a target's
+		// DOUBLE, where a parameter stores the exact one.
+		return appendFloat(b, math.Float64frombits(v.Num))
 	case replica.KindDecimal:
 		return append(b, v.Bytes...)
 	case replica.KindBytes:
@@ -43,9 +39,7 @@ func appendLiteral(b []byte, v *replica.Value) []byte {
 
 // appendFloat writes the shortest digits that read back as the same number,
 // always with an exponent, so that the server reads a double and no decimal.
-func appendFloat(b []byte, f float64, bits int) []byte {
-	return strconv.AppendFloat(b, f, 'e', -1, bits)
-}
+func appendFloat(b []byte, f float64) []byte { return strconv.AppendFloat(b, f, 'e', -1, 64) }
 
 // appendQuoted appends s in quotes, with backslashes before what would end or
 // change the literal.
@@ -112,10 +106,6 @@ func appendMatch(b []byte, column string, t replica.ColumnType, v replica.Value)
 	case replica.KindEnum, replica.KindSet, replica.KindBit:
 		b = append(append(b, column...), "+0="...)
 		return appendLiteral(b, &v)
-	case replica.KindFloat:
-		// The column's exact value, as a double.
-		b = append(append(b, column...), '=')
-		return appendFloat(b, math.Float64frombits(v.Num), 64)
 	}
 	b = append(append(b, column...), '=')
 	return appendLiteral(b, &v)
@@ -124,9 +114,6 @@ func appendMatch(b []byte, column string, t replica.ColumnType, v replica.Value)
 // appendKeyMatch appends column = value for a key column.
 func appendKeyMatch(b []byte, column string, v replica.Value) []byte {
 	b = append(append(b, column...), '=')
-	if v.Kind == replica.KindFloat {
-		return appendFloat(b, math.Float64frombits(v.Num), 64)
-	}
 	if v.Kind == replica.KindEnum || v.Kind == replica.KindSet {
 		b = b[:len(b)-1]
 		b = append(b, "+0="...)

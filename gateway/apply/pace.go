@@ -17,6 +17,8 @@ const (
 	paceLeast = 10
 	// paceShare: a commit's own amount shall be at most this part of its cost.
 	paceShare = 0.1
+	// paceStep is by which part batches of one size grow.
+	paceStep = 8
 )
 
 // add notes one commit.
@@ -30,11 +32,19 @@ func (p *pace) add(rows int, took time.Duration) {
 }
 
 // batch returns how many rows a transaction should have, between least and
-// most, and now while too little is known.
-func (p *pace) batch(now, least, most int) int {
+// most. While too little is known it is as many as now, or somewhat more when
+// full says that batches have as many as they may: commits of one size do not
+// tell the two amounts apart, those of two sizes do.
+func (p *pace) batch(now, least, most int, full bool) int {
 	spread := p.n*p.rows2 - p.rows*p.rows
-	if p.n < paceLeast || spread < 0.01*p.rows*p.rows {
-		return now // commits of one size do not tell the two amounts apart
+	if p.n < paceLeast {
+		return now
+	}
+	if spread < 0.01*p.rows*p.rows {
+		if full {
+			return min(now+now/paceStep+1, most)
+		}
+		return now
 	}
 	perRow := (p.n*p.rowsTook - p.rows*p.took) / spread
 	own := (p.took - perRow*p.rows) / p.n

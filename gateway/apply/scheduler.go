@@ -77,7 +77,12 @@ type scheduler struct {
 	newest    time.Time        // source commit time at base
 	limits    Limits
 	pace      pace
-	batch     int // rows of a batch: follows pace
+	batch     int  // rows of a batch: follows pace
+	cut       bool // a batch had as many, and left some
+	spread    spread
+	more      bool          // more of the stream is at hand
+	hurry     int           // how many wait for the lanes
+	usual     time.Duration // what commits take
 }
 
 // Limits bound what an applier holds. The zero value of a field means its
@@ -130,6 +135,14 @@ func newScheduler(base replica.Position, limits Limits) *scheduler {
 	return s
 }
 
+// join adds a lane.
+func (s *scheduler) join(l *lane) {
+	l.number, l.wake = len(s.lanes), sync.NewCond(&s.mu)
+	s.lanes = append(s.lanes, l)
+	s.spread.most = len(s.lanes)
+	s.spread.active = min(s.spread.most, firstLanes)
+}
+
 // pass records a transaction without changes, which only moves the position:
 // those behind each other are one unit. It blocks as submit does.
 func (s *scheduler) pass(ctx context.Context, id replica.TxnID, commit time.Time) error {
@@ -154,11 +167,7 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.full(u) {
-		stop := context.AfterFunc(ctx, func() { s.mu.Lock(); s.space.Broadcast(); s.mu.Unlock() })
-		defer stop()
-		for s.err == nil && !s.closed && ctx.Err() == nil && s.full(u) {
-			s.space.Wait()
-		}
+		s.await(ctx, func() bool { return !s.full(u) })
 	}
 	if s.err != nil {
 		return s.err
@@ -185,6 +194,19 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 	return nil
 }
 
+// await waits until done, which lanes bring about, or until nothing can be
+// waited for any more. s.mu is held, and let go meanwhile.
+func (s *scheduler) await(ctx context.Context, done func() bool) {
+	stop := context.AfterFunc(ctx, func() { s.mu.Lock(); s.space.Broadcast(); s.mu.Unlock() })
+	defer stop()
+	s.hurry++
+	defer func() { s.hurry-- }()
+	s.wakeLanes()
+	for s.err == nil && !s.closed && ctx.Err() == nil && !done() {
+		s.space.Wait()
+	}
+}
+
 // full says that u has to wait until others are finished. An empty queue takes
 // any unit.
 func (s *scheduler) full(u *unit) bool {
@@ -201,8 +223,13 @@ func (s *scheduler) place(u *unit) {
 	for _, p := range preds {
 		if target == nil {
 			target = p.lane
-		} else if target != p.lane {
+			continue
+		}
+		if target != p.lane {
 			several = true
+			if s.spread.active < s.spread.most && p.lane.number < target.number {
+				target = p.lane // so that they come together
+			}
 		}
 	}
 	if target == nil {
@@ -220,7 +247,7 @@ func (s *scheduler) place(u *unit) {
 	s.weigh(u)
 	target.queue = append(target.queue, u)
 	target.rows += u.cost
-	if !target.busy {
+	if !target.busy && !(target.linger.on && s.lingers(target)) {
 		target.wake.Signal()
 	}
 }
@@ -329,17 +356,17 @@ func (s *scheduler) openWild(index uint64, u *unit) *wildIndex {
 
 // filling returns the lane for a unit without predecessors: the lane that is
 // being filled, until it has half a batch's worth; else an idle one, else the
-// one with the least to do. A transaction that comes while another one commits
+// one with the least to do, among the active ones. A transaction that comes while another one commits
 // so waits for that commit, together with all that come meanwhile: several
 // lanes that commit a few rows each cost a busy target so much that all of them
 // take longer.
 func (s *scheduler) filling() *lane {
 	l := s.lanes[s.fill]
-	if l.rows < s.fillTo && (l.busy || len(l.queue) > 0) {
+	if s.fill < s.spread.active && l.rows < s.fillTo && (l.busy || len(l.queue) > 0) {
 		return l
 	}
 	best := 0
-	for i, c := range s.lanes {
+	for i, c := range s.lanes[:s.spread.active] {
 		if !c.busy && len(c.queue) == 0 {
 			best = i
 			break
@@ -354,16 +381,27 @@ func (s *scheduler) filling() *lane {
 }
 
 // take returns what waits for the lane and may go, at least one unit; nil when
-// the scheduler is closed or failed.
-func (s *scheduler) take(l *lane) []*unit {
+// the scheduler is closed or failed, or, with rest, when the lane has had nothing
+// to do for long.
+func (s *scheduler) take(l *lane) (batch []*unit, rest bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if l.busy && len(l.queue) == 0 {
+		l.free = time.Now()
+	}
 	l.busy = false
-	for s.err == nil && !s.closed && (len(l.queue) == 0 || l.queue[0].waits > 0) {
+	for s.err == nil && !s.closed && !s.may(l) && !l.rest {
 		l.wake.Wait()
 	}
+	l.linger.end()
+	rest = l.rest
+	l.rest, l.free = false, time.Time{}
 	if s.err != nil || s.closed {
-		return nil
+		return nil, false
+	}
+	if rest && !s.may(l) {
+		l.keep = l.number == s.fill
+		return nil, true
 	}
 	s.batches++
 	var b struct{ cost, weight, rows, bytes int }
@@ -373,7 +411,11 @@ func (s *scheduler) take(l *lane) []*unit {
 		if u.holder != nil && u.holder.batch != s.batches {
 			cost, weight = u.rows, u.bytes
 		}
-		if u.waits > 0 || n > 0 && (b.cost+cost > s.batch || b.weight+weight > s.limits.BatchBytes ||
+		if u.waits == 0 && n > 0 && b.cost+cost > s.batch {
+			s.cut = true
+			break
+		}
+		if u.waits > 0 || n > 0 && (b.weight+weight > s.limits.BatchBytes ||
 			b.rows+u.rows > rawBatches*s.limits.BatchRows || b.bytes+u.bytes > rawBatches*s.limits.BatchBytes) {
 			break
 		}
@@ -382,11 +424,28 @@ func (s *scheduler) take(l *lane) []*unit {
 		u.cost, u.holder, u.batch = cost, nil, s.batches
 		n++
 	}
-	batch := append([]*unit(nil), l.queue[:n]...)
+	s.spread.note(n < len(l.queue) && l.queue[n].waits > 0 && b.cost < s.batch/2)
+	batch = append([]*unit(nil), l.queue[:n]...)
 	l.queue = append(l.queue[:0:0], l.queue[n:]...)
 	l.rows -= queued
 	l.busy = true
-	return batch
+	return batch, false
+}
+
+// restAfter is how long a lane without work keeps what it has in the target: a
+// connection, and prepared statements, each of which takes megabytes there.
+const restAfter = 30 * time.Second
+
+// rest wakes the lanes that have been without work for long.
+func (s *scheduler) rest(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.lanes {
+		if !l.free.IsZero() && len(l.queue) == 0 && now.Sub(l.free) >= restAfter {
+			l.rest = true
+			l.wake.Signal()
+		}
+	}
 }
 
 // complete records that the units are committed, which took so long; 0 when that
@@ -400,8 +459,10 @@ func (s *scheduler) complete(batch []*unit, took time.Duration) {
 			cost += u.cost
 		}
 		s.pace.add(cost, took)
+		s.usual += (took - s.usual) / 8
 	}
-	s.batch = s.pace.batch(s.batch, min(leastBatch, s.limits.BatchRows), s.limits.BatchRows)
+	s.batch = s.pace.batch(s.batch, min(leastBatch, s.limits.BatchRows), s.limits.BatchRows, s.cut)
+	s.cut = false
 	for _, u := range batch {
 		u.done = true
 		s.rows -= u.rows
@@ -468,12 +529,10 @@ func (s *scheduler) baseLocked() string {
 
 // drain waits until everything submitted is committed.
 func (s *scheduler) drain(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { s.mu.Lock(); s.space.Broadcast(); s.mu.Unlock() })
-	defer stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for s.err == nil && !s.closed && ctx.Err() == nil && s.head < len(s.queue) {
-		s.space.Wait()
+	if s.head < len(s.queue) {
+		s.await(ctx, func() bool { return s.head == len(s.queue) })
 	}
 	if s.err != nil {
 		return s.err
@@ -509,6 +568,10 @@ func (s *scheduler) close() {
 
 func (s *scheduler) wakeAll() {
 	s.space.Broadcast()
+	s.wakeLanes()
+}
+
+func (s *scheduler) wakeLanes() {
 	for _, l := range s.lanes {
 		l.wake.Broadcast()
 	}

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sluice/replica"
 )
-
-// newIdleLane is a lane without a goroutine.
-func newIdleLane(s *scheduler) *lane { return &lane{wake: sync.NewCond(&s.mu)} }
 
 // testScheduler has lanes without goroutines.
 func testScheduler(t *testing.T, lanes int, limits Limits) *scheduler {
@@ -21,7 +19,7 @@ func testScheduler(t *testing.T, lanes int, limits Limits) *scheduler {
 	}
 	s := newScheduler(base, limits)
 	for range lanes {
-		s.lanes = append(s.lanes, newIdleLane(s))
+		s.join(&lane{})
 	}
 	return s
 }
@@ -29,6 +27,12 @@ func testScheduler(t *testing.T, lanes int, limits Limits) *scheduler {
 // testUnit is a transaction with one change that has the given keys.
 func testUnit(seq uint64, keys ...keyHash) *unit {
 	return &unit{id: replica.TxnID{Source: simUUID, Seq: seq}, rows: 1, bytes: 1, keys: keys}
+}
+
+// takes is what a lane that does not rest takes.
+func takes(s *scheduler, l *lane) []*unit {
+	batch, _ := s.take(l)
+	return batch
 }
 
 // TestSchedulerCloseWakesEveryone: whoever waits for space or for the end is
@@ -59,7 +63,7 @@ func TestSchedulerCloseWakesEveryone(t *testing.T) {
 			}
 		}
 		s.close() // twice is harmless
-		if s.take(s.lanes[0]) != nil {
+		if batch, rest := s.take(s.lanes[0]); batch != nil || rest {
 			t.Error("a closed scheduler hands out work")
 		}
 	}
@@ -79,7 +83,7 @@ func TestSubmitEndsWithItsContext(t *testing.T) {
 	if err := <-got; !errors.Is(err, cause) {
 		t.Fatal(err)
 	}
-	s.complete(s.take(s.lanes[0]), time.Millisecond)
+	s.complete(takes(s, s.lanes[0]), time.Millisecond)
 	if err := s.submit(t.Context(), testUnit(3)); err != nil {
 		t.Fatal(err)
 	}
@@ -93,13 +97,13 @@ func TestLargeUnitIsAdmittedAlone(t *testing.T) {
 	if err := s.submit(t.Context(), u); err != nil {
 		t.Fatal(err)
 	}
-	if got := s.take(s.lanes[0]); len(got) != 1 {
+	if got := takes(s, s.lanes[0]); len(got) != 1 {
 		t.Fatalf("took %d", len(got))
 	}
 }
 
-// TestWildValueAfterMany: a wild value that meets very many others costs time
-// in proportion to them, not to their square.
+// TestWildValueAfterMany: a wild value that meets very many others waits for
+// each of them once, and what follows it for it alone.
 func TestWildValueAfterMany(t *testing.T) {
 	const n = 60_000
 	s := testScheduler(t, 4, Limits{})
@@ -108,7 +112,6 @@ func TestWildValueAfterMany(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	began := time.Now()
 	w := testUnit(n+1, keyHash{index: 1, value: 1, wild: true})
 	if err := s.submit(t.Context(), w); err != nil {
 		t.Fatal(err)
@@ -117,14 +120,28 @@ func TestWildValueAfterMany(t *testing.T) {
 	if err := s.submit(t.Context(), after); err != nil {
 		t.Fatal(err)
 	}
-	if d := time.Since(began); d > 2*time.Second {
-		t.Errorf("took %s", d)
+	others := 0
+	for _, l := range s.lanes {
+		for _, u := range l.queue {
+			if u != w && u != after && l != w.lane {
+				others++
+			}
+			waiters := 0
+			for _, x := range u.waiters {
+				if x == w {
+					waiters++
+				}
+			}
+			if want := 1; u != w && u != after && l != w.lane && waiters != want {
+				t.Fatalf("transaction %d holds the wild one %d times", u.id.Seq, waiters)
+			}
+		}
 	}
-	if w.waits == 0 {
-		t.Error("the wild value waits for nothing")
+	if w.waits != others || others == 0 {
+		t.Errorf("the wild value waits for %d of %d in other lanes", w.waits, others)
 	}
-	if after.lane != w.lane && after.waits == 0 {
-		t.Error("the value behind the wild one does not wait for it")
+	if want := map[bool]int{true: 0, false: 1}[after.lane == w.lane]; after.waits != want {
+		t.Errorf("the value behind the wild one waits for %d", after.waits)
 	}
 }
 
@@ -144,7 +161,7 @@ func TestFoldedUnitsCostNothing(t *testing.T) {
 	var sizes []int
 	for _, l := range s.lanes {
 		for len(l.queue) > 0 && l.queue[0].waits == 0 {
-			batch := s.take(l)
+			batch := takes(s, l)
 			sizes = append(sizes, len(batch))
 			s.complete(batch, time.Millisecond)
 		}
@@ -183,7 +200,7 @@ func TestBatchesAreBounded(t *testing.T) {
 	}
 	l, taken := s.lanes[0], 0
 	for len(l.queue) > 0 {
-		batch := s.take(l)
+		batch := takes(s, l)
 		taken += len(batch)
 		rows := map[uint64]bool{}
 		for _, u := range batch {
@@ -196,5 +213,84 @@ func TestBatchesAreBounded(t *testing.T) {
 	}
 	if taken != 3_000 || s.window != 0 || l.rows != 0 {
 		t.Errorf("%d taken, %d bytes in the window, %d rows in the lane", taken, s.window, l.rows)
+	}
+}
+
+// TestIdleLanesAreTold: a lane without work for long rests once, and not while
+// it has work.
+func TestIdleLanesAreTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := testScheduler(t, 2, Limits{})
+		rests := make(chan int, 10)
+		var lanes sync.WaitGroup
+		for _, l := range s.lanes {
+			lanes.Go(func() {
+				for {
+					batch, rest := s.take(l)
+					switch {
+					case rest:
+						rests <- l.number
+					case batch == nil:
+						return
+					default:
+						s.complete(batch, time.Millisecond)
+					}
+				}
+			})
+		}
+		tick := func(d time.Duration) {
+			for end := time.Now().Add(d); time.Now().Before(end); {
+				time.Sleep(time.Second) // virtual
+				s.rest(time.Now())
+				synctest.Wait()
+			}
+		}
+		rested := func(want int, when string) {
+			t.Helper()
+			if len(rests) != want {
+				t.Errorf("%s: lanes rested %d times instead of %d", when, len(rests), want)
+			}
+		}
+		tick(2 * restAfter)
+		rested(0, "lanes that have done nothing yet")
+		submitUnits(t, s, 1, 1) // for one of them
+		synctest.Wait()
+		tick(restAfter - 2*time.Second)
+		rested(0, "early")
+		tick(10 * restAfter)
+		rested(1, "later")
+		if l := s.lanes[<-rests]; !l.keep || l.number != s.fill {
+			t.Error("the lane that is next drops its connection")
+		}
+		submitUnits(t, s, 2, 1)
+		synctest.Wait()
+		tick(restAfter - 2*time.Second)
+		submitUnits(t, s, 3, 1)
+		synctest.Wait()
+		tick(restAfter - 2*time.Second)
+		rested(0, "in between")
+		s.mu.Lock()
+		s.fill = 1 - s.fill
+		s.mu.Unlock()
+		tick(2 * restAfter)
+		rested(1, "the other one is next")
+		if s.lanes[<-rests].keep {
+			t.Error("a lane that is not next keeps its connection")
+		}
+		s.close()
+		lanes.Wait()
+	})
+}
+
+// TestTableWithoutColumns: rows of which nothing is written have no form.
+func TestTableWithoutColumns(t *testing.T) {
+	table := &replica.Table{Schema: "a", Name: "g", Columns: []replica.Column{{Name: "x", Type: replica.TypeInt, Generated: true}}}
+	b, err := Bind(table, "a", "g", func(string) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	stmts := appendInserts(nil, &forms{rows: 1}, b, "INSERT INTO ", [][]replica.Value{{{}}, {{}}}, 1)
+	if len(stmts) != 1 || string(stmts[0].sql) != "INSERT INTO `a`.`g`() VALUES (),()" {
+		t.Errorf("%q", stmts[0].sql)
 	}
 }

@@ -103,6 +103,34 @@ func (s *slot) drop() {
 	}
 }
 
+// rest gives back what the slot has in the target: its prepared statements, and
+// unless keep its connection.
+func (s *slot) rest(keep bool) {
+	if s.sess == nil {
+		return
+	}
+	for _, x := range s.forms.list {
+		if x.sess == s.sess {
+			s.sess.forget = append(s.sess.forget, x.id)
+		}
+	}
+	s.forms.list = nil
+	if !keep || s.forget() != nil {
+		s.drop()
+	}
+}
+
+// forget tells the target which prepared statements are not used any more.
+func (s *slot) forget() error {
+	for _, id := range s.sess.forget {
+		if err := s.sess.conn.Forget(id); err != nil {
+			return err
+		}
+	}
+	s.sess.forget = nil
+	return nil
+}
+
 // commit writes stmts, the new base and the new extra in one transaction.
 //
 // What if the process dies: before COMMIT reaches the server nothing is

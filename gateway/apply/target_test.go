@@ -11,6 +11,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"sluice/gateway/apply/wire"
 	"sluice/itest/lab/servers"
 	"sluice/replica"
 )
@@ -248,6 +249,87 @@ func TestFencedBeforeRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFencedBeforePrepared: an owner that was overtaken learns that, and not
+// that the target has no such table any more, from rows that want a prepared
+// statement.
+func TestFencedBeforePrepared(t *testing.T) {
+	tt := newTarget(t, servers.TiDB)
+	tt.exec("CREATE TABLE a.w (x INT, y INT)")
+	b, err := Bind(&replica.Table{Schema: "a", Name: "w", Columns: simColumns("x", "y")}, "a", "w", func(string) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := tt.slot(tt.claim(), tt.server.Addr())
+	s.forms.rows = 1
+	insert := func() []statement {
+		return appendInserts(nil, &s.forms, b, "INSERT INTO ", [][]replica.Value{{simInt64(1), simInt64(2)}}, 1)
+	}
+	for range formAfter {
+		if err := s.commit(t.Context(), "", replica.NewTxnSet(), nil, insert()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tt.claim()
+	tt.exec("DROP TABLE a.w")
+	stmts := insert()
+	if stmts[0].form == nil {
+		t.Fatal("no form is used")
+	}
+	if err := s.commit(t.Context(), "", replica.NewTxnSet(), nil, stmts); !errors.Is(err, ErrFenced) {
+		t.Errorf("the table is gone: %v", err)
+	}
+	if s.forms.off {
+		t.Error("forms are given up")
+	}
+}
+
+// TestIdleLaneRests: what a lane has prepared in the target is given back when
+// it has nothing to do, and the connection unless it is kept.
+func TestIdleLaneRests(t *testing.T) {
+	tt := newTarget(t, servers.TiDB)
+	tt.exec("CREATE TABLE a.r (x INT, y INT)")
+	b, err := Bind(&replica.Table{Schema: "a", Name: "r", Columns: simColumns("x", "y")}, "a", "r", func(string) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := tt.slot(tt.claim(), tt.server.Addr())
+	s.forms.rows = 1
+	write := func() uint32 {
+		t.Helper()
+		var id uint32
+		for range formAfter + 1 {
+			stmts := appendInserts(nil, &s.forms, b, "INSERT INTO ", [][]replica.Value{{simInt64(1), simInt64(2)}}, 1)
+			if err := s.commit(t.Context(), "", replica.NewTxnSet(), nil, stmts); err != nil {
+				t.Fatal(err)
+			}
+			if stmts[0].form != nil {
+				id = stmts[0].form.id
+			}
+		}
+		if id == 0 {
+			t.Fatal("nothing was prepared")
+		}
+		return id
+	}
+	form := func(id uint32) []byte {
+		return wire.AppendNumber(wire.AppendNumber(wire.BeginExecute(nil, id, 2, []wire.Type{wire.Int}), 1), 2)
+	}
+	id := write()
+	s.rest(true)
+	if s.sess == nil {
+		t.Fatal("the connection is closed")
+	}
+	if _, err := s.sess.conn.Exec(t.Context(), form(id)); !wire.UnknownStatement(err) {
+		t.Errorf("an execution after the rest: %v", err)
+	}
+	write()
+	s.rest(false)
+	if s.sess != nil {
+		t.Error("the connection is kept")
+	}
+	write()
 }
 
 // TestReclaimSameEpoch: an owner that claims again under its own epoch fences

@@ -40,6 +40,7 @@ var literals = []struct {
 	{"YEAR", "c", number(replica.KindUint, 2155), "2155"},
 	{"FLOAT", "c=CAST(3.4028234663852886e38 AS DOUBLE)", double(replica.KindFloat, math.MaxFloat32), "1"},
 	{"FLOAT", "c+0.0e0", double(replica.KindFloat, float64(float32(0.1))), "0.10000000149011612"},
+	{"DOUBLE", "c=0.10000000149011612e0", double(replica.KindFloat, float64(float32(0.1))), "1"},
 	{"DOUBLE", "c=4.9e-324", double(replica.KindDouble, math.SmallestNonzeroFloat64), "1"},
 	{"DOUBLE", "c=1.7976931348623157e308", double(replica.KindDouble, math.MaxFloat64), "1"},
 	{"DOUBLE", "c=0.1e0", double(replica.KindDouble, 0.1), "1"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
 
 	"sluice/gateway/apply"
@@ -234,15 +235,34 @@ func (x *run) makeMissing(ctx context.Context, tables []*sourceTable) error {
 			return err
 		}
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	there := make([]bool, len(tables))
+	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(makeAtOnce)
 	for i, t := range tables {
-		group.Go(func() error {
+		group.Go(func() (err error) {
 			ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
-			return x.create(ctx, sqls[i], ts, tt)
+			there[i], err = x.create(gctx, sqls[i], ts, tt)
+			return err
 		})
 	}
-	return group.Wait()
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	for i, t := range tables {
+		if !there[i] {
+			continue
+		}
+		// A statement of an earlier attempt took effect after this one had looked.
+		ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
+		have, err := targetColumns(ctx, x.cfg.Target, ts, tt)
+		if err != nil {
+			return x.targetError(err, "read its columns")
+		}
+		if err := x.adoptOrRemake(ctx, t, ts, tt, have); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // makeAtOnce is how many tables are made at a time: TiDB makes those that wait
@@ -302,21 +322,32 @@ func missingTable(ts, tt string) error {
 		Remedy: "a migration that does not copy needs its tables in the target: create it, or copy with mode=ALL and START AT SNAPSHOT"}
 }
 
-// create makes a table in a session that takes the source's odd defaults.
-func (x *run) create(ctx context.Context, sql, ts, tt string) error {
+// tableExists is ER_TABLE_EXISTS_ERROR.
+const tableExists = 1050
+
+// create makes a table in a session that takes the source's odd defaults. there
+// says that it was there already.
+func (x *run) create(ctx context.Context, sql, ts, tt string) (there bool, err error) {
 	conn, err := x.cfg.Target.Conn(ctx)
 	if err != nil {
-		return x.targetError(err, "create the table "+ts+"."+tt)
+		return false, x.targetError(err, "create the table "+ts+"."+tt)
 	}
 	defer conn.Close()
 	if _, err := conn.ExecContext(ctx, "SET SESSION sql_mode='ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'"); err != nil {
-		return x.targetError(err, "create the table "+ts+"."+tt)
+		return false, x.targetError(err, "create the table "+ts+"."+tt)
 	}
-	if _, err := conn.ExecContext(ctx, sql); err != nil {
-		return &replica.Error{Code: 61053, Class: "DDL", Err: err, Message: fmt.Sprintf("the target refused to create the table %s.%s", ts, tt),
-			Remedy: "create the table by hand in a form that TiDB takes, with the same columns, then START MIGRATION again"}
+	_, err = conn.ExecContext(ctx, sql)
+	var refused *mysql.MySQLError
+	switch {
+	case err == nil:
+		return false, nil
+	case !errors.As(err, &refused): // the connection
+		return false, x.targetError(err, "create the table "+ts+"."+tt)
+	case refused.Number == tableExists:
+		return true, nil
 	}
-	return nil
+	return false, &replica.Error{Code: 61053, Class: "DDL", Err: err, Message: fmt.Sprintf("the target refused to create the table %s.%s", ts, tt),
+		Remedy: "create the table by hand in a form that TiDB takes, with the same columns, then START MIGRATION again"}
 }
 
 // adopt checks that a table that is there already can hold the source's rows.

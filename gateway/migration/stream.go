@@ -29,6 +29,7 @@ type item struct {
 type items struct {
 	list  []item
 	bytes int64
+	more  bool // the source is ahead
 }
 
 // Bounds of what waits between the reader and the applier.
@@ -264,6 +265,7 @@ func (x *run) readSome(ctx context.Context, rd *binlog.Reader) (items, error) {
 			break
 		}
 	}
+	b.more = rd.Behind()
 	return b, err
 }
 
@@ -293,6 +295,7 @@ func (x *run) handOver(ctx context.Context, b items, pipe chan<- items, budget *
 // applyAll feeds the applier.
 func (x *run) applyAll(ctx context.Context, a *apply.Applier, pipe <-chan items, budget *semaphore.Weighted) error {
 	for b := range pipe {
+		a.Backlog(b.more)
 		for i := range b.list {
 			it := &b.list[i]
 			if i == 0 || it.plan != nil {

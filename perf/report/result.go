@@ -113,9 +113,7 @@ func (out *Result) figures(runs []Run) {
 	if g := figure((*Run).ratio); g != nil {
 		out.Ratio, out.RatioMin, out.RatioMax = &g.Median, &g.Min, &g.Max
 	}
-	if g := figure((*Run).yardstickRowsPerS); g != nil {
-		out.YardstickRowsPerS = &g.Median
-	}
+	spread(&out.YardstickRowsPerS, "yardstick_rows_per_s", (*Run).yardstickRowsPerS)
 	if g := figure(func(r *Run) float64 { return per(float64(r.Rows), 1) }); g != nil {
 		out.Rows = &g.Median
 	}

@@ -58,7 +58,7 @@ func WriteTable(w io.Writer, results []Result) error {
 
 // spreads are the figures of Result.Spread with their column's heads.
 var spreads = []struct{ head, name string }{
-	{"gateway CPU", "gateway_cpu_s_per_mrow"}, {"target CPU", "target_cpu_s_per_mrow"}, {"yardstick CPU", "yardstick_target_cpu_s_per_mrow"},
+	{"yardstick", "yardstick_rows_per_s"}, {"gateway CPU", "gateway_cpu_s_per_mrow"}, {"target CPU", "target_cpu_s_per_mrow"}, {"yardstick CPU", "yardstick_target_cpu_s_per_mrow"},
 	{"allocs/row", "allocs_per_row"}, {"stmts/row", "statements_per_row"}, {"commits/row", "commits_per_row"}, {"RSS MB", "peak_rss_mb"},
 	{"MB/s", "binlog_mb_per_s"}, {"p50 ms", "p50_lag_ms"}, {"p99 ms", "p99_lag_ms"},
 }

@@ -126,10 +126,10 @@ func All() []Scenario {
 			Wanted: map[Target]Wanted{TiDB: {P99: 100 * time.Millisecond}},
 		},
 		{
-			Name: "stalled", About: "insert1 with the target frozen for 20 s: memory, and nothing lost",
+			Name: "stalled", About: "insert1 with the target frozen for 70 s, longer than a source waits by default: memory, and nothing lost",
 			Kind: Stalled, Targets: tidbOnly, Tables: sysbench,
 			Size:  Sizes{Small: 3_000, Normal: 240_000, Large: 1_000_000},
-			Count: Sizes{Small: 1_000, Normal: 20_000, Large: 20_000},
+			Count: Sizes{Small: 1_000, Normal: 70_000, Large: 70_000},
 			Write: insertRows(1),
 		},
 	}

@@ -16,9 +16,11 @@ import (
 type Conn struct {
 	nc      net.Conn
 	in      *bufio.Reader
-	payload []byte // of the packet read last
-	seq     byte   // of the next packet of an answer
-	wait    time.Duration
+	payload []byte        // of the packet read last
+	seq     byte          // of the next packet of an answer
+	wait    time.Duration // for an answer; 0: as long as it takes
+	// writeWait is how long the server may take to take in a command.
+	writeWait time.Duration
 }
 
 // Sizes of what a connection keeps: an idle channel has several.
@@ -27,8 +29,14 @@ const (
 	keepPayload = 16 << 10
 )
 
-func newConn(nc net.Conn, wait time.Duration) *Conn {
-	return &Conn{nc: nc, in: bufio.NewReaderSize(nc, readerBytes), wait: wait}
+// defaultWriteWait holds where the settings have no WriteTimeout.
+const defaultWriteWait = time.Minute
+
+func newConn(nc net.Conn, wait, writeWait time.Duration) *Conn {
+	if writeWait == 0 {
+		writeWait = defaultWriteWait
+	}
+	return &Conn{nc: nc, in: bufio.NewReaderSize(nc, readerBytes), wait: wait, writeWait: writeWait}
 }
 
 // Close tells the server and closes the connection.
@@ -55,10 +63,13 @@ func (c *Conn) during(ctx context.Context, f func() error) error {
 // send writes one command: packet begins with HeaderBytes of room. The packet's
 // memory belongs to the caller again afterwards.
 func (c *Conn) send(packet []byte) error {
-	if c.wait > 0 {
-		if err := c.nc.SetDeadline(time.Now().Add(c.wait)); err != nil {
-			return fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
-		}
+	now := time.Now()
+	err := c.nc.SetWriteDeadline(now.Add(c.writeWait))
+	if err == nil && c.wait > 0 {
+		err = c.nc.SetReadDeadline(now.Add(c.wait))
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
 	}
 	if _, err := c.nc.Write(seal(packet)); err != nil {
 		return fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)

@@ -14,8 +14,12 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// handshakeTimeout bounds a connection's set-up where the settings do not.
-const handshakeTimeout = 10 * time.Second
+// dialTimeout bounds a dial where the settings do not, and handshakeTimeout what
+// follows it until statements can be sent: a busy server takes its time.
+const (
+	dialTimeout      = 10 * time.Second
+	handshakeTimeout = 20 * time.Second
+)
 
 // Connector makes connections with the settings of go-sql-driver. It may be
 // used by several goroutines.
@@ -25,8 +29,8 @@ type Connector struct {
 }
 
 // NewConnector prepares connections. Of cfg it uses Net, Addr, User, Passwd,
-// DialFunc, Timeout, TLS, AllowFallbackToPlaintext and ReadTimeout (0: an answer
-// may take as long as it takes). Statements are UTF-8, several may be in one
+// DialFunc, Timeout (of the dial), TLS, AllowFallbackToPlaintext, WriteTimeout and
+// ReadTimeout (0: an answer may take as long as it takes). Statements are UTF-8, several may be in one
 // packet, and affected rows are changed rows.
 func NewConnector(cfg *mysql.Config) (*Connector, error) {
 	if cfg.Addr == "" {
@@ -57,22 +61,22 @@ func (timeout) Timeout() bool   { return true }
 func (timeout) Temporary() bool { return true }
 
 // Connect opens a connection; Close ends it. It blocks for at most the dial's
-// time-out, or until ctx ends.
+// time-out and 20 s more, or until ctx ends.
 func (c *Connector) Connect(ctx context.Context) (*Conn, error) {
 	limit := c.cfg.Timeout
 	if limit == 0 {
-		limit = handshakeTimeout
+		limit = dialTimeout
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit+handshakeTimeout, errTimeout)
 	defer cancel()
-	nc, err := c.handshake(ctx, c.tls)
+	nc, err := c.handshake(ctx, limit, c.tls)
 	if err != nil && c.cfg.AllowFallbackToPlaintext && c.tls != nil && noTLS(err) {
-		nc, err = c.handshake(ctx, nil)
+		nc, err = c.handshake(ctx, limit, nil)
 	}
 	if err != nil {
 		return nil, err
 	}
-	k := newConn(nc, c.cfg.ReadTimeout)
+	k := newConn(nc, c.cfg.ReadTimeout, c.cfg.WriteTimeout)
 	if _, err := k.Exec(ctx, AppendQuery(nil, "SET NAMES utf8mb4 COLLATE utf8mb4_bin")); err != nil {
 		_ = k.Close()
 		return nil, fmt.Errorf("set the connection's character set: %w", err)
@@ -85,15 +89,17 @@ func (c *Connector) Connect(ctx context.Context) (*Conn, error) {
 func noTLS(err error) bool { return strings.Contains(err.Error(), "does not support TLS") }
 
 // handshake returns the network connection of an authenticated session.
-func (c *Connector) handshake(ctx context.Context, conf *tls.Config) (net.Conn, error) {
+func (c *Connector) handshake(ctx context.Context, limit time.Duration, conf *tls.Config) (net.Conn, error) {
 	var raw net.Conn
 	stop := func() bool { return true }
-	dial := func(ctx context.Context, network, addr string) (nc net.Conn, err error) {
+	dial := func(_ context.Context, network, addr string) (nc net.Conn, err error) {
+		limited, cancel := context.WithTimeoutCause(ctx, limit, errTimeout)
+		defer cancel()
 		if c.cfg.DialFunc != nil {
-			nc, err = c.cfg.DialFunc(ctx, network, addr)
+			nc, err = c.cfg.DialFunc(limited, network, addr)
 		} else {
 			d := net.Dialer{}
-			nc, err = d.DialContext(ctx, network, addr)
+			nc, err = d.DialContext(limited, network, addr)
 		}
 		if err != nil {
 			return nil, err

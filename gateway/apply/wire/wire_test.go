@@ -283,7 +283,7 @@ func FuzzAnswer(f *testing.F) {
 			},
 		} {
 			client, server := net.Pipe()
-			c := newConn(client, 0)
+			c := newConn(client, 0, 0)
 			go func() {
 				var h [HeaderBytes]byte
 				_, _ = server.Read(h[:])
@@ -316,5 +316,15 @@ func TestSeal(t *testing.T) {
 		if len(b) > 0 || !bytes.Equal(got, payload) {
 			t.Errorf("%d bytes: %d come out, %d are left", n, len(got), len(b))
 		}
+	}
+}
+
+// TestServerThatTakesNothingIn: a command to a server that does not read ends.
+func TestServerThatTakesNothingIn(t *testing.T) {
+	client, server := net.Pipe()
+	defer server.Close()
+	c := newConn(client, 0, 10*time.Millisecond)
+	if _, err := c.Exec(t.Context(), AppendQuery(nil, "x")); !errors.Is(err, mysql.ErrInvalidConn) {
+		t.Error(err)
 	}
 }

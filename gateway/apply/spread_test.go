@@ -1,0 +1,80 @@
+package apply
+
+import (
+	"testing"
+	"time"
+)
+
+// TestSpread: batches that are cut short bring the lanes down to one, a calm
+// load brings them back, and trouble that returns with the second lane makes
+// that rare.
+func TestSpread(t *testing.T) {
+	p := spread{active: 8, most: 8}
+	window := func(short bool) {
+		for range spreadWindow {
+			p.note(short)
+		}
+	}
+	for range 3 {
+		window(true)
+	}
+	if p.active != 1 {
+		t.Fatalf("%d lanes are active", p.active)
+	}
+	tries := 0
+	for range 1000 {
+		if p.active > 1 {
+			tries++
+		}
+		window(p.active > 1)
+	}
+	if p.active > 2 || tries < 8 || tries > 30 {
+		t.Errorf("%d lanes are active after a second one was tried in %d of 1000 windows", p.active, tries)
+	}
+	for range 8 * spreadPatience {
+		window(false)
+	}
+	if p.active != 8 {
+		t.Errorf("a calm load has %d lanes", p.active)
+	}
+	for n := range 10 * spreadWindow {
+		p.note(n%spreadShort == 0) // no more than what is borne
+	}
+	if p.active != 8 {
+		t.Errorf("some short batches leave %d lanes", p.active)
+	}
+}
+
+// TestWanderingValuesComeTogether: transactions that each depend on two others,
+// which any lanes may have, are committed in few large batches.
+func TestWanderingValuesComeTogether(t *testing.T) {
+	s := testScheduler(t, 8, Limits{})
+	const n = 40_000
+	batches := 0
+	commit := func() {
+		for _, l := range s.lanes {
+			if len(l.queue) > 0 && l.queue[0].waits == 0 {
+				s.complete(takes(s, l), 10*time.Millisecond)
+				batches++
+			}
+		}
+	}
+	for seq := uint64(1); seq <= n; seq++ {
+		keys := []keyHash{{index: 1, value: mix(seq, 7) % 20_000}}
+		if seq%5 == 0 {
+			keys = append(keys, keyHash{index: 2, value: mix(seq, 9) % 8})
+		}
+		if err := s.submit(t.Context(), testUnit(seq, keys...)); err != nil {
+			t.Fatal(err)
+		}
+		if s.rows >= 4_000 {
+			commit()
+		}
+	}
+	for s.head < len(s.queue) {
+		commit()
+	}
+	if batches > n/100 {
+		t.Errorf("%d batches for %d transactions", batches, n)
+	}
+}

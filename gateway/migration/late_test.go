@@ -1,0 +1,86 @@
+package migration
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/itest/lab/servers"
+	"sluice/ruleset"
+)
+
+// before is a connector whose connections call f before each statement.
+type before struct {
+	driver.Connector
+	f func(sql string)
+}
+
+func (b before) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := b.Connector.Connect(ctx)
+	return beforeConn{c, b.f}, err
+}
+
+type beforeConn struct {
+	driver.Conn
+	f func(sql string)
+}
+
+func (c beforeConn) ExecContext(ctx context.Context, q string, args []driver.NamedValue) (driver.Result, error) {
+	c.f(q)
+	return c.Conn.(driver.ExecerContext).ExecContext(ctx, q, args)
+}
+
+func (c beforeConn) QueryContext(ctx context.Context, q string, args []driver.NamedValue) (driver.Rows, error) {
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, q, args)
+}
+
+// TestTablesMadeLate: a CREATE TABLE of an earlier attempt that takes effect
+// between this attempt's look and its own CREATE is no error.
+func TestTablesMadeLate(t *testing.T) {
+	src, dst := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.TiDB)
+	sdb, err := src.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sdb.Close()
+	fillBig(t, sdb, 1)
+	mustExec(t, sdb, "CREATE TABLE d.other (id INT PRIMARY KEY, v INT)", "INSERT INTO d.other VALUES (1,1),(2,2)")
+	cfg := config(t, src, dst, "m8/s", ruleset.Spec{DoDB: []string{"d"}})
+	cfg.Mode = ModeFull
+	early := cfg.Target
+	var late atomic.Int32
+	mc, err := mysql.ParseDSN(dst.DSN(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector, err := mysql.NewConnector(mc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := sql.OpenDB(before{Connector: connector, f: func(q string) {
+		if strings.HasPrefix(q, "CREATE TABLE `d`.") {
+			late.Add(1)
+			if _, err := early.Exec(q); err != nil {
+				t.Errorf("%s: %v", q, err)
+			}
+		}
+	}})
+	defer target.Close()
+	cfg.Target = target
+	r, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := late.Load(); n < 2 {
+		t.Errorf("%d tables were made late", n)
+	}
+	same(t, sdb, dst)
+}
