@@ -71,7 +71,7 @@ func (x *run) atPace(ctx context.Context, _ time.Time) error {
 	m.counts = began.Add(min(warmUp, ends.Sub(began)/2))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return load.Run(groupCtx, x.r.from, x.schemas[0], seed, load.Connections, nil, func(ctx context.Context, s *load.Session) error {
+		return load.Run(groupCtx, x.r.from, x.schemas[0], seed, paceSessions, nil, func(ctx context.Context, s *load.Session) error {
 			return x.paced(ctx, s, pace, ends, &written)
 		})
 	})
@@ -109,13 +109,22 @@ func (x *run) untilEnded(ctx context.Context) error {
 	}
 }
 
+// paceSessions and pacePacket are how many sessions write the load, and how many
+// transactions one sends at once: with eight sessions and one a packet the load
+// alone takes more than half of the machine that it shares with what is measured.
+// The sessions take turns, so that a packet comes every other millisecond.
+const (
+	paceSessions = 2
+	pacePacket   = 4
+)
+
 // paced commits single rows at a session's part of the pace. One that fell
 // behind its schedule does not wait.
 func (x *run) paced(ctx context.Context, s *load.Session, pace int, ends time.Time, written *atomic.Int64) error {
-	every := time.Second * time.Duration(s.Workers) / time.Duration(pace)
+	every := pacePacket * time.Second * time.Duration(s.Workers) / time.Duration(pace)
 	tables := x.scenario.Tables
 	next := time.Now().Add(every * time.Duration(s.Worker) / time.Duration(s.Workers))
-	for n := 0; ; n++ {
+	for n := 0; ; {
 		if err := until(ctx, next); err != nil {
 			return err
 		}
@@ -123,14 +132,17 @@ func (x *run) paced(ctx context.Context, s *load.Session, pace int, ends time.Ti
 			return nil
 		}
 		next = next.Add(every)
-		id := int64(n*s.Workers+s.Worker) + 1
-		if err := s.Insert(ctx, &tables[n%len(tables)], id, id+1); err != nil {
-			return err
+		for range pacePacket {
+			id := int64(n*s.Workers+s.Worker) + 1
+			if err := s.Insert(ctx, &tables[n%len(tables)], id, id+1); err != nil {
+				return err
+			}
+			n++
 		}
 		if err := s.Flush(ctx); err != nil {
 			return err
 		}
-		written.Add(1)
+		written.Add(pacePacket)
 	}
 }
 
