@@ -1,71 +1,77 @@
 package apply
 
-// holders maps a key's hash to the newest unfinished unit that has the key: a
-// hash table with linear probing, since each row of the stream is put in and
-// taken out once. The zero value is empty.
+// holders maps a key's hash to the number of the newest unit that has the key: a
+// hash table with linear probing, without a pointer in it. A unit that is
+// finished stays in it until its place is wanted or the table is full: each row
+// of the stream is put in once, at a random place of a large memory, and to take
+// it out again at once would cost as much a second time. The zero value is empty.
 type holders struct {
-	keys  []uint64
-	units []*unit // nil: free
-	n     int
+	entries []holder
+	n       int // that are not free
 }
+
+// holder is a key and who has it; order 0: the place is free.
+type holder struct{ key, order uint64 }
 
 const minHolders = 1 << 10
 
-// home is where a key is looked for first.
-func (h *holders) home(key uint64) int { return int(key & uint64(len(h.keys)-1)) }
-
-// put makes u the holder of key and returns the one before, or nil.
-func (h *holders) put(key uint64, u *unit) *unit {
-	if 2*(h.n+1) > len(h.keys) {
-		h.resize(max(minHolders, 2*len(h.keys)))
+// put makes the unit of a number the holder of key and returns the one before,
+// which may be finished; 0: none. unfinished is asked about others when the table
+// is full.
+func (h *holders) put(key, order uint64, unfinished func(order uint64) bool) uint64 {
+	if 2*(h.n+1) > len(h.entries) {
+		h.sweep(unfinished)
 	}
-	for i := h.home(key); ; i = (i + 1) & (len(h.keys) - 1) {
-		old := h.units[i]
-		if old != nil && h.keys[i] != key {
+	mask := uint64(len(h.entries) - 1)
+	for i := key & mask; ; i = (i + 1) & mask {
+		e := &h.entries[i]
+		switch {
+		case e.order == 0:
+			h.n++
+			*e = holder{key, order}
+			return 0
+		case e.key == key:
+			old := e.order
+			e.order = order
+			return old
+		}
+	}
+}
+
+// sweep takes the finished units out, and makes the table twice as large as what
+// is left needs.
+func (h *holders) sweep(unfinished func(order uint64) bool) {
+	left := 0
+	for _, e := range h.entries {
+		if e.order != 0 && unfinished(e.order) {
+			left++
+		}
+	}
+	size := minHolders
+	for size < 4*(left+1) {
+		size *= 2
+	}
+	old := h.entries
+	*h = holders{entries: make([]holder, size), n: left}
+	mask := uint64(size - 1)
+	for _, e := range old {
+		if e.order == 0 || !unfinished(e.order) {
 			continue
 		}
-		if old == nil {
-			h.n++
+		i := e.key & mask
+		for h.entries[i].order != 0 {
+			i = (i + 1) & mask
 		}
-		h.keys[i], h.units[i] = key, u
-		return old
+		h.entries[i] = e
 	}
 }
 
-// remove takes key out if u holds it.
-func (h *holders) remove(key uint64, u *unit) {
-	if h.n == 0 {
-		return
-	}
-	mask := len(h.keys) - 1
-	i := h.home(key)
-	for h.units[i] != nil && h.keys[i] != key {
-		i = (i + 1) & mask
-	}
-	if h.units[i] != u {
-		return
-	}
-	h.n--
-	// What follows without a gap moves up, unless it would leave the way from
-	// its home.
-	for k := (i + 1) & mask; h.units[k] != nil; k = (k + 1) & mask {
-		if home := h.home(h.keys[k]); (k-home)&mask >= (k-i)&mask {
-			h.keys[i], h.units[i] = h.keys[k], h.units[k]
-			i = k
-		}
-	}
-	h.units[i] = nil
-	if h.n == 0 && len(h.keys) > 64*minHolders {
+// keepHolders is how large a table stays that nobody is in.
+const keepHolders = 64 * minHolders
+
+// reset is called when all units are finished: a large table is given back.
+func (h *holders) reset() {
+	if len(h.entries) > keepHolders {
 		*h = holders{}
-	}
-}
-
-func (h *holders) resize(n int) {
-	old := *h
-	*h = holders{keys: make([]uint64, n), units: make([]*unit, n)}
-	for i, u := range old.units {
-		if u != nil {
-			h.put(old.keys[i], u)
-		}
 	}
 }

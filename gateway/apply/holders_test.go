@@ -6,46 +6,67 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestHolders compares the table with a map; keys collide and wrap around.
+// TestHolders compares the table with a map; keys collide and wrap around, and
+// units are finished in between, in any order.
 func TestHolders(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var h holders
-		want := map[uint64]*unit{}
-		units := []*unit{{}, {}, {}}
+		want := map[uint64]uint64{}
+		finished := map[uint64]bool{}
+		unfinished := func(order uint64) bool { return !finished[order] }
+		next := uint64(1)
+		put := func(k uint64) {
+			old := h.put(k, next, unfinished)
+			if was := want[k]; old != was && !(old == 0 && finished[was]) {
+				t.Fatalf("key %d was held by %d, want %d", k, old, was)
+			}
+			want[k] = next
+			next++
+		}
 		key := rapid.Custom(func(t *rapid.T) uint64 {
 			near := rapid.SampledFrom([]uint64{0, minHolders - 2, 2*minHolders - 2}).Draw(t, "near")
 			return near + rapid.Uint64Range(0, 5).Draw(t, "offset") + minHolders*rapid.Uint64Range(0, 3).Draw(t, "round")
 		})
-		for i := range rapid.IntRange(0, minHolders).Draw(t, "others") {
-			k := uint64(i)*1e9 + 7
-			h.put(k, units[0])
-			want[k] = units[0]
+		for i := range rapid.IntRange(0, 2*minHolders).Draw(t, "others") {
+			put(uint64(i)*1e9 + 7)
 		}
 		for range rapid.IntRange(1, 200).Draw(t, "steps") {
-			k, u := key.Draw(t, "key"), rapid.SampledFrom(units).Draw(t, "unit")
 			if rapid.Bool().Draw(t, "put") {
-				if old := h.put(k, u); old != want[k] {
-					t.Fatalf("key %d was held by %p, want %p", k, old, want[k])
-				}
-				want[k] = u
+				put(key.Draw(t, "key"))
 			} else {
-				h.remove(k, u)
-				if want[k] == u {
-					delete(want, k)
-				}
+				finished[rapid.Uint64Range(1, next).Draw(t, "unit")] = true
 			}
 		}
-		if h.n != len(want) {
-			t.Fatalf("%d keys, want %d", h.n, len(want))
-		}
-		for k, u := range want {
-			if old := h.put(k, u); old != u {
-				t.Fatalf("key %d is held by %p, want %p", k, old, u)
+		h.sweep(unfinished)
+		left := 0
+		for k, order := range want {
+			if finished[order] {
+				continue
 			}
-			h.remove(k, u)
+			left++
+			if old := h.put(k, order, unfinished); old != order {
+				t.Fatalf("key %d is held by %d, want %d", k, old, order)
+			}
 		}
-		if h.n != 0 {
-			t.Fatalf("%d keys are left", h.n)
+		if h.n != left {
+			t.Fatalf("%d keys, want %d", h.n, left)
 		}
 	})
+}
+
+// TestHoldersStaySmall: a stream of keys that are all new keeps the table at the
+// size of what is unfinished.
+func TestHoldersStaySmall(t *testing.T) {
+	var h holders
+	const window = 1000
+	for order := uint64(1); order < 300*window; order++ {
+		h.put(mix(order, 3), order, func(o uint64) bool { return o+window > order })
+	}
+	if len(h.entries) > 8*window {
+		t.Errorf("%d places for %d keys", len(h.entries), window)
+	}
+	h.sweep(func(uint64) bool { return false })
+	if h.n != 0 || len(h.entries) != minHolders {
+		t.Errorf("%d keys in %d places are left", h.n, len(h.entries))
+	}
 }

@@ -30,7 +30,7 @@ type unit struct {
 	// holder is the oldest unit in the same lane's queue whose rows this one
 	// changes too: it folds if that one is in the same batch.
 	holder *unit
-	order  uint64 // in the stream
+	order  uint64 // in the stream, from 1 on
 	batch  uint64 // the number of the batch that took it; 0: none has
 	done   bool
 }
@@ -66,7 +66,8 @@ type scheduler struct {
 	// shares pieces of memory with its neighbours in the stream, which live on
 	// with it.
 	window int
-	orders uint64
+	orders uint64 // of the newest unit in the queue; queue[0]'s is first
+	first  uint64
 	err    error
 	closed bool
 	done   chan struct{} // closed when the scheduler is
@@ -130,7 +131,7 @@ const maxQueueUnits = 200_000
 func newScheduler(base replica.Position, limits Limits) *scheduler {
 	limits.complete()
 	s := &scheduler{wild: map[uint64]*wildIndex{}, base: base.Clone(), limits: limits, done: make(chan struct{}),
-		batch: min(firstBatch, limits.BatchRows)}
+		batch: min(firstBatch, limits.BatchRows), first: 1}
 	s.space = sync.NewCond(&s.mu)
 	return s
 }
@@ -178,6 +179,8 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	s.orders++
+	u.order = s.orders
 	s.queue = append(s.queue, u)
 	u.last = u.id.Seq
 	if u.rows == 0 {
@@ -188,8 +191,6 @@ func (s *scheduler) submit(ctx context.Context, u *unit) error {
 	s.rows += u.rows
 	s.bytes += u.bytes
 	s.window += u.bytes
-	s.orders++
-	u.order = s.orders
 	s.place(u)
 	return nil
 }
@@ -308,7 +309,7 @@ func (s *scheduler) predecessors(u *unit) []*unit {
 			}
 			w.last, w.since = u, w.since[:0]
 		default:
-			p := s.last.put(k.value, u)
+			p := s.unfinished(s.last.put(k.value, u.order, s.isUnfinished))
 			s.before = append(s.before, p)
 			add(p)
 			if w != nil {
@@ -319,6 +320,19 @@ func (s *scheduler) predecessors(u *unit) []*unit {
 	}
 	return preds
 }
+
+// unfinished returns the unit of that number; nil when it is finished.
+func (s *scheduler) unfinished(order uint64) *unit {
+	if order < s.first+uint64(s.head) {
+		return nil
+	}
+	if u := s.queue[order-s.first]; !u.done {
+		return u
+	}
+	return nil
+}
+
+func (s *scheduler) isUnfinished(order uint64) bool { return s.unfinished(order) != nil }
 
 // follow notes a unit behind the newest wild one; finished ones are forgotten
 // now and then.
@@ -467,9 +481,6 @@ func (s *scheduler) complete(batch []*unit, took time.Duration) {
 		u.done = true
 		s.rows -= u.rows
 		s.bytes -= u.bytes
-		for _, k := range u.keys {
-			s.last.remove(k.value, u)
-		}
 		for _, w := range u.waiters {
 			w.waits--
 			if w.waits == 0 && w.lane.queue[0] == w {
@@ -497,10 +508,12 @@ func (s *scheduler) advance() {
 		s.head++
 	}
 	if s.head == len(s.queue) {
-		s.queue, s.head = s.queue[:0], 0
+		s.queue, s.head, s.first = s.queue[:0], 0, s.orders+1
+		s.last.reset()
 		clear(s.wild)
 	} else if s.head > 4096 && s.head*2 > len(s.queue) {
 		s.queue = append(s.queue[:0:0], s.queue[s.head:]...)
+		s.first += uint64(s.head)
 		s.head = 0
 	}
 	s.space.Broadcast()
