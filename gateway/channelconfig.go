@@ -55,6 +55,7 @@ func (s *services) channelConfig(ctx context.Context, d definition) (cfg migrati
 		Log: s.log.With("channel", name),
 	}
 	cfg.ReportHost, cfg.ReportPort = reportAddr(s.cfg.AdminAddr)
+	cfg.SpoolDir = s.cfg.DataDir
 	if err := setStart(&cfg, &m.Spec.StartAt); err != nil {
 		return cfg, nil, nil, err
 	}

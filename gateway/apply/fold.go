@@ -45,6 +45,7 @@ type batchPlan struct {
 	text    sqlText
 
 	out, prepared []statement
+	several       int // see writer; 0: minUpsertRows
 }
 
 // tablePlan is the net effect on one table version.

@@ -15,12 +15,13 @@ import (
 	"sluice/replica"
 )
 
-// history is a source with a table of two unique keys, one whose key folds and
-// a keyless one; draw makes its transactions.
+// history is a source with a table of two unique keys, one whose key folds, one
+// with a key of two columns beside a unique text, and a keyless one; draw makes
+// its transactions.
 type history struct {
-	two, fold, less *replica.Table
-	rows            map[string][]replica.Value // by table and key
-	keyless         [][]replica.Value
+	two, fold, pair, less *replica.Table
+	rows                  map[string][]replica.Value // by table and key
+	keyless               [][]replica.Value
 }
 
 func newHistory() *history {
@@ -29,10 +30,32 @@ func newHistory() *history {
 		two: &replica.Table{Schema: "a", Name: "two", Columns: simColumns("id", "u", "w", "v"), Primary: pk,
 			Unique: []replica.Index{{Name: "u", Columns: []int{1}, Nullable: true}, {Name: "w", Columns: []int{2}, Nullable: true}}},
 		fold: &replica.Table{Schema: "a", Name: "fold", Columns: simColumns("k", "v"), Primary: pk},
+		pair: &replica.Table{Schema: "a", Name: "pair", Columns: simColumns("p", "q", "k", "v"), Primary: &replica.Index{Name: "PRIMARY", Columns: []int{0, 1}},
+			Unique: []replica.Index{{Name: "kv", Columns: []int{2, 3}, Nullable: true}}},
 		less: &replica.Table{Schema: "a", Name: "less", Columns: simColumns("x", "y")}}
 }
 
-func (h *history) tables() []*replica.Table { return []*replica.Table{h.two, h.fold, h.less} }
+func (h *history) tables() []*replica.Table { return []*replica.Table{h.two, h.fold, h.pair, h.less} }
+
+// id names a row of a keyed table.
+func (h *history) id(t *replica.Table, image []replica.Value) string {
+	id := t.Name + "|"
+	for _, i := range t.Primary.Columns {
+		id += simDump(image[i]) + "|"
+	}
+	return id
+}
+
+// of returns the table of a row's name.
+func (h *history) of(id string) *replica.Table {
+	name, _, _ := strings.Cut(id, "|")
+	for _, t := range h.tables() {
+		if t.Name == name {
+			return t
+		}
+	}
+	return nil
+}
 
 // target makes the tables in a simulated target, empty.
 func (h *history) target() *simDB {
@@ -43,11 +66,17 @@ func (h *history) target() *simDB {
 		for _, c := range t.Columns {
 			st.cols = append(st.cols, c.Name)
 		}
+		names := func(x replica.Index) (out []string) {
+			for _, i := range x.Columns {
+				out = append(out, st.cols[i])
+			}
+			return out
+		}
 		if t.Primary != nil {
-			st.pk = st.cols[:1]
+			st.pk = names(*t.Primary)
 		}
 		for _, u := range t.Unique {
-			st.uniques = append(st.uniques, []string{st.cols[u.Columns[0]]})
+			st.uniques = append(st.uniques, names(u))
 		}
 		db.tables[st.name] = st
 	}
@@ -66,9 +95,13 @@ func (h *history) bindings(t *rapid.T) map[*replica.Table]*Binding {
 	return out
 }
 
-// set makes a row of a keyed table what image says; nil deletes it.
-func (h *history) set(t *replica.Table, key replica.Value, image []replica.Value) []replica.RowChange {
-	id := t.Name + simDump(key)
+// set makes a row of a keyed table what image says, which may be its key alone;
+// gone deletes it.
+func (h *history) set(t *replica.Table, image []replica.Value, gone bool) []replica.RowChange {
+	id := h.id(t, image)
+	if gone {
+		image = nil
+	}
 	before := h.rows[id]
 	switch {
 	case before == nil && image == nil:
@@ -87,7 +120,7 @@ func (h *history) set(t *replica.Table, key replica.Value, image []replica.Value
 // taken says whether another row of table two has the value in the column.
 func (h *history) taken(col int, v replica.Value, id string) bool {
 	for k, row := range h.rows {
-		if k != id && len(row) == 4 && !v.IsNull() && row[col].Equal(v) {
+		if k != id && h.of(k) == h.two && !v.IsNull() && row[col].Equal(v) {
 			return true
 		}
 	}
@@ -106,40 +139,68 @@ func (h *history) unique(t *rapid.T, col int, id string) replica.Value {
 func (h *history) draw(t *rapid.T) []replica.RowChange {
 	var out []replica.RowChange
 	for range rapid.IntRange(1, 3).Draw(t, "changes") {
-		switch rapid.IntRange(0, 6).Draw(t, "kind") {
+		switch rapid.IntRange(0, 8).Draw(t, "kind") {
 		case 0, 1, 2: // a row of table two
 			key := simInt64(rapid.IntRange(0, 3).Draw(t, "id"))
-			id := "two" + simDump(key)
-			if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
-				out = append(out, h.set(h.two, key, nil)...)
-				continue
+			id := h.id(h.two, []replica.Value{key})
+			image := []replica.Value{key, {}, {}, simInt64(rapid.IntRange(0, 2).Draw(t, "v"))}
+			for col := 1; col <= 2; col++ {
+				if old := h.rows[id]; old != nil && rapid.Bool().Draw(t, "keep") {
+					image[col] = old[col]
+				} else {
+					image[col] = h.unique(t, col, id)
+				}
 			}
-			out = append(out, h.set(h.two, key, []replica.Value{key, h.unique(t, 1, id), h.unique(t, 2, id), simInt64(rapid.IntRange(0, 2).Draw(t, "v"))})...)
+			out = append(out, h.set(h.two, image, rapid.IntRange(0, 3).Draw(t, "delete") == 0)...)
 		case 3: // a row's key changes
 			from, to := simInt64(rapid.IntRange(0, 3).Draw(t, "from")), simInt64(rapid.IntRange(0, 3).Draw(t, "to"))
-			row := h.rows["two"+simDump(from)]
-			if row == nil || h.rows["two"+simDump(to)] != nil {
+			fromID, toID := h.id(h.two, []replica.Value{from}), h.id(h.two, []replica.Value{to})
+			row := h.rows[fromID]
+			if row == nil || h.rows[toID] != nil {
 				continue
 			}
 			image := append([]replica.Value{to}, row[1:]...)
-			delete(h.rows, "two"+simDump(from))
-			h.rows["two"+simDump(to)] = image
+			delete(h.rows, fromID)
+			h.rows[toID] = image
 			out = append(out, replica.RowChange{Table: h.two, Op: replica.Update, Before: row, After: image})
 		case 4, 5: // a text that others equal in the target
 			key := simText(rapid.SampledFrom([]string{"e", "é", "E", "e ", "f"}).Draw(t, "k"))
 			for _, o := range []string{"e", "é", "E", "e ", "f"} {
 				if o != string(key.Bytes) && simFold(o) == simFold(string(key.Bytes)) {
-					out = append(out, h.set(h.fold, simText(o), nil)...)
+					out = append(out, h.set(h.fold, []replica.Value{simText(o)}, true)...)
 				}
 			}
 			if rapid.Bool().Draw(t, "put") {
-				out = append(out, h.set(h.fold, key, []replica.Value{key, simInt64(rapid.IntRange(0, 2).Draw(t, "v"))})...)
+				out = append(out, h.set(h.fold, []replica.Value{key, simInt64(rapid.IntRange(0, 2).Draw(t, "v"))}, false)...)
 			}
+		case 7, 8: // a key of two columns, and a unique text that others equal
+			out = append(out, h.drawPair(t)...)
 		case 6: // the keyless table
 			out = append(out, h.drawKeyless(t))
 		}
 	}
 	return out
+}
+
+// drawPair changes a row of table pair: a unique value that another row has, or
+// one that the target holds equal, goes there first.
+func (h *history) drawPair(t *rapid.T) (out []replica.RowChange) {
+	small := func(name string) replica.Value { return simInt64(rapid.IntRange(0, 1).Draw(t, name)) }
+	image := []replica.Value{small("p"), small("q"), {}, small("v")}
+	if k := rapid.SampledFrom([]string{"", "e", "é", "E", "f"}).Draw(t, "text"); k != "" {
+		image[2] = simText(k)
+	}
+	id := h.id(h.pair, image)
+	if rapid.IntRange(0, 3).Draw(t, "delete") == 0 {
+		return h.set(h.pair, image, true)
+	}
+	for _, k := range slices.Sorted(maps.Keys(h.rows)) {
+		row := h.rows[k]
+		if k != id && h.of(k) == h.pair && !image[2].IsNull() && !row[2].IsNull() && row[3].Equal(image[3]) && simFold(string(row[2].Bytes)) == simFold(string(image[2].Bytes)) {
+			out = append(out, h.set(h.pair, []replica.Value{row[0], row[1], {}, row[3]}, false)...)
+		}
+	}
+	return append(out, h.set(h.pair, image, false)...)
 }
 
 func (h *history) drawKeyless(t *rapid.T) replica.RowChange {
@@ -168,7 +229,7 @@ func (h *history) drawKeyless(t *rapid.T) replica.RowChange {
 func (h *history) holds(t *rapid.T, db *simDB, what string) {
 	want := map[string][]string{}
 	for k, row := range h.rows {
-		name := map[bool]string{true: "a.two", false: "a.fold"}[len(k) > 3 && k[:3] == "two"]
+		name := "a." + h.of(k).Name
 		want[name] = append(want[name], simRowText(row))
 	}
 	for _, row := range h.keyless {
@@ -190,15 +251,25 @@ func simRowText(row []replica.Value) string {
 	return fmt.Sprint(out)
 }
 
+// statementForms are marks of the forms of statements that a batch is written in.
+var statementForms = []string{"=CASE ", "ON DUPLICATE KEY", " IN (", "REPLACE INTO", "LIMIT 1", " OR "}
+
 // runBatch writes changes as a lane does, inside x, and checks every count.
 func runBatch(t *rapid.T, db *simDB, x *simTxn, spans []span) {
 	db.forms.rows = 2
-	for _, s := range fold(spans).statements(&db.forms) {
+	plan := fold(spans)
+	plan.several = rapid.IntRange(1, 3).Draw(t, "several")
+	for _, s := range plan.statements(&db.forms) {
 		sql := string(s.sql)
 		if s.form != nil {
 			db.executed++
 			lane := simLane{prepared: map[uint32]*simPrepared{0: {parts: strings.Split(s.form.text(s.verb, s.tail), "?")}}}
 			sql = lane.execution(append(s.form.begin(nil), s.sql...)[wire.HeaderBytes+1:])
+		}
+		for _, form := range statementForms {
+			if db.seen != nil && strings.Contains(sql, form) {
+				db.seen[form]++
+			}
 		}
 		n, _, err := db.statement(nil, &x, sql)
 		if err != nil {
@@ -221,9 +292,11 @@ func bindChanges(rows []replica.RowChange, b map[*replica.Table]*Binding, upsert
 // TestFoldEqualsReplay: whatever batches a history is cut into, the statements
 // of the folded batches leave what the history left, and every count is right.
 func TestFoldEqualsReplay(t *testing.T) {
+	seen := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		h := newHistory()
 		db, b := h.target(), h.bindings(t)
+		db.seen = seen
 		for range rapid.IntRange(1, 6).Draw(t, "batches") {
 			var spans []span
 			for range rapid.IntRange(1, 5).Draw(t, "transactions") {
@@ -237,6 +310,11 @@ func TestFoldEqualsReplay(t *testing.T) {
 			h.holds(t, db, "after a batch")
 		}
 	})
+	for _, form := range []string{"=CASE ", "ON DUPLICATE KEY", " IN (", "LIMIT 1"} {
+		if seen[form] == 0 {
+			t.Errorf("no statement had the form %q", form)
+		}
+	}
 }
 
 // TestUpsertsCatchUp: a copy has read every row at a moment of its own between
@@ -293,10 +371,7 @@ func (h *history) copyRows(t *rapid.T, db *simDB, b map[*replica.Table]*Binding,
 		if row == nil {
 			continue
 		}
-		tab := h.two
-		if len(row) == 2 {
-			tab = h.fold
-		}
+		tab := h.of(k)
 		x := db.begin(false)
 		for _, s := range appendInserts(nil, nil, b[tab], "REPLACE INTO ", [][]replica.Value{row}, -1) {
 			if _, _, err := db.statement(nil, &x, string(s.sql)); err != nil {
@@ -327,6 +402,7 @@ func TestScheduleEqualsReplay(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := newScheduler(base, Limits{BatchRows: rapid.IntRange(1, 6).Draw(t, "batch")})
+		s.compact = rapid.IntRange(1, 4).Draw(t, "compact")
 		for range rapid.IntRange(1, 4).Draw(t, "lanes") {
 			s.join(&lane{})
 		}

@@ -65,12 +65,13 @@ type scheduler struct {
 	// window is the bytes of all units from the oldest unfinished one on: a row
 	// shares pieces of memory with its neighbours in the stream, which live on
 	// with it.
-	window int
-	orders uint64 // of the newest unit in the queue; queue[0]'s is first
-	first  uint64
-	err    error
-	closed bool
-	done   chan struct{} // closed when the scheduler is
+	window  int
+	compact int    // from so many finished units on the queue's memory is made anew
+	orders  uint64 // of the newest unit in the queue; queue[0]'s is first
+	first   uint64
+	err     error
+	closed  bool
+	done    chan struct{} // closed when the scheduler is
 
 	base      replica.Position // every transaction up to here is committed
 	baseText  string           // its stored form; "" when it has to be made anew
@@ -128,10 +129,13 @@ const rawBatches = 8
 // unfinished one: about 20 MiB of bookkeeping.
 const maxQueueUnits = 200_000
 
+// compactAfter is how many finished units may be in front of the queue.
+const compactAfter = 4096
+
 func newScheduler(base replica.Position, limits Limits) *scheduler {
 	limits.complete()
 	s := &scheduler{wild: map[uint64]*wildIndex{}, base: base.Clone(), limits: limits, done: make(chan struct{}),
-		batch: min(firstBatch, limits.BatchRows), first: 1}
+		batch: min(firstBatch, limits.BatchRows), first: 1, compact: compactAfter}
 	s.space = sync.NewCond(&s.mu)
 	return s
 }
@@ -511,7 +515,7 @@ func (s *scheduler) advance() {
 		s.queue, s.head, s.first = s.queue[:0], 0, s.orders+1
 		s.last.reset()
 		clear(s.wild)
-	} else if s.head > 4096 && s.head*2 > len(s.queue) {
+	} else if s.head > s.compact && s.head*2 > len(s.queue) {
 		s.queue = append(s.queue[:0:0], s.queue[s.head:]...)
 		s.first += uint64(s.head)
 		s.head = 0

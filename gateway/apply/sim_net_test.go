@@ -432,20 +432,7 @@ func (db *simDB) write(c *simConn, x *simTxn, sql string) (int64, [][]string, er
 		n, err = db.insert(view, t, rows, verb, p.word("ON"))
 	case "UPDATE":
 		p.must("SET")
-		set := map[string]simVal{}
-		for {
-			col := p.next().text
-			p.must("=")
-			if p.peek().text == col {
-				p.i += 2 // seq+
-				set[col] = simVal{s: "+" + p.value().s}
-			} else {
-				set[col] = p.value()
-			}
-			if !p.word(",") {
-				break
-			}
-		}
+		set := p.assignments()
 		p.must("WHERE")
 		cond := p.cond()
 		if x.pessimistic {

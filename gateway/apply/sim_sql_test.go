@@ -190,6 +190,55 @@ func (p *simParser) tuples() [][]simVal {
 	}
 }
 
+// simSet is what a column is set to, by the row before.
+type simSet func(t *simTable, row []simVal) simVal
+
+// assignments reads what follows SET: literals, column+number, and CASE over the
+// values of a column.
+func (p *simParser) assignments() map[string]simSet {
+	set := map[string]simSet{}
+	for {
+		col := p.next().text
+		p.must("=")
+		switch {
+		case p.peek().text == col:
+			p.i += 2 // col+
+			n := p.value()
+			set[col] = func(t *simTable, row []simVal) simVal {
+				return simVal{s: strconv.FormatInt(simInt(row[t.col(col)])+simInt(n), 10)}
+			}
+		case p.word("CASE"):
+			set[col] = p.cases()
+		default:
+			v := p.value()
+			set[col] = func(*simTable, []simVal) simVal { return v }
+		}
+		if !p.word(",") {
+			return set
+		}
+	}
+}
+
+// cases reads a CASE from its column on; a row that is in none of them is NULL.
+func (p *simParser) cases() simSet {
+	col, when := p.next().text, map[string]simVal{}
+	for p.word("WHEN") {
+		v := p.value().s
+		p.must("THEN")
+		if _, twice := when[v]; twice {
+			panic("a case stands twice")
+		}
+		when[v] = p.value()
+	}
+	p.must("END")
+	return func(t *simTable, row []simVal) simVal {
+		if v, ok := when[row[t.col(col)].s]; ok {
+			return v
+		}
+		return simVal{null: true}
+	}
+}
+
 // simCond is a condition over one row.
 type simCond func(t *simTable, row []simVal) bool
 
@@ -215,6 +264,9 @@ func (p *simParser) all() simCond {
 // primitive reads one comparison. Whatever stands around the column (CAST,
 // CONVERT) compares bytes.
 func (p *simParser) primitive() simCond {
+	if p.peek().text == "(" && p.i+2 < len(p.t) && p.t[p.i+2].text == "," {
+		return p.tupleIn()
+	}
 	if p.word("(") {
 		c := p.cond()
 		p.must(")")
@@ -263,6 +315,34 @@ func (p *simParser) primitive() simCond {
 		}
 	default:
 		panic("comparison " + op)
+	}
+}
+
+// tupleIn reads (column, ..) IN ((value, ..), ..).
+func (p *simParser) tupleIn() simCond {
+	var cols []string
+	for p.must("("); ; p.must(",") {
+		cols = append(cols, p.next().text)
+		if p.word(")") {
+			break
+		}
+	}
+	p.must("IN")
+	p.must("(")
+	list := p.tuples()
+	p.must(")")
+	return func(t *simTable, row []simVal) bool {
+		for _, tuple := range list {
+			same := len(tuple) == len(cols)
+			for i := 0; same && i < len(cols); i++ {
+				v := row[t.col(cols[i])]
+				same = !v.null && !tuple[i].null && v.s == tuple[i].s
+			}
+			if same {
+				return true
+			}
+		}
+		return false
 	}
 }
 

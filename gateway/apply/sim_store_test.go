@@ -66,7 +66,9 @@ type simDB struct {
 	connID  uint64
 	// executed counts executions of prepared statements.
 	executed int
-	forms    forms // of tests that write without a lane
+	// seen counts statements by their form; nil: nobody counts.
+	seen  map[string]int
+	forms forms // of tests that write without a lane
 	// epoch is the highest epoch that a lane row has.
 	epoch   uint64
 	commits int
@@ -225,18 +227,16 @@ func (db *simDB) holders(x *simTxn, t *simTable, row []simVal) []string {
 	return out
 }
 
-func (db *simDB) update(x *simTxn, t *simTable, set map[string]simVal, cond simCond, limit int) (int64, error) {
+func (db *simDB) update(x *simTxn, t *simTable, set map[string]simSet, cond simCond, limit int) (int64, error) {
 	var n int64
 	for i, k := range x.scan(t, cond) {
 		if limit > 0 && i == limit {
 			break
 		}
-		row := slices.Clone(x.get(k))
+		old := x.get(k)
+		row := slices.Clone(old)
 		for c, v := range set {
-			if n, ok := strings.CutPrefix(v.s, "+"); ok {
-				v.s = strconv.FormatInt(simInt(row[t.col(c)])+simInt(simVal{s: n}), 10)
-			}
-			row[t.col(c)] = v
+			row[t.col(c)] = v(t, old)
 		}
 		if slices.Equal(row, x.get(k)) {
 			continue

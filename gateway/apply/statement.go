@@ -1,6 +1,10 @@
 package apply
 
-import "sluice/replica"
+import (
+	"cmp"
+
+	"sluice/replica"
+)
 
 // Bounds of one statement. TiDB's cost per row falls steeply up to some 200
 // rows a statement and hardly after; packets stay far below
@@ -32,7 +36,7 @@ type statement struct {
 // behind all others, which commutes: they insert rows, or update rows in place,
 // after every DELETE. Those of keyless tables stand where they came.
 func (p *batchPlan) statements(f *forms) []statement {
-	w := writer{out: p.out[:0], text: &p.text, prepared: p.prepared[:0]}
+	w := writer{out: p.out[:0], text: &p.text, prepared: p.prepared[:0], several: cmp.Or(p.several, minUpsertRows)}
 	if f != nil {
 		f.next()
 		w.forms = f
@@ -61,6 +65,7 @@ type writer struct {
 	prepared []statement // of forms
 	text     *sqlText
 	forms    *forms // nil: all is text
+	several  int    // from so many on updates go as one statement
 }
 
 func (w *writer) add(sql []byte, want int64, b *Binding, op replica.Op) {
@@ -242,7 +247,7 @@ func (b *Binding) appendKeyCondition(sql []byte, row []replica.Value) []byte {
 // upsert might hit another row; there UPDATE .. CASE changes several.
 func (w *writer) updates(t *tablePlan) {
 	b := t.binding
-	if b.upserts && len(t.updates) >= minUpsertRows {
+	if b.upserts && len(t.updates) >= w.several {
 		rows := make([][]replica.Value, len(t.updates))
 		for i := range t.updates {
 			rows[i] = t.updates[i].after
@@ -258,7 +263,7 @@ func (w *writer) updates(t *tablePlan) {
 			}
 			n++
 		}
-		if n < minUpsertRows || !w.cases(b, list[:n]) {
+		if n < w.several || !w.cases(b, list[:n]) {
 			for i := range list[:n] {
 				u := &list[i]
 				sql := append(append(append(w.text.begin(), "UPDATE "...), b.quoted...), " SET "...)

@@ -210,6 +210,10 @@ func (x *run) makeTables(ctx context.Context, tables []sourceTable) error {
 // makeMissing records that the channel makes the tables, then makes them: a
 // table that is there at a later attempt is then known to be its own.
 func (x *run) makeMissing(ctx context.Context, tables []*sourceTable) error {
+	owned, err := x.ownedTables(ctx)
+	if err != nil {
+		return err
+	}
 	var stmts []apply.Statement
 	for _, t := range tables {
 		stmts = append(stmts, apply.OwnTable(x.cfg.Channel, t.target(x.cfg.Rules)))
@@ -230,7 +234,6 @@ func (x *run) makeMissing(ctx context.Context, tables []*sourceTable) error {
 			}
 			schemas[ts] = true
 		}
-		var err error
 		if sqls[i], err = x.translate(t, ts, tt); err != nil {
 			return err
 		}
@@ -252,17 +255,51 @@ func (x *run) makeMissing(ctx context.Context, tables []*sourceTable) error {
 		if !there[i] {
 			continue
 		}
-		// A statement of an earlier attempt took effect after this one had looked.
-		ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
-		have, err := targetColumns(ctx, x.cfg.Target, ts, tt)
-		if err != nil {
-			return x.targetError(err, "read its columns")
-		}
-		if err := x.adoptOrRemake(ctx, t, ts, tt, have); err != nil {
+		if err := x.madeByOthers(ctx, t, owned); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// madeByOthers takes a table that appeared after this attempt had looked: one
+// that an earlier attempt recorded as the channel's own may be its statement, late;
+// any other is somebody else's, and is not the channel's own unless it fits.
+func (x *run) madeByOthers(ctx context.Context, t *sourceTable, owned map[[2]string]bool) error {
+	ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
+	have, err := targetColumns(ctx, x.cfg.Target, ts, tt)
+	if err != nil {
+		return x.targetError(err, "read its columns")
+	}
+	if owned[[2]string{strings.ToLower(ts), strings.ToLower(tt)}] {
+		return x.adoptOrRemake(ctx, t, ts, tt, have)
+	}
+	err = x.adopt(ctx, t.table, ts, tt, have)
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, x.copier.Control(ctx, apply.OwnTable(x.cfg.Channel, apply.Definition{TargetSchema: ts, TargetTable: tt})))
+}
+
+// ownedTables are the target's tables that are recorded as the channel's own.
+func (x *run) ownedTables(ctx context.Context) (map[[2]string]bool, error) {
+	rows, err := x.cfg.Target.QueryContext(ctx, "SELECT target_schema, target_table FROM "+apply.MetaSchema+".target_tables WHERE channel=?", x.cfg.Channel)
+	if err != nil {
+		return nil, x.targetError(err, "read which tables it made")
+	}
+	defer rows.Close()
+	owned := map[[2]string]bool{}
+	for rows.Next() {
+		var t [2]string
+		if err := rows.Scan(&t[0], &t[1]); err != nil {
+			return nil, x.targetError(err, "read which tables it made")
+		}
+		owned[t] = true
+	}
+	if err := rows.Err(); err != nil {
+		return nil, x.targetError(err, "read which tables it made")
+	}
+	return owned, nil
 }
 
 // makeAtOnce is how many tables are made at a time: TiDB makes those that wait

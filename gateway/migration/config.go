@@ -80,6 +80,8 @@ type Config struct {
 	Target     *sql.DB         // the same target, for reading and claiming
 	ReportHost string          // what the source's SHOW REPLICAS names
 	ReportPort uint16
+	// SpoolDir is binlog.Config's.
+	SpoolDir string
 
 	Start              Start
 	Mode               Mode

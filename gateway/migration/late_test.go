@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"sluice/itest/lab/servers"
+	"sluice/replica"
 	"sluice/ruleset"
 )
 
@@ -83,4 +85,52 @@ func TestTablesMadeLate(t *testing.T) {
 		t.Errorf("%d tables were made late", n)
 	}
 	same(t, sdb, dst)
+}
+
+// TestTablesOfOthersMadeLate: a table that somebody else makes meanwhile is not
+// dropped, though it cannot hold the rows, now or at the next attempt.
+func TestTablesOfOthersMadeLate(t *testing.T) {
+	src, dst := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.TiDB)
+	sdb, err := src.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sdb.Close()
+	mustExec(t, sdb, "CREATE DATABASE d", "CREATE TABLE d.other (id INT PRIMARY KEY, v INT)", "INSERT INTO d.other VALUES (1,1),(2,2)")
+	cfg := config(t, src, dst, "m10/s", ruleset.Spec{DoDB: []string{"d"}})
+	cfg.Mode = ModeFull
+	early := cfg.Target
+	mc, err := mysql.ParseDSN(dst.DSN(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector, err := mysql.NewConnector(mc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target := sql.OpenDB(before{Connector: connector, f: func(q string) {
+		if strings.HasPrefix(q, "CREATE TABLE `d`.") {
+			if _, err := early.Exec("CREATE TABLE IF NOT EXISTS d.other (mine INT)"); err != nil {
+				t.Error(err)
+			}
+		}
+	}})
+	defer target.Close()
+	cfg.Target = target
+	for attempt := range 2 {
+		r, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = r.Run(t.Context())
+		var e *replica.Error
+		if !errors.As(err, &e) || e.Code != 61095 {
+			t.Errorf("attempt %d: %v", attempt, err)
+		}
+		cfg.Epoch++
+	}
+	var name string
+	if err := early.QueryRow("SELECT column_name FROM information_schema.columns WHERE table_schema='d' AND table_name='other'").Scan(&name); err != nil || name != "mine" {
+		t.Errorf("the table has the column %q: %v", name, err)
+	}
 }

@@ -26,6 +26,8 @@ type Runner struct {
 	failed  string // the table that it is about
 
 	reporting sync.Mutex // one call of Config.Report at a time
+
+	before *baseline // of the attempts' copies; nil: none has begun
 }
 
 // errDone ends a run whose Until was reached.

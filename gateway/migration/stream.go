@@ -213,7 +213,7 @@ func (x *run) dumpConfig() (binlog.Config, error) {
 	return binlog.Config{Addr: net.JoinHostPort(sc.Host, strconv.Itoa(sc.Port)), User: sc.User, Password: sc.Password, TLS: tls,
 		MariaDB: x.src.Facts().Flavor == source.FlavorMariaDB, ServerID: sc.ServerID, UUID: sc.UUID,
 		ReportHost: x.cfg.ReportHost, ReportPort: x.cfg.ReportPort, Heartbeat: x.cfg.Heartbeat,
-		MaxRows: x.cfg.MaxTransactionRows, MaxBytes: partBytes}, nil
+		MaxRows: x.cfg.MaxTransactionRows, MaxBytes: partBytes, SpoolDir: x.cfg.SpoolDir}, nil
 }
 
 func (x *run) receiveOnce(ctx context.Context, pipe chan<- items, budget *semaphore.Weighted) error {

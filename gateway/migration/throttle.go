@@ -70,18 +70,27 @@ type throttle struct {
 
 	// What follows belongs to watch.
 	failures      int
-	between       int           // answers in a row
-	held          int           // bad answers in a row that found no reader left
-	startBehind   time.Duration // when the copy began
-	startKnown    bool
+	between       int // answers in a row
+	held          int // bad answers in a row that found no reader left
+	base          *baseline
 	told          bool // an event said that the copy waits, none that it goes on
 	toldWait      time.Time
 	toldGo        time.Time
 	reason, shown string
 }
 
+// baseline is how busy the source was before the copy read anything. A copy that
+// begins again, because a table's definition changed or the source was away, keeps
+// it: what the source
+// suffers by then may be the copy's doing.
+type baseline struct {
+	threads     int           // statements that ran
+	behind      time.Duration // as a replica
+	behindKnown bool
+}
+
 func newThrottle(readers, maxThreads int, now func() time.Time, event, show func(string)) *throttle {
-	return &throttle{readers: readers, maxThreads: maxThreads, now: now, event: event, show: show, allowed: readers, changed: make(chan struct{})}
+	return &throttle{readers: readers, maxThreads: maxThreads, now: now, event: event, show: show, base: &baseline{}, allowed: readers, changed: make(chan struct{})}
 }
 
 // throttled runs a copy while the source's load is watched; it returns after
@@ -95,7 +104,11 @@ func (x *run) throttled(ctx context.Context, copy func(ctx context.Context, t *t
 	defer show("")
 	probe := x.src.LoadProbe()
 	defer probe.Close()
-	t := newThrottle(x.cfg.CopyThreads, max(x.cfg.MaxThreadsRunning, usualThreads(ctx, probe)*3/2), time.Now, func(message string) { x.r.event("SOURCE", message) }, show)
+	if x.r.before == nil {
+		x.r.before = &baseline{threads: usualThreads(ctx, probe)}
+	}
+	t := newThrottle(x.cfg.CopyThreads, max(x.cfg.MaxThreadsRunning, x.r.before.threads*3/2), time.Now, func(message string) { x.r.event("SOURCE", message) }, show)
+	t.base = x.r.before
 	g, ctx := errgroup.WithContext(ctx)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -254,15 +267,15 @@ func (t *throttle) judge(load source.Load, err error) (suffers string, well bool
 	if err != nil {
 		return "", false
 	}
-	if load.BehindKnown && !t.startKnown {
-		t.startBehind, t.startKnown = load.Behind, true
+	if load.BehindKnown && !t.base.behindKnown {
+		t.base.behind, t.base.behindKnown = load.Behind, true
 	}
 	switch {
 	case load.Threads > t.maxThreads:
 		return fmt.Sprintf("it runs %d statements, more than %d", load.Threads, t.maxThreads), false
-	case load.BehindKnown && load.Behind > max(maxSourceLag, t.startBehind):
+	case load.BehindKnown && load.Behind > max(maxSourceLag, t.base.behind):
 		return fmt.Sprintf("as a replica it is %d s behind its own source, %d s when the copy began",
-			int(load.Behind.Seconds()), int(t.startBehind.Seconds())), false
+			int(load.Behind.Seconds()), int(t.base.behind.Seconds())), false
 	}
 	return "", load.Threads <= t.maxThreads*4/5
 }

@@ -243,3 +243,18 @@ func TestThrottleGate(t *testing.T) {
 		t.Errorf("%d inside", w.inside)
 	}
 }
+
+// TestThrottleKeepsItsBaseline: a copy that begins again on a replica which it
+// has made lag compares with what was before it, not with what it did.
+func TestThrottleKeepsItsBaseline(t *testing.T) {
+	first := newWatched(4, 25)
+	first.answer(t, behind(15))
+	again := newWatched(4, 25)
+	again.base = first.base
+	if got := again.answers(t, 2, behind(40)); !slices.Equal(got, []int{2, 1}) {
+		t.Errorf("%v readers beside a lag that grew from 15 s to 40 s", got)
+	}
+	if got := newWatched(4, 25).answers(t, 2, behind(40)); !slices.Equal(got, []int{4, 4}) {
+		t.Errorf("%v readers beside a lag that was there before", got)
+	}
+}

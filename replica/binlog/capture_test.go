@@ -130,6 +130,7 @@ func feed(r *Reader, b []byte) ([]*replica.Transaction, error) {
 	}
 	for r.payload != nil {
 		if err := r.unroll(); err != nil {
+			r.payload.close()
 			return nil, err
 		}
 	}

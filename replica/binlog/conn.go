@@ -41,6 +41,9 @@ type Config struct {
 	// parts. 0 means 50,000 rows and 32 MiB.
 	MaxRows  int
 	MaxBytes int
+	// SpoolDir is where a compressed transaction goes that is larger than 16 MiB,
+	// while it is read; "" means the system's folder for temporary files.
+	SpoolDir string
 }
 
 func (c *Config) complete() {

@@ -84,8 +84,8 @@ type event struct {
 	logPos   uint32
 	flags    uint16
 	body     []byte
-	shared   bool  // body is valid until the next event is read
-	rest     *tail // what follows body, which then has no checksum behind it; nil: nothing
+	shared   bool   // body is valid until the next event is read
+	rest     *spool // what follows body; nil: nothing
 }
 
 // parseEvent splits an event. checksum is the algorithm that the format
@@ -150,8 +150,9 @@ func parseHeader(b []byte) event {
 	}
 }
 
-// parseLong is parseEvent for an event that begins with b and goes on in rest.
-func parseLong(b []byte, rest io.Reader, checksum byte) (event, error) {
+// parseLong is parseEvent for an event that begins with b and goes on in rest,
+// which is put into a file in the folder.
+func parseLong(folder string, b []byte, rest io.Reader, checksum byte) (event, error) {
 	if len(b) < headerLen {
 		return event{}, corrupt("an event is shorter than its header")
 	}
@@ -164,8 +165,9 @@ func parseLong(b []byte, rest io.Reader, checksum byte) (event, error) {
 		}
 		return parseEvent(append(b, more...), checksum)
 	}
-	e.rest = newTail(b, rest, e.size, checksum)
-	return e, nil
+	var err error
+	e.rest, err = newSpool(folder, b, rest, e.size, checksum)
+	return e, err
 }
 
 func crc(b []byte, typ byte) uint32 {
@@ -177,11 +179,8 @@ func crc(b []byte, typ byte) uint32 {
 	return crc32.ChecksumIEEE(b)
 }
 
-// codeDamaged is the code of bytes that are not what was sent.
-const codeDamaged = 61130
-
 func corrupt(what string) error {
-	return &replica.Error{Code: codeDamaged, Class: "NETWORK", Transient: true,
+	return &replica.Error{Code: 61130, Class: "NETWORK", Transient: true,
 		Message: "the binlog stream is damaged: " + what,
 		Remedy:  "it is read again; if it stays, check the source's disk and network, and binlog_checksum there"}
 }

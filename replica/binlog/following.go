@@ -2,8 +2,13 @@ package binlog
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
+	"os"
+
+	"sluice/replica"
 )
 
 // following reads the packets that continue one which was full.
@@ -36,78 +41,97 @@ func unexpectedEnd(err error) error {
 	return err
 }
 
-// tail is what follows the beginning of an event that is too large to be held.
-// It hands out the event's bytes but for its checksum, which it verifies at the
-// end: whoever reads it has used the bytes by then.
-type tail struct {
-	in   io.Reader
-	left int64  // bytes in front of the checksum
-	sum  uint32 // of what was read; of no use without a checksum
-	crc  bool   // there is a checksum
-	end  bool   // all of it was read and is right
-	err  error  // the first
+// spool is the rest of an event that is too large to be held in memory: a file
+// without a name, which is gone with the process.
+type spool struct {
+	f   *os.File
+	err error // the first that reading it gave
+}
+
+// errSpool is inside the errors of a disk that does not take a spool.
+var errSpool = errors.New("spool a compressed transaction")
+
+// newSpool reads the rest of an event whose first bytes are b into a file in the
+// folder (empty: the system's for temporary files), without its checksum, which
+// it verifies: nothing of an event is looked at before all of it is known to be
+// what the source wrote.
+func newSpool(folder string, b []byte, rest io.Reader, size uint32, checksum byte) (*spool, error) {
+	f, err := os.CreateTemp(folder, "sluice-transaction-*")
+	if err != nil {
+		return nil, diskError(err)
+	}
+	s := &spool{f: f}
+	if err := errors.Join(diskError(os.Remove(f.Name())), s.fill(b, rest, size, checksum)); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// diskError names an error of the disk; nil stays nil.
+func diskError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &replica.Error{Code: 61137, Class: "INTERNAL", Transient: true, Err: fmt.Errorf("%w: %w", errSpool, err),
+		Message: "a compressed transaction that is larger than 16 MiB cannot be put on this node's disk",
+		Remedy:  "make room in the node's --data-dir: up to 1 GiB for each channel"}
 }
 
 // sumBytes is the length of a checksum.
 const sumBytes = 4
 
-// newTail returns the rest of an event whose first bytes are b.
-func newTail(b []byte, in io.Reader, size uint32, checksum byte) *tail {
-	t := &tail{in: in, left: int64(size) - int64(len(b)), crc: checksum == checksumCRC32}
-	if t.crc {
-		t.left -= sumBytes
-		t.sum = crc32.ChecksumIEEE(b)
-	}
-	return t
-}
+// spoolBuffer is how much is read, and written, at a time.
+const spoolBuffer = 256 << 10
 
-func (t *tail) Read(b []byte) (int, error) {
-	if t.err != nil {
-		return 0, t.err
+// fill copies the rest into the file.
+func (s *spool) fill(b []byte, rest io.Reader, size uint32, checksum byte) error {
+	left, sum := int64(size)-int64(len(b)), uint32(0)
+	if checksum == checksumCRC32 {
+		left -= sumBytes
+		sum = crc32.ChecksumIEEE(b)
 	}
-	if t.left == 0 {
-		if !t.end {
-			t.err = t.finish()
+	buf := make([]byte, spoolBuffer)
+	for left > 0 {
+		n, err := rest.Read(buf[:min(int64(len(buf)), left)])
+		left -= int64(n)
+		sum = crc32.Update(sum, crc32.IEEETable, buf[:n])
+		if _, werr := s.f.Write(buf[:n]); werr != nil {
+			return diskError(werr)
 		}
-		if t.err != nil {
-			return 0, t.err
-		}
-		return 0, io.EOF
-	}
-	n, err := t.in.Read(b[:min(int64(len(b)), t.left)])
-	t.left -= int64(n)
-	if t.crc {
-		t.sum = crc32.Update(t.sum, crc32.IEEETable, b[:n])
-	}
-	if err == io.EOF && t.left == 0 {
-		err = nil
-	}
-	t.err = unexpectedEnd(err)
-	return n, t.err
-}
-
-// finish reads the checksum and looks that nothing follows it.
-func (t *tail) finish() error {
-	var b [sumBytes]byte
-	if t.crc {
-		if _, err := io.ReadFull(t.in, b[:]); err != nil {
+		if err != nil && left > 0 {
 			return unexpectedEnd(err)
 		}
-		if binary.LittleEndian.Uint32(b[:]) != t.sum {
+	}
+	if checksum == checksumCRC32 {
+		if _, err := io.ReadFull(rest, buf[:sumBytes]); err != nil {
+			return unexpectedEnd(err)
+		}
+		if binary.LittleEndian.Uint32(buf) != sum {
 			return corrupt("the CRC32 of a compressed transaction does not match")
 		}
 	}
-	if n, err := t.in.Read(b[:1]); n > 0 {
+	if n, err := rest.Read(buf[:1]); n > 0 {
 		return corrupt("an event is longer than it says")
 	} else if err != io.EOF {
 		return err
 	}
-	t.end = true
-	return nil
+	_, err := s.f.Seek(0, io.SeekStart)
+	return diskError(err)
 }
 
-// close reads what is left; an error is the first of all.
-func (t *tail) close() error {
-	_, err := io.Copy(io.Discard, t)
-	return err
+func (s *spool) Read(b []byte) (int, error) {
+	n, err := s.f.Read(b)
+	if err != nil && err != io.EOF {
+		err = diskError(err)
+		s.err = err
+	}
+	return n, err
+}
+
+// close gives the disk's room back.
+func (s *spool) close() {
+	if s != nil {
+		_ = s.f.Close()
+	}
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"testing"
@@ -138,40 +140,65 @@ func TestLongTransactionEdges(t *testing.T) {
 	}
 }
 
-// TestLongTransactionDamaged: a checksum that is wrong is seen before the end of
-// a transaction is handed on, and is told from what can be read again.
+// TestLongTransactionDamaged: nothing of an event that is damaged, or whose end is
+// missing, is handed on; it can be read again.
 func TestLongTransactionDamaged(t *testing.T) {
 	list := longTransaction(1800, 0)
 	damaged := slices.Clone(list)
 	damaged[3] = bytes.Clone(list[3])
 	damaged[3][len(damaged[3])-3000] ^= 1
+	early := slices.Clone(list)
+	early[3] = bytes.Clone(list[3])
+	early[3][3000] ^= 1
 	short := slices.Clone(list[:4])
 	short[3] = list[3][:len(list[3])-1000]
 	binary.LittleEndian.PutUint32(short[3][9:], uint32(len(list[3])))
+	long := slices.Clone(list)
+	long[3] = append(bytes.Clone(list[3]), 0)
+	binary.LittleEndian.PutUint32(long[3][9:], uint32(len(list[3])))
 	for _, c := range []struct {
-		name    string
-		events  [][]byte
-		maxRows int
-		code    uint16
+		name   string
+		events [][]byte
+		code   uint16
 	}{
-		{"damaged, in parts", damaged, 20_000, 61115},
-		{"damaged, whole", damaged, 1 << 30, codeDamaged},
-		{"cut off", short, 20_000, 0},
+		{"damaged", damaged, 61130},
+		{"damaged early", early, 61130},
+		{"too long", long, 61130},
+		{"cut off", short, 0},
 	} {
 		r := playing(c.events...)
-		r.cfg.MaxRows, r.cfg.MaxBytes = c.maxRows, 1<<40
-		var x *replica.Transaction
-		var err error
-		for {
-			if x, err = r.Next(); err != nil {
-				break
-			}
-			if !x.More {
-				t.Fatalf("%s: transaction %s is handed on to its end", c.name, x.ID)
-			}
+		r.cfg.MaxRows = 20_000
+		x, err := r.Next()
+		if x != nil || code(err) != c.code || c.code == 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("%s: %v, %v", c.name, x, err)
 		}
-		if code(err) != c.code || c.code == 0 && !errors.Is(err, io.ErrUnexpectedEOF) {
-			t.Errorf("%s: %v", c.name, err)
+		var e *replica.Error
+		if c.code != 0 && (!errors.As(err, &e) || !e.Transient) {
+			t.Errorf("%s: it is not read again: %v", c.name, err)
 		}
+	}
+}
+
+// TestSpool: what is on disk is gone when the transaction is read, or its reader
+// closed; a disk that does not take it is an error of its own.
+func TestSpool(t *testing.T) {
+	folder := t.TempDir()
+	r := playing(longTransaction(1800, 0)...)
+	r.cfg.SpoolDir, r.cfg.MaxRows = folder, 20_000
+	if x, err := r.Next(); err != nil || !x.More {
+		t.Fatalf("%v, %v", x, err)
+	}
+	if list, err := os.ReadDir(folder); err != nil || len(list) > 0 {
+		t.Errorf("%v are in the folder: %v", list, err)
+	}
+	f := r.payload.rest.f
+	r.payload.close()
+	if _, err := f.Stat(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("the file is open: %v", err)
+	}
+	r = playing(longTransaction(1800, 0)...)
+	r.cfg.SpoolDir = filepath.Join(folder, "missing")
+	if _, err := r.Next(); code(err) != 61137 {
+		t.Error(err)
 	}
 }

@@ -48,7 +48,7 @@ func unpacked(b []byte) (out [][]byte) {
 	if r.openPayload(&e) != nil {
 		return nil
 	}
-	defer r.payload.release()
+	defer r.payload.close()
 	for {
 		e, ok, err := r.payload.next()
 		if err != nil || !ok {

@@ -13,14 +13,13 @@ import (
 
 // payload unrolls a compressed transaction event by event. A small one is
 // decompressed at once; of a large one, one event and the decoder's window are
-// in memory, and of its compressed bytes one packet, 16 MiB at most: the rest is
-// read from the connection when its turn comes. Only then can the event's
-// checksum be verified: until then nothing but parts of it are handed on.
+// in memory, and of its compressed bytes one packet, 16 MiB at most: what
+// follows that is on disk.
 type payload struct {
 	plain []byte // what is left of a small one
 	in    io.Reader
 	z     *zstd.Decoder // reads for in, and goes back to the Reader
-	tail  *tail         // nil: the whole event is in memory
+	rest  *spool        // nil: the whole event is in memory
 }
 
 // smallPayload is how long a transaction may be that is decompressed at once.
@@ -60,7 +59,12 @@ func (d *decoders) open(z **zstd.Decoder, opts ...zstd.DOption) error {
 
 // openPayload reads a TRANSACTION_PAYLOAD event's fields:
 // libs/mysql/binlog/event/compression and codecs.
-func (r *Reader) openPayload(e *event) error {
+func (r *Reader) openPayload(e *event) (err error) {
+	defer func() {
+		if err != nil {
+			e.rest.close()
+		}
+	}()
 	if r.payload != nil || r.txn == nil {
 		return corrupt("a compressed transaction is not inside a transaction")
 	}
@@ -86,7 +90,7 @@ func (r *Reader) openPayload(e *event) error {
 	case 0:
 		return r.openZstd(c.b, e.rest, size)
 	case 255:
-		r.payload = &payload{in: joined(c.b, e.rest), tail: e.rest}
+		r.payload = &payload{in: joined(c.b, e.rest), rest: e.rest}
 		return nil
 	}
 	return &replica.Error{Code: 61108, Class: "SOURCE",
@@ -95,7 +99,7 @@ func (r *Reader) openPayload(e *event) error {
 }
 
 // joined reads b and what follows it.
-func joined(b []byte, rest *tail) io.Reader {
+func joined(b []byte, rest *spool) io.Reader {
 	if rest == nil {
 		return bytes.NewReader(b)
 	}
@@ -104,7 +108,7 @@ func joined(b []byte, rest *tail) io.Reader {
 
 // openZstd begins to decompress b and rest, which are size bytes long when they
 // are plain, or of unknown length when size is 0.
-func (r *Reader) openZstd(b []byte, rest *tail, size uint64) error {
+func (r *Reader) openZstd(b []byte, rest *spool, size uint64) error {
 	if rest == nil && size > 0 && size <= smallPayload {
 		// The bound is what dst has room for. The one on memory bounds the window
 		// that a frame may announce, which MySQL before it knew its size makes
@@ -128,7 +132,7 @@ func (r *Reader) openZstd(b []byte, rest *tail, size uint64) error {
 	if err := r.zstd.large.Reset(joined(b, rest)); err != nil {
 		return corrupt("a compressed transaction does not decompress")
 	}
-	r.payload = &payload{in: r.zstd.large, z: r.zstd.large, tail: rest}
+	r.payload = &payload{in: r.zstd.large, z: r.zstd.large, rest: rest}
 	return nil
 }
 
@@ -176,31 +180,19 @@ func (p *payload) cut() (event, bool, error) {
 	return e, err == nil, err
 }
 
-// failed is the error of a payload that does not decompress: the connection's,
-// if that is why.
+// failed is the error of a payload that does not decompress: the disk's, if that
+// is why.
 func (p *payload) failed() error {
-	if p.tail != nil && p.tail.err != nil {
-		return fmt.Errorf("read the binlog stream: %w", p.tail.err)
+	if p.rest != nil && p.rest.err != nil {
+		return p.rest.err
 	}
 	return corrupt("a compressed transaction does not decompress")
 }
 
-// close ends a payload that was read to its end. What it decompressed stays with
-// its rows.
-func (p *payload) close() error {
-	p.release()
-	if p.tail == nil {
-		return nil
-	}
-	if err := p.tail.close(); err != nil {
-		return fmt.Errorf("read the binlog stream: %w", err)
-	}
-	return nil
-}
-
-// release gives the decoder back.
-func (p *payload) release() {
+// close ends a payload. What it decompressed stays with its rows.
+func (p *payload) close() {
 	if p.z != nil {
 		_ = p.z.Reset(nil)
 	}
+	p.rest.close()
 }

@@ -2,7 +2,6 @@ package binlog
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -67,6 +66,10 @@ func Open(ctx context.Context, cfg Config, start replica.Position, resolver Reso
 // Close ends the dump connection.
 func (r *Reader) Close() {
 	r.k.close()
+	if r.payload != nil {
+		r.payload.close()
+		r.payload = nil
+	}
 	r.zstd.close()
 }
 
@@ -86,7 +89,7 @@ func (r *Reader) Next() (*replica.Transaction, error) {
 }
 
 // Poll is Next for a caller that has something else to do: it returns nil
-// instead of waiting for the source.
+// instead of waiting for an event of the source to begin.
 func (r *Reader) Poll() (*replica.Transaction, error) {
 	for len(r.ready) == 0 {
 		if r.payload == nil && !r.k.in.buffered() {
@@ -120,39 +123,13 @@ func (r *Reader) step() error {
 // unroll handles the next event of the compressed transaction in hand.
 func (r *Reader) unroll() error {
 	e, ok, err := r.payload.next()
-	switch {
-	case err != nil:
-	case ok:
-		if err = r.handle(&e); err == nil && r.payload.tail != nil && r.txn == nil {
-			err = r.verified()
-		}
-	default:
-		err = r.payload.close()
-		r.payload = nil
-	}
-	var damage *replica.Error
-	if r.parts > 0 && errors.As(err, &damage) && damage.Code == codeDamaged {
-		return &replica.Error{Code: 61115, Class: "SOURCE", Err: err,
-			Message: "a compressed transaction is damaged, and parts of it were applied before that could be seen",
-			Remedy:  "check the source's disk and network, then RESET MIGRATION and start again"}
-	}
-	return err
-}
-
-// verified makes sure, before a transaction's end is handed on, that the event
-// which it is the end of is whole.
-func (r *Reader) verified() error {
-	_, more, err := r.payload.next()
-	if err == nil && more {
-		err = corrupt("a compressed transaction goes on behind its end")
-	}
-	if err == nil {
-		err = r.payload.close()
-	}
 	if err != nil {
-		r.ready = r.ready[:len(r.ready)-1]
 		return err
 	}
+	if ok {
+		return r.handle(&e)
+	}
+	r.payload.close()
 	r.payload = nil
 	return nil
 }
@@ -176,7 +153,7 @@ func (r *Reader) nextEvent() (event, error) {
 	if rest == nil {
 		e, err = parseEvent(b, r.checksum)
 	} else {
-		e, err = parseLong(b, rest, r.checksum)
+		e, err = parseLong(r.cfg.SpoolDir, b, rest, r.checksum)
 	}
 	if err != nil {
 		return event{}, err

@@ -136,7 +136,7 @@ func (d *rowDecoder) present(bitmap []byte) ([]int, error) {
 	if count == len(d.columns) {
 		return nil, nil
 	}
-	if missing {
+	if missing || count == 0 {
 		return nil, &replica.Error{Code: 61134, Class: "SOURCE", Table: d.table.String(),
 			Message: fmt.Sprintf("a row image of %s has %d of %d columns", d.table, count, len(d.columns)),
 			Remedy:  "set binlog_row_image=FULL on the source, reconnect its writers, then RESET MIGRATION and start again"}

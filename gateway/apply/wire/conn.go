@@ -19,7 +19,7 @@ type Conn struct {
 	payload []byte        // of the packet read last
 	seq     byte          // of the next packet of an answer
 	wait    time.Duration // for an answer; 0: as long as it takes
-	// writeWait is how long the server may take to take in a command.
+	// writeWait is how long the server may take to take in a piece of a command.
 	writeWait time.Duration
 }
 
@@ -27,6 +27,8 @@ type Conn struct {
 const (
 	readerBytes = 1 << 10
 	keepPayload = 16 << 10
+	// writePiece is what a slow line must carry within writeWait.
+	writePiece = 256 << 10
 )
 
 // defaultWriteWait holds where the settings have no WriteTimeout.
@@ -63,16 +65,21 @@ func (c *Conn) during(ctx context.Context, f func() error) error {
 // send writes one command: packet begins with HeaderBytes of room. The packet's
 // memory belongs to the caller again afterwards.
 func (c *Conn) send(packet []byte) error {
-	now := time.Now()
-	err := c.nc.SetWriteDeadline(now.Add(c.writeWait))
-	if err == nil && c.wait > 0 {
-		err = c.nc.SetReadDeadline(now.Add(c.wait))
+	for b := seal(packet); len(b) > 0; {
+		n := min(len(b), writePiece)
+		err := c.nc.SetWriteDeadline(time.Now().Add(c.writeWait))
+		if err == nil {
+			_, err = c.nc.Write(b[:n])
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
+		}
+		b = b[n:]
 	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
-	}
-	if _, err := c.nc.Write(seal(packet)); err != nil {
-		return fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
+	if c.wait > 0 {
+		if err := c.nc.SetReadDeadline(time.Now().Add(c.wait)); err != nil {
+			return fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
+		}
 	}
 	c.seq = 0
 	return nil

@@ -328,3 +328,36 @@ func TestServerThatTakesNothingIn(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestSlowServer: a server that takes a long command in slowly, but does, is not
+// given up.
+func TestSlowServer(t *testing.T) {
+	client, server := net.Pipe()
+	const wait = 200 * time.Millisecond
+	c := newConn(client, 0, wait)
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.Exec(t.Context(), AppendQuery(nil, strings.Repeat("x", 8*writePiece)))
+		done <- err
+	}()
+	buf, began := make([]byte, writePiece/2), time.Now()
+	for left := HeaderBytes + 1 + 8*writePiece; left > 0; {
+		n, err := server.Read(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left -= n
+		time.Sleep(wait / 8) // the line is slow
+	}
+	if time.Since(began) < wait {
+		t.Fatal("the line is not slow")
+	}
+	if _, err := server.Write([]byte{7, 0, 0, 1, okPacket, 0, 0, 2, 0, 0, 0}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	_ = server.Close()
+	_ = client.Close()
+}

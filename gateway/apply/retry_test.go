@@ -1,0 +1,64 @@
+package apply
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"sluice/itest/lab/servers"
+	"sluice/replica"
+)
+
+// TestRetriesInPlace: a transaction that meets somebody else's write, or a change
+// of its table's definition, at its COMMIT is done again with what is at hand,
+// and takes effect once. It goes through the applier once: nothing is read again.
+func TestRetriesInPlace(t *testing.T) {
+	for _, c := range []struct {
+		name, meddle, want string
+	}{
+		{"a foreign write", "UPDATE a.m SET other=other+5 WHERE id=1", "1 20 105,2 7 100,3 8 0"},
+		{"a change of the definition", "ALTER TABLE a.m ADD COLUMN extra INT NOT NULL DEFAULT 3", "1 20 100,2 7 100,3 8 0"},
+		{"a new index", "ALTER TABLE a.m ADD INDEX (v)", "1 20 100,2 7 100,3 8 0"},
+	} {
+		t.Run(strings.ReplaceAll(c.name, " ", "_"), func(t *testing.T) {
+			tt := newTarget(t, servers.TiDB)
+			// With metadata locks the DDL waits for the transaction instead.
+			tt.exec("SET GLOBAL tidb_enable_metadata_lock=OFF")
+			tt.exec("CREATE TABLE a.m (id INT PRIMARY KEY, v INT, other INT NOT NULL DEFAULT 0)")
+			tt.exec("INSERT INTO a.m VALUES (1,10,100),(2,7,100)")
+			table := &replica.Table{Schema: "a", Name: "m", Columns: simColumns("id", "v"), Primary: &replica.Index{Name: "PRIMARY", Columns: []int{0}}}
+			b, err := Bind(table, "a", "m", func(string) bool { return true })
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := newProxy(t, tt.server.Addr())
+			a := tt.open(tt.claim(), p.addr, routes{table: b})
+			var commits atomic.Int32
+			p.rule(func(q string) fate {
+				if q == "COMMIT" && commits.Add(1) == 1 {
+					tt.exec(c.meddle)
+				}
+				return pass
+			})
+			txn := &replica.Transaction{ID: replica.TxnID{Source: simUUID, Seq: 1}, Rows: []replica.RowChange{
+				{Table: table, Op: replica.Update, Before: []replica.Value{simInt64(1), simInt64(10)}, After: []replica.Value{simInt64(1), simInt64(20)}},
+				{Table: table, Op: replica.Insert, After: []replica.Value{simInt64(3), simInt64(8)}},
+			}}
+			if err := a.Apply(t.Context(), txn); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Drain(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if n := commits.Load(); n < 2 {
+				t.Errorf("%d COMMITs: nothing was tried again", n)
+			}
+			if got := tt.one("SELECT GROUP_CONCAT(CONCAT_WS(' ',id,v,other) ORDER BY id) FROM a.m"); got != c.want {
+				t.Errorf("%s instead of %s", got, c.want)
+			}
+		})
+	}
+}
