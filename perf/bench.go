@@ -137,7 +137,7 @@ func (r *rig) warmUp(ctx context.Context) error {
 	}
 	r.warm = true
 	s, _ := scenario.Find("insert1")
-	if _, err := r.plainClient(ctx, &s, r.warmScale); err != nil {
+	if _, err := r.plainClient(ctx, &s, r.scale); err != nil {
 		return fmt.Errorf("warm up: %w", err)
 	}
 	return nil

@@ -154,7 +154,7 @@ func measureAll(c *cli.Context, chosen []scenario.Scenario) (err error) {
 	if err != nil {
 		return err
 	}
-	r.warmScale = p.scale
+	r.scale = p.scale
 	defer func() { err = errors.Join(err, r.close()) }()
 	var results []report.Result
 	var failed error

@@ -36,7 +36,7 @@ func TestSmoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.warmScale = scenario.Small
+	r.scale = scenario.Small
 	defer func() {
 		if err := r.close(); err != nil {
 			t.Error(err)

@@ -35,7 +35,7 @@ type rig struct {
 	statusAddr      string
 	nodes           int
 	warm            bool
-	warmScale       scenario.Scale
+	scale           scenario.Scale
 }
 
 // logger prints progress.

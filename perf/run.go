@@ -100,6 +100,9 @@ func (x *run) prepareTarget(ctx context.Context) error {
 // measured starts the migrations, calls work with the moment of START's OK, and
 // compares the tables. work returns when all is applied and has set wall.
 func (x *run) measured(ctx context.Context, work func(context.Context, time.Time) error) error {
+	if err := x.r.settle(ctx); err != nil {
+		return err
+	}
 	x.r.hole.Reset()
 	before, err := x.use(ctx)
 	if err != nil {

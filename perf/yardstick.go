@@ -61,6 +61,9 @@ func (r *rig) plainClient(ctx context.Context, s *scenario.Scenario, scale scena
 		// The rows are there under these ids, and get other values.
 		p.Seed++
 	}
+	if err := r.settle(ctx); err != nil {
+		return y, err
+	}
 	before, err := measure.CPU(r.target.PID())
 	if err != nil {
 		return y, err
