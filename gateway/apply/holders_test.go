@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"sluice/replica"
 )
 
 // TestHolders compares the table with a map; keys collide and wrap around, and
@@ -68,5 +70,35 @@ func TestHoldersStaySmall(t *testing.T) {
 	h.sweep(func(uint64) bool { return false })
 	if h.n != 0 || len(h.entries) != minHolders {
 		t.Errorf("%d keys in %d places are left", h.n, len(h.entries))
+	}
+}
+
+// TestNeighbours: the hashes of numbers are one for each number, signed or not,
+// and those of eight neighbours stand together.
+func TestNeighbours(t *testing.T) {
+	x := boundIndex{hash: 77, columns: []int{0}, folding: []bool{false}}
+	hash := func(v replica.Value) uint64 {
+		k, ok := x.keyOf([]replica.Value{v})
+		if !ok || k.wild {
+			t.Fatalf("%v has no hash", v)
+		}
+		return k.value
+	}
+	seen := map[uint64]uint64{}
+	for n := uint64(0); n < 100_000; n++ {
+		h := hash(replica.Value{Kind: replica.KindUint, Num: n})
+		if h != hash(replica.Value{Kind: replica.KindInt, Num: n}) {
+			t.Fatalf("%d signed has another hash", n)
+		}
+		if m, twice := seen[h]; twice {
+			t.Fatalf("%d and %d have one hash", m, n)
+		}
+		seen[h] = n
+		if first := hash(replica.Value{Kind: replica.KindUint, Num: n &^ 7}); h != first+n&7 {
+			t.Fatalf("the hash of %d does not stand beside its neighbours'", n)
+		}
+	}
+	if hash(replica.Value{Kind: replica.KindInt, Num: 1<<64 - 1}) == hash(replica.Value{Kind: replica.KindInt, Num: 1}) {
+		t.Error("-1 has the hash of 1")
 	}
 }

@@ -41,6 +41,23 @@ func (c beforeConn) QueryContext(ctx context.Context, q string, args []driver.Na
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, q, args)
 }
 
+// targetBefore is a pool of connections to a server that calls f before each
+// statement.
+func targetBefore(t *testing.T, server *servers.Server, f func(sql string)) *sql.DB {
+	t.Helper()
+	mc, err := mysql.ParseDSN(server.DSN(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector, err := mysql.NewConnector(mc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(before{Connector: connector, f: f})
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
 // TestTablesMadeLate: a CREATE TABLE of an earlier attempt that takes effect
 // between this attempt's look and its own CREATE is no error.
 func TestTablesMadeLate(t *testing.T) {
@@ -56,24 +73,14 @@ func TestTablesMadeLate(t *testing.T) {
 	cfg.Mode = ModeFull
 	early := cfg.Target
 	var late atomic.Int32
-	mc, err := mysql.ParseDSN(dst.DSN(""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	connector, err := mysql.NewConnector(mc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target := sql.OpenDB(before{Connector: connector, f: func(q string) {
+	cfg.Target = targetBefore(t, dst, func(q string) {
 		if strings.HasPrefix(q, "CREATE TABLE `d`.") {
 			late.Add(1)
 			if _, err := early.Exec(q); err != nil {
 				t.Errorf("%s: %v", q, err)
 			}
 		}
-	}})
-	defer target.Close()
-	cfg.Target = target
+	})
 	r, err := New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -100,23 +107,13 @@ func TestTablesOfOthersMadeLate(t *testing.T) {
 	cfg := config(t, src, dst, "m10/s", ruleset.Spec{DoDB: []string{"d"}})
 	cfg.Mode = ModeFull
 	early := cfg.Target
-	mc, err := mysql.ParseDSN(dst.DSN(""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	connector, err := mysql.NewConnector(mc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	target := sql.OpenDB(before{Connector: connector, f: func(q string) {
+	cfg.Target = targetBefore(t, dst, func(q string) {
 		if strings.HasPrefix(q, "CREATE TABLE `d`.") {
 			if _, err := early.Exec("CREATE TABLE IF NOT EXISTS d.other (mine INT)"); err != nil {
 				t.Error(err)
 			}
 		}
-	}})
-	defer target.Close()
-	cfg.Target = target
+	})
 	for attempt := range 2 {
 		r, err := New(cfg)
 		if err != nil {
