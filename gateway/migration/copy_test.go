@@ -64,11 +64,9 @@ func TestCopyWaitsForBusySource(t *testing.T) {
 	var load sync.WaitGroup
 	defer load.Wait()
 	defer idle()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- r.Run(ctx) }()
-	until(t, r, "the copy begins", func(st Status) bool { return st.Phase == PhaseCopy })
+	// The source becomes busy behind the look at what it usually runs and before
+	// the first chunk, so that no machine is fast enough to copy all before.
+	r.before = &baseline{}
 	for range 30 {
 		load.Go(func() {
 			var n int
@@ -81,6 +79,10 @@ func TestCopyWaitsForBusySource(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
 	until(t, r, "the copy waits", func(st Status) bool {
 		return st.Phase == PhaseCopy && strings.HasPrefix(st.ReceiverState, "Waiting for the source: it runs 3")
 	})
