@@ -1,6 +1,7 @@
 package migration
 
 import (
+	"database/sql"
 	"fmt"
 	"net"
 	"sync"
@@ -115,19 +116,31 @@ func (f *farAway) busy() int {
 	return n
 }
 
-// TestCopyKeepsConnectionsBusy: many small tables are read by all readers at the
-// same time, and written by several lanes meanwhile.
+// TestCopyKeepsConnectionsBusy: many small tables, or one big one, are read by
+// all readers at the same time, and written by several lanes meanwhile.
 func TestCopyKeepsConnectionsBusy(t *testing.T) {
+	t.Run("many_tables", func(t *testing.T) {
+		copyBusily(t, func(sdb *sql.DB) {
+			fillBig(t, sdb, 4)
+			for i := range 32 {
+				mustExec(t, sdb, fmt.Sprintf("CREATE TABLE d.t%d LIKE d.big", i), fmt.Sprintf("INSERT INTO d.t%d SELECT * FROM d.big", i))
+			}
+		})
+	})
+	t.Run("one_table", func(t *testing.T) {
+		copyBusily(t, func(sdb *sql.DB) { fillBig(t, sdb, 150) })
+	})
+}
+
+// copyBusily copies what fill makes between servers far away.
+func copyBusily(t *testing.T, fill func(sdb *sql.DB)) {
 	src, dst := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.TiDB)
 	sdb, err := src.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer sdb.Close()
-	fillBig(t, sdb, 4)
-	for i := range 32 {
-		mustExec(t, sdb, fmt.Sprintf("CREATE TABLE d.t%d LIKE d.big", i), fmt.Sprintf("INSERT INTO d.t%d SELECT * FROM d.big", i))
-	}
+	fill(sdb)
 	far, away := newFarAway(t, src.Addr()), newFarAway(t, dst.Addr())
 	cfg := config(t, src, dst, "m9/s", ruleset.Spec{DoDB: []string{"d"}})
 	cfg.Mode, cfg.CopyThreads = ModeFull, 6

@@ -16,7 +16,7 @@ import (
 // Bounds of the memory that the rows of a copy take between their read and
 // their commit.
 const (
-	// copyMemory is for all of them: eight chunks that are written and those
+	// copyMemory is for all of them: up to eight chunks that are written and those
 	// that readers have in hand or wait to hand over.
 	copyMemory = 48 << 20
 	// chunkMemory is the most that a chunk of several rows takes; it is room
@@ -40,6 +40,8 @@ type pipe struct {
 	x      *run
 	memory *semaphore.Weighted
 	queue  chan *loaded
+	read   chan struct{} // closed with it
+	crew   *crew
 }
 
 // loaded is a chunk that was read.
@@ -53,11 +55,12 @@ type loaded struct {
 	committed func(ctx context.Context, took time.Duration) error
 }
 
-// pipe runs readers, and as many writers as there are lanes, until the readers
-// have ended and all that they put is committed. The first error ends all of
+// pipe runs readers, and at most as many writers as there are lanes, until the
+// readers have ended and all that they put is committed. The first error ends all of
 // them, as does the end of ctx; pipe returns after the last has ended.
 func (x *run) pipe(ctx context.Context, readers int, read func(ctx context.Context, p *pipe) error) error {
-	p := &pipe{x: x, memory: semaphore.NewWeighted(copyMemory), queue: make(chan *loaded, copyQueue)}
+	p := &pipe{x: x, memory: semaphore.NewWeighted(copyMemory), queue: make(chan *loaded, copyQueue), read: make(chan struct{}),
+		crew: newCrew(x.copier.Lanes(), time.Now)}
 	g, ctx := errgroup.WithContext(ctx)
 	var reading sync.WaitGroup
 	for range readers {
@@ -70,6 +73,7 @@ func (x *run) pipe(ctx context.Context, readers int, read func(ctx context.Conte
 	g.Go(func() error {
 		reading.Wait()
 		close(p.queue)
+		close(p.read)
 		return nil
 	})
 	for lane := 1; lane <= x.copier.Lanes(); lane++ {
@@ -103,9 +107,10 @@ func (p *pipe) put(ctx context.Context, l *loaded, reserved, takes int64) error 
 
 // write commits chunks under a lane.
 func (p *pipe) write(ctx context.Context, lane int) error {
-	for {
+	for p.crew.join(ctx, lane, p.read) {
 		var l *loaded
 		var more bool
+		waits := len(p.queue) == 0
 		select {
 		case l, more = <-p.queue:
 			if !more {
@@ -118,6 +123,7 @@ func (p *pipe) write(ctx context.Context, lane int) error {
 		if err := p.x.copier.WriteChunk(ctx, lane, l.copy.binding, l.rows, l.record); err != nil {
 			return err
 		}
+		p.crew.wrote(len(l.rows), waits)
 		l.rows = nil
 		p.memory.Release(l.held)
 		p.x.progress.chunk(l.copy.state.key(), l.record.Rows, l.record.Bytes)
@@ -125,4 +131,5 @@ func (p *pipe) write(ctx context.Context, lane int) error {
 			return err
 		}
 	}
+	return context.Cause(ctx)
 }

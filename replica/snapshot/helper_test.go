@@ -1,12 +1,17 @@
 package snapshot_test
 
 import (
+	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 
 	"sluice/itest/lab/servers"
 	"sluice/replica"
@@ -188,6 +193,51 @@ func split(t *testing.T, s *snapshot.Splitter, rows int64) []snapshot.Chunk {
 			t.Fatal("the splitter does not end")
 		}
 	}
+}
+
+// splitBy is split by several readers at the same time, of which some ask in
+// vain now and then: what they were about to get, others get.
+func splitBy(t *testing.T, s *snapshot.Splitter, rows int64, readers int) []snapshot.Chunk {
+	t.Helper()
+	s.Observe(rows, snapshot.ChunkBytes, 0)
+	var mu sync.Mutex
+	var chunks []snapshot.Chunk
+	g, ctx := errgroup.WithContext(t.Context())
+	for i := range readers {
+		g.Go(func() error {
+			for n := 1; ; n++ {
+				asked, cancel := context.WithCancel(ctx)
+				if (n+i)%5 == 0 {
+					cancel()
+				}
+				c, ok, err := s.Next(asked)
+				cancel()
+				switch {
+				case err != nil && (n+i)%5 == 0:
+					continue
+				case err != nil || !ok:
+					return err
+				}
+				mu.Lock()
+				chunks = append(chunks, c)
+				mu.Unlock()
+				if n > 100_000 {
+					return errors.New("the splitter does not end")
+				}
+			}
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	numbers := map[int]bool{}
+	for _, c := range chunks {
+		if numbers[c.No] {
+			t.Fatalf("two chunks have the number %d", c.No)
+		}
+		numbers[c.No] = true
+	}
+	return chunks
 }
 
 func newSplitter(t *testing.T, l *lab, m *replica.Table) *snapshot.Splitter {

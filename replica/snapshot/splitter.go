@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -31,20 +32,35 @@ const (
 )
 
 // Splitter yields the chunks of one table. Its methods may be called from
-// several goroutines.
+// several goroutines, whose queries run side by side.
 type Splitter struct {
 	db  *sql.DB
 	key *key
 
-	mu     sync.Mutex
-	gaps   []gap // still to be read, in key order
-	nextNo int
-	size   sizer
-	forced bool // the key can be named in FORCE INDEX
+	mu      sync.Mutex
+	gaps    []gap         // that nobody cuts a chunk from
+	cutting int           // gaps that somebody does
+	waiting int           // callers of Next that found none
+	changed chan struct{} // closed when a gap comes back
+	nextNo  int
+	size    sizer
+
+	unforced atomic.Bool // the key cannot be named in FORCE INDEX
 }
 
-// gap is a range without chunks: above lo, up to hi.
-type gap struct{ lo, hi Bound }
+// gap is a range without chunks: above lo, up to hi. A narrow one has few
+// chunks' rows.
+type gap struct {
+	lo, hi Bound
+	narrow bool
+}
+
+// stripe is how many chunks' rows are cut off a gap at once when there are more
+// readers than gaps. The bound of a chunk is a query, and the next chunk of its
+// gap begins there: over a slow line one gap cannot keep several readers busy.
+// Each reader then has a stripe of its own, for one look at the key's index
+// more.
+const stripe = 16
 
 // NewSplitter returns the splitter of a table that has a RowKey; ErrKeyless
 // for one that has none. db is source.Source.DB. It does no I/O.
@@ -53,34 +69,41 @@ func NewSplitter(db *sql.DB, t *replica.Table) (*Splitter, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Splitter{db: db, key: k, gaps: []gap{{}}, nextNo: 1, forced: true}, nil
+	return &Splitter{db: db, key: k, gaps: []gap{{}}, nextNo: 1, changed: make(chan struct{})}, nil
 }
 
 // Next returns the next chunk, or false when the whole table has been given
-// out. It runs one query. The last chunk's upper bound is open, so that rows
-// that are added meanwhile are in it or come with the stream.
+// out. It runs a query or two, and waits for those of others if all that is
+// left is in their hands. The chunk without an upper bound is the one of the
+// highest keys: rows that are added meanwhile are in it or come with the
+// stream. After an error the same rows are given out again.
 func (s *Splitter) Next(ctx context.Context) (Chunk, bool, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.gaps) == 0 {
-		return Chunk{}, false, nil
+	g, rows, crowded, err := s.take(ctx)
+	if err != nil || g == nil {
+		return Chunk{}, false, err
 	}
-	g := &s.gaps[0]
-	end, err := s.boundary(ctx, g.lo, g.hi, s.size.rows())
+	// Whatever happens, what is left of the gap goes back.
+	defer func() { s.leave(g) }()
+	if crowded && !g.narrow {
+		end, err := s.cut(ctx, g.lo, g.hi, stripe*rows)
+		if err != nil {
+			return Chunk{}, false, source.Classify(fmt.Errorf("split %s: %w", s.key.table, err))
+		}
+		if g.narrow = true; end != nil {
+			s.add(gap{lo: end, hi: g.hi})
+			g.hi = end
+		}
+	}
+	end, err := s.cut(ctx, g.lo, g.hi, rows)
 	if err != nil {
 		return Chunk{}, false, source.Classify(fmt.Errorf("split %s: %w", s.key.table, err))
 	}
-	c := Chunk{Table: s.key.table, No: s.nextNo, Lo: g.lo, Hi: end}
-	switch {
-	case end == nil || end.equal(g.hi):
-		c.Hi = g.hi
-		s.gaps = s.gaps[1:]
-	case end.equal(g.lo):
-		return Chunk{}, false, noProgress(s.key.table)
-	default:
-		g.lo = end
+	c := Chunk{Table: s.key.table, No: s.number(), Lo: g.lo, Hi: g.hi}
+	if end == nil {
+		g = nil
+		return c, true, nil
 	}
-	s.nextNo++
+	c.Hi, g.lo = end, end
 	return c, true, nil
 }
 
@@ -89,22 +112,77 @@ func (s *Splitter) Next(ctx context.Context) (Chunk, bool, error) {
 // runs one query. When the chunk has no more rows than that, ok is false and
 // first is the whole chunk.
 func (s *Splitter) Cut(ctx context.Context, c Chunk, rows int) (first, rest Chunk, ok bool, err error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	end, err := s.boundary(ctx, c.Lo, c.Hi, max(rows, 1))
+	end, err := s.cut(ctx, c.Lo, c.Hi, max(rows, 1))
 	if err != nil {
 		return c, rest, false, source.Classify(fmt.Errorf("cut %s: %w", c, err))
 	}
-	switch {
-	case end == nil || end.equal(c.Hi):
+	if end == nil {
 		return c, rest, false, nil
-	case end.equal(c.Lo):
-		return c, rest, false, noProgress(s.key.table)
 	}
-	rest = Chunk{Table: c.Table, No: s.nextNo, Lo: end, Hi: c.Hi}
-	s.nextNo++
+	rest = Chunk{Table: c.Table, No: s.number(), Lo: end, Hi: c.Hi}
 	c.Hi = end
 	return c, rest, true, nil
+}
+
+// take waits for a gap and takes it out, with the rows that its next chunk
+// should have; leave must follow. crowded says that others wait for one. A nil
+// gap means that all is given out.
+func (s *Splitter) take(ctx context.Context) (g *gap, rows int, crowded bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for len(s.gaps) == 0 {
+		if s.cutting == 0 {
+			return nil, 0, false, nil
+		}
+		changed := s.changed
+		s.waiting++
+		s.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			err = context.Cause(ctx)
+		}
+		s.mu.Lock()
+		s.waiting--
+		if err != nil {
+			return nil, 0, false, err
+		}
+	}
+	first := s.gaps[0]
+	s.gaps = s.gaps[1:]
+	s.cutting++
+	return &first, s.size.rows(), s.waiting > 0, nil
+}
+
+// leave puts back what is left of a gap; nil: nothing is.
+func (s *Splitter) leave(g *gap) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cutting--
+	if g != nil {
+		s.gaps = append(s.gaps, *g)
+	}
+	s.wake()
+}
+
+func (s *Splitter) add(g gap) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.gaps = append(s.gaps, g)
+	s.wake()
+}
+
+// wake lets all who wait look again; s.mu is held.
+func (s *Splitter) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *Splitter) number() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.nextNo++
+	return s.nextNo - 1
 }
 
 // Observe tells what reading and writing a chunk took, so that the next chunks
@@ -115,6 +193,21 @@ func (s *Splitter) Observe(rows, bytes int64, elapsed time.Duration) {
 	s.size.observe(rows, bytes, elapsed)
 }
 
+// cut returns the key of the nth row above lo; nil: no row up to hi follows it
+// that is known to be there.
+func (s *Splitter) cut(ctx context.Context, lo, hi Bound, n int) (Bound, error) {
+	end, err := s.boundary(ctx, lo, hi, n)
+	switch {
+	case err != nil:
+		return nil, err
+	case end == nil || end.equal(hi):
+		return nil, nil
+	case end.equal(lo):
+		return nil, noProgress(s.key.table)
+	}
+	return end, nil
+}
+
 // boundary returns the key of the nth row above lo, or nil when there are
 // fewer up to hi.
 func (s *Splitter) boundary(ctx context.Context, lo, hi Bound, n int) (Bound, error) {
@@ -122,11 +215,12 @@ func (s *Splitter) boundary(ctx context.Context, lo, hi Bound, n int) (Bound, er
 		return fmt.Sprintf("SELECT %s%s%s ORDER BY %s LIMIT 1 OFFSET %d",
 			s.key.selectList(), s.key.from(forced), s.key.where(lo, hi), s.key.orderBy(), n-1)
 	}
-	b, err := s.oneKey(ctx, query(s.forced))
-	if s.forced && isNoKey(err) {
+	forced := !s.unforced.Load()
+	b, err := s.oneKey(ctx, query(forced))
+	if forced && isNoKey(err) {
 		// An index that the server ignores (MariaDB's IGNORED) cannot be
 		// forced. The answer is right without it.
-		s.forced = false
+		s.unforced.Store(true)
 		b, err = s.oneKey(ctx, query(false))
 	}
 	return b, err

@@ -218,6 +218,9 @@ func TestChunksCoverTable(t *testing.T) {
 					covers(t, l, chunks, want)
 					resume(t, l, m, chunks, want)
 				}
+				chunks := splitBy(t, newSplitter(t, l, m), 2, 5)
+				covers(t, l, chunks, want)
+				resume(t, l, m, chunks, want)
 			})
 		}
 	})
