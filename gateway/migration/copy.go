@@ -32,9 +32,10 @@ type copying struct {
 //
 // Why no row is lost or doubled, whatever dies and whenever:
 //
-//   - A table's chunks partition its key space: the splitter cuts them one after
-//     the other, and a chunk that is cut once more (too wide for memory) leaves
-//     two that share the new bound. So all rows are in exactly one chunk.
+//   - A table's chunks partition its key space: what is not yet a chunk is in the
+//     hand of one reader at a time, and each cut leaves two parts that share the
+//     new bound, as does that of a chunk which is too wide for memory. So all rows
+//     are in exactly one chunk.
 //   - A chunk's rows and its record commit in one fenced transaction
 //     (apply.Copier.WriteChunk). What is read and not committed when the process
 //     dies has no record: a resumed copy reads it again, and nothing else.

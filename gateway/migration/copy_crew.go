@@ -2,6 +2,7 @@ package migration
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -16,16 +17,24 @@ const (
 	crewWindow = 3 * time.Second
 	crewChunks = 4
 	// crewGain: one writer more stays if it brings this part of what each of the
-	// others does. On a target with room it brings all of that.
+	// others does, in each window of its trial. On a target with room it brings
+	// all of that.
 	crewGain = 0.5
+	// crewTrial is how many windows a trial has, and how many before it are
+	// looked at: a rate that was low by chance, or because source or target stood
+	// still, shall not add a writer.
+	crewTrial = 2
 	// crewPatience bounds the windows between a trial and the next.
 	crewPatience = 32
+	// crewAnew is after how many windows the crew begins anew with the first
+	// writers: what chance has added is gone then, and what helps is soon back.
+	crewAnew = 200
 )
 
-// crew decides how many of a copy's writers are at work: as few as write as fast
-// as more would. It takes the rate over a window, lets one writer more work in
-// the next, and keeps it if the rate grew; each trial that failed doubles the
-// time to the next. While the writers wait for the readers nothing changes.
+// crew decides how many of a copy's writers are at work. It begins with a few,
+// takes the rate over a window, lets one writer more work in the next two, and
+// keeps it if both had a higher rate; each trial that fails doubles the time to
+// the next. While the writers wait for the readers there is no new trial.
 //
 // Any number is right: only speed depends on it.
 type crew struct {
@@ -38,11 +47,14 @@ type crew struct {
 
 	since        time.Time // of the window
 	rows, chunks int
-	idle         int // chunks that a writer had to wait for
-	trial        bool
-	before       float64 // rows a second before the trial
-	calm         int     // windows since the last trial
-	patience     int
+	waited       time.Duration // of all writers, for chunks
+
+	windows  int
+	rates    []float64 // rows a second, of the last windows with so many writers
+	trial    bool
+	before   float64 // the best rate before the trial
+	calm     int     // windows since the last trial
+	patience int
 }
 
 func newCrew(most int, now func() time.Time) *crew {
@@ -68,47 +80,56 @@ func (c *crew) join(ctx context.Context, writer int, ended <-chan struct{}) bool
 	}
 }
 
-// wrote counts a chunk; waited says that the writer had nothing to do before.
-func (c *crew) wrote(rows int, waited bool) {
+// wrote counts a chunk; waited is for how long its writer had none before.
+func (c *crew) wrote(rows int, waited time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.rows += rows
 	c.chunks++
-	if waited {
-		c.idle++
-	}
+	c.waited += waited
 	took := c.now().Sub(c.since)
 	if took < crewWindow || c.chunks < crewChunks*c.active {
 		return
 	}
-	c.judge(float64(c.rows)/took.Seconds(), c.idle*4 > c.chunks)
-	c.since, c.rows, c.chunks, c.idle = c.now(), 0, 0, 0
+	rate := float64(c.rows) / took.Seconds()
+	idle := c.waited*4 > took*time.Duration(c.active)
+	c.since, c.rows, c.chunks, c.waited = c.now(), 0, 0, 0
+	if c.windows++; c.windows == 1 {
+		return // the first one has connecting in it, and small chunks
+	}
+	if c.windows%crewAnew == 0 {
+		c.set(min(firstWriters, c.most), false)
+		c.patience = 1
+		return
+	}
+	c.judge(rate, idle)
 }
 
-// judge follows a window's rate.
-func (c *crew) judge(rate float64, starved bool) {
-	switch {
-	case starved && c.trial:
-		c.active--
-		c.trial, c.calm = false, 0
-		return
-	case starved:
-		return
-	case c.trial && rate >= c.before*(1+crewGain/float64(c.active-1)):
-		c.patience, c.calm = 1, 0
-	case c.trial:
-		c.active--
-		c.trial, c.calm, c.patience = false, 0, min(2*c.patience, crewPatience)
+// judge follows a window's rate; idle says that the readers were slower.
+func (c *crew) judge(rate float64, idle bool) {
+	c.rates = append(c.rates, rate)
+	if c.trial {
+		switch {
+		case rate < c.before*(1+crewGain/float64(c.active-1)):
+			c.set(c.active-1, false)
+			c.patience = min(2*c.patience, crewPatience)
+		case len(c.rates) == crewTrial:
+			c.trial, c.calm, c.patience = false, 0, 1
+		}
 		return
 	}
-	if c.trial = false; c.active == c.most {
+	c.rates = c.rates[max(0, len(c.rates)-crewTrial):]
+	c.calm++
+	if idle || c.active == c.most || len(c.rates) < crewTrial || c.calm < c.patience {
 		return
 	}
-	if c.calm++; c.calm < c.patience {
-		return
-	}
-	c.trial, c.before, c.calm = true, rate, 0
-	c.active++
+	c.before = slices.Max(c.rates)
+	c.set(c.active+1, true)
+}
+
+// set changes the number of writers.
+func (c *crew) set(n int, trial bool) {
+	c.active, c.trial, c.calm, c.rates = n, trial, 0, c.rates[:0]
 	close(c.changed)
 	c.changed = make(chan struct{})
 }

@@ -76,7 +76,7 @@ func (w *copyWork) readOne(ctx context.Context, p *pipe, conn *readConn) (more b
 		}
 	}
 	defer leave()
-	at, ok, err := w.next(ctx)
+	at, ok, err := w.next(ctx, conn)
 	if err != nil || !ok {
 		return false, err
 	}
@@ -130,7 +130,10 @@ func (w *copyWork) load(ctx context.Context, conn *readConn, at *piece) (snapsho
 		}
 		conn.discard()
 		at.copy.splitter.Observe(int64(large.Rows), large.Memory, 0)
-		first, rest, ok, err := at.copy.splitter.Cut(ctx, at.chunk, large.Rows)
+		if c, err = conn.get(ctx); err != nil {
+			return snapshot.Rows{}, err
+		}
+		first, rest, ok, err := at.copy.splitter.Cut(ctx, counted{c, w.throttle}, at.chunk, large.Rows)
 		if err != nil {
 			return snapshot.Rows{}, w.x.blame(ctx, at.copy, err)
 		}
@@ -161,13 +164,17 @@ func record(at piece, rows snapshot.Rows) (apply.Chunk, error) {
 
 // next returns the next chunk, which then counts as being read; false: all
 // chunks are read, though not all may be committed.
-func (w *copyWork) next(ctx context.Context) (piece, bool, error) {
+func (w *copyWork) next(ctx context.Context, conn *readConn) (piece, bool, error) {
 	for {
 		at, ok, err := w.pick(ctx)
 		if err != nil || !ok || at.chunk.No > 0 {
 			return at, ok, err
 		}
-		at.chunk, ok, err = at.copy.splitter.Next(ctx)
+		c, err := conn.get(ctx)
+		if err != nil {
+			return at, false, err
+		}
+		at.chunk, ok, err = at.copy.splitter.Next(ctx, counted{c, w.throttle})
 		if err != nil {
 			return at, false, w.x.blame(ctx, at.copy, err)
 		}
@@ -265,6 +272,19 @@ func (w *copyWork) done(ctx context.Context, c *copying) error {
 		return nil
 	}
 	return w.x.finishCopy(ctx, c)
+}
+
+// counted is a connection whose statements count as the copy's own.
+type counted struct {
+	snapshot.Conn
+	throttle *throttle
+}
+
+// QueryContext is that of snapshot.Conn. The splitter's queries have one row.
+func (c counted) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	c.throttle.own.Add(1)
+	defer c.throttle.own.Add(-1)
+	return c.Conn.QueryContext(ctx, query, args...)
 }
 
 // readConn is a reader's connection to the source.

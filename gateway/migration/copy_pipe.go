@@ -16,8 +16,8 @@ import (
 // Bounds of the memory that the rows of a copy take between their read and
 // their commit.
 const (
-	// copyMemory is for all of them: up to eight chunks that are written and those
-	// that readers have in hand or wait to hand over.
+	// copyMemory is for all of them: chunks that are written, eight of them with
+	// the default lanes, and those that readers have in hand or wait to hand over.
 	copyMemory = 48 << 20
 	// chunkMemory is the most that a chunk of several rows takes; it is room
 	// for rows that are three times as wide as those before them. A chunk that
@@ -56,8 +56,8 @@ type loaded struct {
 }
 
 // pipe runs readers, and at most as many writers as there are lanes, until the
-// readers have ended and all that they put is committed. The first error ends all of
-// them, as does the end of ctx; pipe returns after the last has ended.
+// readers have ended and all that they put is committed. The first error ends
+// all of them, as does the end of ctx; pipe returns after the last has ended.
 func (x *run) pipe(ctx context.Context, readers int, read func(ctx context.Context, p *pipe) error) error {
 	p := &pipe{x: x, memory: semaphore.NewWeighted(copyMemory), queue: make(chan *loaded, copyQueue), read: make(chan struct{}),
 		crew: newCrew(x.copier.Lanes(), time.Now)}
@@ -110,7 +110,7 @@ func (p *pipe) write(ctx context.Context, lane int) error {
 	for p.crew.join(ctx, lane, p.read) {
 		var l *loaded
 		var more bool
-		waits := len(p.queue) == 0
+		free := time.Now()
 		select {
 		case l, more = <-p.queue:
 			if !more {
@@ -123,7 +123,7 @@ func (p *pipe) write(ctx context.Context, lane int) error {
 		if err := p.x.copier.WriteChunk(ctx, lane, l.copy.binding, l.rows, l.record); err != nil {
 			return err
 		}
-		p.crew.wrote(len(l.rows), waits)
+		p.crew.wrote(len(l.rows), began.Sub(free))
 		l.rows = nil
 		p.memory.Release(l.held)
 		p.x.progress.chunk(l.copy.state.key(), l.record.Rows, l.record.Bytes)

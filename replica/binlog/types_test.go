@@ -336,6 +336,7 @@ func allTypes(t *testing.T, l *lab) {
 		t.Run("Compressed", func(t *testing.T) { typesAgree(t, l, "packed", compressedCases()) })
 	}
 	t.Run("JSON", func(t *testing.T) { typesAgree(t, l, "jsons", jsonCases()) })
+	t.Run("Random", func(t *testing.T) { randomAgree(t, l) })
 	t.Run("Wide", func(t *testing.T) {
 		var wide []typeCase
 		for i := range 300 {

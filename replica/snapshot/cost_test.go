@@ -37,7 +37,7 @@ func TestChunksUseIndex(t *testing.T) {
 				}
 				l.insertMany(t, fmt.Sprintf("INSERT INTO d.`%s`", name), rows)
 				m := l.table(t, name)
-				chunks := split(t, newSplitter(t, l, m), 100)
+				chunks := split(t, l, newSplitter(t, l, m), 100)
 				if len(chunks) != 50 && len(chunks) != 51 {
 					t.Errorf("%d chunks of 100 of 5000 rows", len(chunks))
 				}
@@ -87,7 +87,7 @@ func TestChunkSizes(t *testing.T) {
 		s := newSplitter(t, l, m)
 		next := func() int64 {
 			t.Helper()
-			c, ok, err := s.Next(t.Context())
+			c, ok, err := s.Next(t.Context(), l.src.DB())
 			if err != nil || !ok {
 				t.Fatalf("%v, %v", ok, err)
 			}

@@ -176,12 +176,12 @@ func (l *lab) readAll(t *testing.T, c snapshot.Chunk) [][]replica.Value {
 }
 
 // split returns a table's chunks of about rows rows.
-func split(t *testing.T, s *snapshot.Splitter, rows int64) []snapshot.Chunk {
+func split(t *testing.T, l *lab, s *snapshot.Splitter, rows int64) []snapshot.Chunk {
 	t.Helper()
 	s.Observe(rows, snapshot.ChunkBytes, 0) // as if that many rows were a whole chunk
 	var chunks []snapshot.Chunk
 	for {
-		c, ok, err := s.Next(t.Context())
+		c, ok, err := s.Next(t.Context(), l.src.DB())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -195,36 +195,49 @@ func split(t *testing.T, s *snapshot.Splitter, rows int64) []snapshot.Chunk {
 	}
 }
 
-// splitBy is split by several readers at the same time, of which some ask in
-// vain now and then: what they were about to get, others get.
-func splitBy(t *testing.T, s *snapshot.Splitter, rows int64, readers int) []snapshot.Chunk {
+// flaky is a connection on which every fifth query or so fails.
+type flaky struct {
+	snapshot.Conn
+	mu   sync.Mutex
+	rand *rand.Rand
+}
+
+var errFlaky = errors.New("the connection is flaky")
+
+func (f *flaky) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	f.mu.Lock()
+	fails := f.rand.IntN(5) == 0
+	f.mu.Unlock()
+	if fails {
+		return nil, errFlaky
+	}
+	return f.Conn.QueryContext(ctx, query, args...)
+}
+
+// splitBy is split by several readers at the same time, whose queries fail now
+// and then: what one was about to get, others get.
+func splitBy(t *testing.T, l *lab, s *snapshot.Splitter, rows int64, readers int) []snapshot.Chunk {
 	t.Helper()
 	s.Observe(rows, snapshot.ChunkBytes, 0)
+	conn := &flaky{Conn: l.src.DB(), rand: seeded()}
 	var mu sync.Mutex
 	var chunks []snapshot.Chunk
 	g, ctx := errgroup.WithContext(t.Context())
-	for i := range readers {
+	for range readers {
 		g.Go(func() error {
-			for n := 1; ; n++ {
-				asked, cancel := context.WithCancel(ctx)
-				if (n+i)%5 == 0 {
-					cancel()
-				}
-				c, ok, err := s.Next(asked)
-				cancel()
-				switch {
-				case err != nil && (n+i)%5 == 0:
+			for range 100_000 {
+				c, ok, err := s.Next(ctx, conn)
+				if errors.Is(err, errFlaky) {
 					continue
-				case err != nil || !ok:
+				}
+				if err != nil || !ok {
 					return err
 				}
 				mu.Lock()
 				chunks = append(chunks, c)
 				mu.Unlock()
-				if n > 100_000 {
-					return errors.New("the splitter does not end")
-				}
 			}
+			return errors.New("the splitter does not end")
 		})
 	}
 	if err := g.Wait(); err != nil {

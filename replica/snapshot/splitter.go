@@ -41,18 +41,23 @@ type Splitter struct {
 	gaps    []gap         // that nobody cuts a chunk from
 	cutting int           // gaps that somebody does
 	waiting int           // callers of Next that found none
-	changed chan struct{} // closed when a gap comes back
+	changed chan struct{} // closed when a caller has done with its gap
 	nextNo  int
 	size    sizer
 
 	unforced atomic.Bool // the key cannot be named in FORCE INDEX
 }
 
-// gap is a range without chunks: above lo, up to hi. A narrow one has few
-// chunks' rows.
+// gap is a range without chunks: above lo, up to hi. A narrow one had at most
+// the rows of a stripe when it was cut, and is not cut in stripes again.
 type gap struct {
 	lo, hi Bound
 	narrow bool
+}
+
+// Conn is what a query runs on: a *sql.Conn, or a *sql.DB.
+type Conn interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 }
 
 // stripe is how many chunks' rows are cut off a gap at once when there are more
@@ -63,7 +68,8 @@ type gap struct {
 const stripe = 16
 
 // NewSplitter returns the splitter of a table that has a RowKey; ErrKeyless
-// for one that has none. db is source.Source.DB. It does no I/O.
+// for one that has none. db is source.Source.DB; Resume runs on it. It does no
+// I/O.
 func NewSplitter(db *sql.DB, t *replica.Table) (*Splitter, error) {
 	k, err := newKey(t)
 	if err != nil {
@@ -73,11 +79,11 @@ func NewSplitter(db *sql.DB, t *replica.Table) (*Splitter, error) {
 }
 
 // Next returns the next chunk, or false when the whole table has been given
-// out. It runs a query or two, and waits for those of others if all that is
+// out. It runs a query or two on conn, and waits for those of others if all that is
 // left is in their hands. The chunk without an upper bound is the one of the
 // highest keys: rows that are added meanwhile are in it or come with the
 // stream. After an error the same rows are given out again.
-func (s *Splitter) Next(ctx context.Context) (Chunk, bool, error) {
+func (s *Splitter) Next(ctx context.Context, conn Conn) (Chunk, bool, error) {
 	g, rows, crowded, err := s.take(ctx)
 	if err != nil || g == nil {
 		return Chunk{}, false, err
@@ -85,7 +91,7 @@ func (s *Splitter) Next(ctx context.Context) (Chunk, bool, error) {
 	// Whatever happens, what is left of the gap goes back.
 	defer func() { s.leave(g) }()
 	if crowded && !g.narrow {
-		end, err := s.cut(ctx, g.lo, g.hi, stripe*rows)
+		end, err := s.cut(ctx, conn, g.lo, g.hi, stripe*rows)
 		if err != nil {
 			return Chunk{}, false, source.Classify(fmt.Errorf("split %s: %w", s.key.table, err))
 		}
@@ -94,7 +100,7 @@ func (s *Splitter) Next(ctx context.Context) (Chunk, bool, error) {
 			g.hi = end
 		}
 	}
-	end, err := s.cut(ctx, g.lo, g.hi, rows)
+	end, err := s.cut(ctx, conn, g.lo, g.hi, rows)
 	if err != nil {
 		return Chunk{}, false, source.Classify(fmt.Errorf("split %s: %w", s.key.table, err))
 	}
@@ -109,10 +115,10 @@ func (s *Splitter) Next(ctx context.Context) (Chunk, bool, error) {
 
 // Cut divides a chunk of this splitter that was not read: first has its lower
 // rows, as many as said, and rest all others, under a number of its own. It
-// runs one query. When the chunk has no more rows than that, ok is false and
+// runs one query on conn. When the chunk has no more rows than that, ok is false and
 // first is the whole chunk.
-func (s *Splitter) Cut(ctx context.Context, c Chunk, rows int) (first, rest Chunk, ok bool, err error) {
-	end, err := s.cut(ctx, c.Lo, c.Hi, max(rows, 1))
+func (s *Splitter) Cut(ctx context.Context, conn Conn, c Chunk, rows int) (first, rest Chunk, ok bool, err error) {
+	end, err := s.cut(ctx, conn, c.Lo, c.Hi, max(rows, 1))
 	if err != nil {
 		return c, rest, false, source.Classify(fmt.Errorf("cut %s: %w", c, err))
 	}
@@ -125,8 +131,9 @@ func (s *Splitter) Cut(ctx context.Context, c Chunk, rows int) (first, rest Chun
 }
 
 // take waits for a gap and takes it out, with the rows that its next chunk
-// should have; leave must follow. crowded says that others wait for one. A nil
-// gap means that all is given out.
+// should have; leave must follow. crowded says that more callers wait than
+// there are gaps. A nil gap, after which no leave must follow, means that all is
+// given out.
 func (s *Splitter) take(ctx context.Context) (g *gap, rows int, crowded bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,7 +158,7 @@ func (s *Splitter) take(ctx context.Context) (g *gap, rows int, crowded bool, er
 	first := s.gaps[0]
 	s.gaps = s.gaps[1:]
 	s.cutting++
-	return &first, s.size.rows(), s.waiting > 0, nil
+	return &first, s.size.rows(), s.waiting > len(s.gaps), nil
 }
 
 // leave puts back what is left of a gap; nil: nothing is.
@@ -195,8 +202,8 @@ func (s *Splitter) Observe(rows, bytes int64, elapsed time.Duration) {
 
 // cut returns the key of the nth row above lo; nil: no row up to hi follows it
 // that is known to be there.
-func (s *Splitter) cut(ctx context.Context, lo, hi Bound, n int) (Bound, error) {
-	end, err := s.boundary(ctx, lo, hi, n)
+func (s *Splitter) cut(ctx context.Context, conn Conn, lo, hi Bound, n int) (Bound, error) {
+	end, err := s.boundary(ctx, conn, lo, hi, n)
 	switch {
 	case err != nil:
 		return nil, err
@@ -210,25 +217,25 @@ func (s *Splitter) cut(ctx context.Context, lo, hi Bound, n int) (Bound, error) 
 
 // boundary returns the key of the nth row above lo, or nil when there are
 // fewer up to hi.
-func (s *Splitter) boundary(ctx context.Context, lo, hi Bound, n int) (Bound, error) {
+func (s *Splitter) boundary(ctx context.Context, conn Conn, lo, hi Bound, n int) (Bound, error) {
 	query := func(forced bool) string {
 		return fmt.Sprintf("SELECT %s%s%s ORDER BY %s LIMIT 1 OFFSET %d",
 			s.key.selectList(), s.key.from(forced), s.key.where(lo, hi), s.key.orderBy(), n-1)
 	}
 	forced := !s.unforced.Load()
-	b, err := s.oneKey(ctx, query(forced))
+	b, err := s.oneKey(ctx, conn, query(forced))
 	if forced && isNoKey(err) {
 		// An index that the server ignores (MariaDB's IGNORED) cannot be
 		// forced. The answer is right without it.
 		s.unforced.Store(true)
-		b, err = s.oneKey(ctx, query(false))
+		b, err = s.oneKey(ctx, conn, query(false))
 	}
 	return b, err
 }
 
 // oneKey runs a query that returns at most one key.
-func (s *Splitter) oneKey(ctx context.Context, query string) (Bound, error) {
-	rows, err := s.db.QueryContext(ctx, query)
+func (s *Splitter) oneKey(ctx context.Context, conn Conn, query string) (Bound, error) {
+	rows, err := conn.QueryContext(ctx, query)
 	if err != nil {
 		return nil, err
 	}

@@ -1,11 +1,17 @@
 package snapshot_test
 
 import (
+	"context"
+	"database/sql"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"sluice/itest/lab/servers"
 	"sluice/replica"
@@ -211,19 +217,68 @@ func TestChunksCoverTable(t *testing.T) {
 				m := l.table(t, c.name)
 				want := l.wholeTable(t, m)
 				for _, size := range []int64{1, 7} {
-					chunks := split(t, newSplitter(t, l, m), size)
+					chunks := split(t, l, newSplitter(t, l, m), size)
 					if size == 7 && len(want) > 20 && len(chunks) < len(want)/8 {
 						t.Fatalf("%d rows in %d chunks of about 7", len(want), len(chunks))
 					}
 					covers(t, l, chunks, want)
 					resume(t, l, m, chunks, want)
 				}
-				chunks := splitBy(t, newSplitter(t, l, m), 2, 5)
+				chunks := splitBy(t, l, newSplitter(t, l, m), 2, 5)
 				covers(t, l, chunks, want)
 				resume(t, l, m, chunks, want)
 			})
 		}
 	})
+}
+
+// farAway is a connection whose queries take their time; it knows how many ran
+// at the same time.
+type farAway struct {
+	snapshot.Conn
+	now, most atomic.Int32
+}
+
+func (f *farAway) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	n := f.now.Add(1)
+	defer f.now.Add(-1)
+	for most := f.most.Load(); n > most && !f.most.CompareAndSwap(most, n); most = f.most.Load() {
+	}
+	time.Sleep(20 * time.Millisecond) // what the line takes
+	return f.Conn.QueryContext(ctx, query, args...)
+}
+
+// TestReadersShareATable: all readers of one table look for a chunk's bound at
+// the same time; none waits for another's.
+func TestReadersShareATable(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, servers.MySQL)
+	l.exec(t, "CREATE TABLE d.one (id INT PRIMARY KEY)")
+	rows := make([]string, 3000)
+	for i := range rows {
+		rows[i] = fmt.Sprintf("(%d)", i)
+	}
+	l.insertMany(t, "INSERT INTO d.one", rows)
+	s := newSplitter(t, l, l.table(t, "one"))
+	s.Observe(10, snapshot.ChunkBytes, 0)
+	const readers = 6
+	far := &farAway{Conn: l.src.DB()}
+	g, ctx := errgroup.WithContext(t.Context())
+	for range readers {
+		g.Go(func() error {
+			for {
+				if _, ok, err := s.Next(ctx, far); !ok || err != nil {
+					return err
+				}
+			}
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	if n := far.most.Load(); n != readers {
+		t.Errorf("%d of %d readers asked at the same time", n, readers)
+	}
 }
 
 // wholeTable counts the table's rows, each by its text.
@@ -297,7 +352,7 @@ func resume(t *testing.T, l *lab, m *replica.Table, chunks []snapshot.Chunk, wan
 	r := seeded()
 	if len(chunks) > 200 {
 		// One row a chunk was covered; resume of it costs too much.
-		chunks = split(t, newSplitter(t, l, m), 7)
+		chunks = split(t, l, newSplitter(t, l, m), 7)
 	}
 	for _, share := range []float64{0.2, 0.6, 1} {
 		have := chunks
@@ -314,7 +369,7 @@ func resume(t *testing.T, l *lab, m *replica.Table, chunks []snapshot.Chunk, wan
 			if err := s.Resume(t.Context(), done); err != nil {
 				t.Fatal(err)
 			}
-			rest := split(t, s, 9)
+			rest := split(t, l, s, 9)
 			for _, c := range rest {
 				if c.No <= last {
 					t.Fatalf("chunk number %d was given again after %d", c.No, last)

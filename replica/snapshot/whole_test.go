@@ -24,7 +24,7 @@ func TestWholeChunks(t *testing.T) {
 	var pieces []snapshot.Chunk
 	for {
 		if len(pieces) == 0 {
-			c, ok, err := s.Next(t.Context())
+			c, ok, err := s.Next(t.Context(), l.src.DB())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -44,7 +44,7 @@ func TestWholeChunks(t *testing.T) {
 		var large *snapshot.TooLargeError
 		if errors.As(err, &large) {
 			refused++
-			first, rest, ok, err := s.Cut(t.Context(), c, large.Rows)
+			first, rest, ok, err := s.Cut(t.Context(), l.src.DB(), c, large.Rows)
 			if err != nil || !ok {
 				t.Fatalf("cut %s after %d rows: %v, %v", c, large.Rows, ok, err)
 			}
@@ -88,17 +88,17 @@ func TestCutNothing(t *testing.T) {
 	l.exec(t, "CREATE TABLE d.t (id INT PRIMARY KEY)")
 	l.exec(t, "INSERT INTO d.t VALUES (1), (2), (3)")
 	s := newSplitter(t, l, l.table(t, "t"))
-	c, ok, err := s.Next(t.Context())
+	c, ok, err := s.Next(t.Context(), l.src.DB())
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
 	for _, n := range []int{3, 4} {
-		first, _, ok, err := s.Cut(t.Context(), c, n)
+		first, _, ok, err := s.Cut(t.Context(), l.src.DB(), c, n)
 		if err != nil || n == 4 && (ok || first.No != c.No || first.Hi != nil) {
 			t.Errorf("cut after %d of 3 rows: %v, %v", n, ok, err)
 		}
 	}
-	first, rest, ok, err := s.Cut(t.Context(), c, 1)
+	first, rest, ok, err := s.Cut(t.Context(), l.src.DB(), c, 1)
 	if err != nil || !ok || len(l.readAll(t, first)) != 1 || len(l.readAll(t, rest)) != 2 || rest.No <= first.No {
 		t.Errorf("%v, %v, %v, %v", first, rest, ok, err)
 	}
