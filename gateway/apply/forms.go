@@ -19,6 +19,17 @@ const (
 	maxFormParams = 4096
 	// leastFormRows: below it, a statement of its own costs more than it saves.
 	leastFormRows = 16
+	// formBytes is what the rows of a form usually take at most, so that a few
+	// wider ones still fit a statement. Wide rows go in forms of a quarter of the
+	// rows, and what does not fill one, or is wider, in forms of a quarter of that:
+	// as text, TiDB spends some 40 ns on each of their bytes, which it reads
+	// several times over. Below leastWideRows, or leastFormBytes, a form saves
+	// nothing any more.
+	formBytes      = maxStatementBytes / 2
+	leastWideRows  = 4
+	leastFormBytes = 8 << 10
+	// widthSample is how many rows tell how wide a table's are.
+	widthSample = 16
 	// maxForms is how many prepared statements a session has.
 	maxForms = 8
 	// formAfter is how many statements of a form go as text before one is
@@ -116,16 +127,39 @@ func (f *forms) room() int {
 	return oldest
 }
 
-// rowsOf returns how many rows a form of the binding has; 0: none is used.
-func (f *forms) rowsOf(b *Binding) int {
+// rowsOf returns how many rows a form of the binding has that is to take such
+// rows, and how wide these are; 0: none is used.
+func (f *forms) rowsOf(b *Binding, rows [][]replica.Value) (n, width int) {
 	if f == nil || f.off || len(b.columns) == 0 {
-		return 0
+		return 0, 0
 	}
-	n := min(f.rows, maxFormParams/len(b.columns))
+	n = min(f.rows, maxFormParams/len(b.columns))
 	if n < min(leastFormRows, f.rows) {
+		return 0, 0
+	}
+	width = widthOf(b, rows)
+	for n*width > formBytes && n >= 4*leastWideRows {
+		n /= 4
+	}
+	if n*width > maxStatementBytes {
+		return 0, 0
+	}
+	return n, width
+}
+
+// widthOf returns how many bytes a row takes, by the look of some.
+func widthOf(b *Binding, rows [][]replica.Value) int {
+	bytes, n := 0, 0
+	for i := 0; i < len(rows); i += 1 + len(rows)/widthSample {
+		for _, c := range b.columns {
+			bytes += 8 + len(rows[i][c].Bytes)
+		}
+		n++
+	}
+	if n == 0 {
 		return 0
 	}
-	return n
+	return bytes / n
 }
 
 // kindsOf hashes the kinds of a row's values.
@@ -262,12 +296,23 @@ func (st *statement) asText() {
 	st.sql, _ = st.binding.appendMulti(make([]byte, 0, 2*len(st.sql)+1024), st.verb, st.tail, st.rows, math.MaxInt)
 }
 
-// multiForms writes as many rows as fill forms, and returns those that are left
-// for text. Which rows stand together does not matter: no two have a unique
-// value in common.
+// multiForms writes rows as forms, and returns those that are left for text.
+// Which rows stand together does not matter: no two have a unique value in
+// common.
 func (w *writer) multiForms(b *Binding, op replica.Op, verb, tail string, rows [][]replica.Value, each int64) [][]replica.Value {
-	full := w.forms.rowsOf(b)
-	if full == 0 || len(rows) < full {
+	n, width := w.forms.rowsOf(b, rows)
+	for n > 0 {
+		rows = w.formsOf(n, b, op, verb, tail, rows, each)
+		if n /= 4; n < leastWideRows || n*width < leastFormBytes {
+			break
+		}
+	}
+	return rows
+}
+
+// formsOf is multiForms with forms of so many rows.
+func (w *writer) formsOf(full int, b *Binding, op replica.Op, verb, tail string, rows [][]replica.Value, each int64) [][]replica.Value {
+	if len(rows) < full {
 		return rows
 	}
 	key := formKey{binding: b, op: op, replace: each < 0, rows: full}
