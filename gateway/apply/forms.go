@@ -23,11 +23,11 @@ const (
 	// wider ones still fit a statement. Wide rows go in forms of a quarter of the
 	// rows, and what does not fill one, or is wider, in forms of a quarter of that:
 	// as text, TiDB spends some 40 ns on each of their bytes, which it reads
-	// several times over. Below leastWideRows, or leastFormBytes, a form saves
-	// nothing any more.
+	// several times over. Below leastWideRows, or leastFormBytes, a form is not
+	// worth its way to the target and its place in the list.
 	formBytes      = maxStatementBytes / 2
 	leastWideRows  = 4
-	leastFormBytes = 8 << 10
+	leastFormBytes = 64 << 10
 	// widthSample is how many rows tell how wide a table's are.
 	widthSample = 16
 	// maxForms is how many prepared statements a session has.
