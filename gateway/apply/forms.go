@@ -30,7 +30,9 @@ const (
 	leastFormBytes = 64 << 10
 	// widthSample is how many rows tell how wide a table's are.
 	widthSample = 16
-	// maxForms is how many prepared statements a session has.
+	// maxForms is how many prepared statements a session has. Those for what is
+	// left of wide rows are not to take the places of others: they get one only
+	// while half of them are free.
 	maxForms = 8
 	// formAfter is how many statements of a form go as text before one is
 	// prepared: preparing costs as much as two or three of them.
@@ -74,7 +76,8 @@ type forms struct {
 func (f *forms) next() { f.batch++ }
 
 // want returns the form that a statement of these rows should have; nil: text.
-func (f *forms) want(key formKey, row []replica.Value) *form {
+// rest says that it is for what is left behind larger ones.
+func (f *forms) want(key formKey, row []replica.Value, rest bool) *form {
 	at := -1
 	for i, x := range f.list {
 		if x.formKey == key {
@@ -83,6 +86,9 @@ func (f *forms) want(key formKey, row []replica.Value) *form {
 		}
 	}
 	if at < 0 {
+		if rest && len(f.list) >= maxForms/2 {
+			return nil
+		}
 		if at = f.room(); at < 0 {
 			return nil
 		}
@@ -301,8 +307,8 @@ func (st *statement) asText() {
 // common.
 func (w *writer) multiForms(b *Binding, op replica.Op, verb, tail string, rows [][]replica.Value, each int64) [][]replica.Value {
 	n, width := w.forms.rowsOf(b, rows)
-	for n > 0 {
-		rows = w.formsOf(n, b, op, verb, tail, rows, each)
+	for rest := false; n > 0; rest = true {
+		rows = w.formsOf(n, rest, b, op, verb, tail, rows, each)
 		if n /= 4; n < leastWideRows || n*width < leastFormBytes {
 			break
 		}
@@ -311,7 +317,7 @@ func (w *writer) multiForms(b *Binding, op replica.Op, verb, tail string, rows [
 }
 
 // formsOf is multiForms with forms of so many rows.
-func (w *writer) formsOf(full int, b *Binding, op replica.Op, verb, tail string, rows [][]replica.Value, each int64) [][]replica.Value {
+func (w *writer) formsOf(full int, rest bool, b *Binding, op replica.Op, verb, tail string, rows [][]replica.Value, each int64) [][]replica.Value {
 	if len(rows) < full {
 		return rows
 	}
@@ -319,7 +325,7 @@ func (w *writer) formsOf(full int, b *Binding, op replica.Op, verb, tail string,
 	var left [][]replica.Value
 	for grouped := false; len(rows) >= full; {
 		key.kinds = kindsOf(b, rows[0])
-		done, mixed := w.form(key, verb, tail, rows[:full], each)
+		done, mixed := w.form(key, rest, verb, tail, rows[:full], each)
 		if mixed && !grouped {
 			rows, grouped = byKinds(b, rows), true
 			continue
@@ -366,8 +372,8 @@ func byKinds(b *Binding, rows [][]replica.Value) [][]replica.Value {
 
 // form writes one statement of a form; not done: the rows must be text; mixed:
 // because they are of different kinds.
-func (w *writer) form(key formKey, verb, tail string, rows [][]replica.Value, each int64) (done, mixed bool) {
-	x := w.forms.want(key, rows[0])
+func (w *writer) form(key formKey, rest bool, verb, tail string, rows [][]replica.Value, each int64) (done, mixed bool) {
+	x := w.forms.want(key, rows[0], rest)
 	if x == nil {
 		return false, false
 	}

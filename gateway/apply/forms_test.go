@@ -2,6 +2,7 @@ package apply
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"testing"
 
@@ -48,6 +49,32 @@ func TestFormsOfWideRows(t *testing.T) {
 		}
 		if !maps.Equal(forms, c.forms) || written != c.rows {
 			t.Errorf("rows of %d bytes: forms %v instead of %v, %d rows of %d", c.width, forms, c.forms, written, c.rows)
+		}
+	}
+}
+
+// TestRestFormsLeavePlaces: the smaller forms of many tables leave places for
+// the main forms of others.
+func TestRestFormsLeavePlaces(t *testing.T) {
+	f := &forms{rows: maxStatementRows}
+	rows := make([][]replica.Value, maxStatementRows+64)
+	for i := range rows {
+		rows[i] = []replica.Value{simInt64(i), {Kind: replica.KindString, Bytes: bytes.Repeat([]byte{'x'}, 1_900)}}
+	}
+	for n := range maxForms - 2 {
+		tab := &replica.Table{Schema: "a", Name: fmt.Sprint("t", n), Columns: simColumns("id", "v"), Primary: &replica.Index{Name: "PRIMARY", Columns: []int{0}}}
+		b, err := Bind(tab, "a", tab.Name, func(string) bool { return false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		var main bool
+		for range formAfter + 1 {
+			for _, st := range appendInserts(nil, f, b, "INSERT INTO ", rows, 1) {
+				main = main || st.form != nil && st.form.rows == maxStatementRows
+			}
+		}
+		if !main {
+			t.Errorf("table %d has no form of %d rows", n, maxStatementRows)
 		}
 	}
 }

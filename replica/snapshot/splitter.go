@@ -79,9 +79,9 @@ func NewSplitter(db *sql.DB, t *replica.Table) (*Splitter, error) {
 }
 
 // Next returns the next chunk, or false when the whole table has been given
-// out. It runs a query or two on conn, and waits for those of others if all that is
-// left is in their hands. The chunk without an upper bound is the one of the
-// highest keys: rows that are added meanwhile are in it or come with the
+// out. It runs a query or two on conn, and waits for those of others if all
+// that is left is in their hands. The chunk without an upper bound is the one of
+// the highest keys: rows that are added meanwhile are in it or come with the
 // stream. After an error the same rows are given out again.
 func (s *Splitter) Next(ctx context.Context, conn Conn) (Chunk, bool, error) {
 	g, rows, crowded, err := s.take(ctx)
@@ -115,8 +115,8 @@ func (s *Splitter) Next(ctx context.Context, conn Conn) (Chunk, bool, error) {
 
 // Cut divides a chunk of this splitter that was not read: first has its lower
 // rows, as many as said, and rest all others, under a number of its own. It
-// runs one query on conn. When the chunk has no more rows than that, ok is false and
-// first is the whole chunk.
+// runs one query on conn. When the chunk has no more rows than that, ok is
+// false and first is the whole chunk.
 func (s *Splitter) Cut(ctx context.Context, conn Conn, c Chunk, rows int) (first, rest Chunk, ok bool, err error) {
 	end, err := s.cut(ctx, conn, c.Lo, c.Hi, max(rows, 1))
 	if err != nil {
