@@ -46,11 +46,10 @@ func (r *rig) bench(ctx context.Context, s *scenario.Scenario, p plan) (results 
 		runs, err := r.runs(ctx, s, p, target, rec)
 		if len(runs) > 0 {
 			res := report.Summarise(s.Name, string(target), runs)
-			res.Wanted = s.Wanted[target].Least
+			res.Wanted, res.Most = s.Wanted[target].Least, most(s, target)
 			if res.Runs < leastRuns && p.scale != scenario.Small {
 				res.Note = strings.Join(append(compact(res.Note), fmt.Sprintf("%d runs only: a figure has %d", res.Runs, leastRuns)), "; ")
 			}
-			res.Note = strings.Join(append(compact(res.Note), missed(s, target, &res)...), "; ")
 			results = append(results, res)
 		}
 		if err != nil {
@@ -66,19 +65,18 @@ const leastRuns = 3
 // memoryLimit is the most that a channel may make of a node, in 2^20 bytes.
 const memoryLimit = 256
 
-// missed says which wanted figures beside the ratio a result misses.
-func missed(s *scenario.Scenario, target scenario.Target, r *report.Result) []string {
-	var out []string
-	above := func(what string, is *float64, most float64) {
-		if is != nil && most > 0 && *is > most {
-			out = append(out, fmt.Sprintf("%s is %.3g, and at most %g is wanted", what, *is, most))
-		}
-	}
+// most are the bounds of a scenario's figures, by their names in JSON.
+func most(s *scenario.Scenario, target scenario.Target) map[string]float64 {
+	out := map[string]float64{}
 	w := s.Wanted[target]
-	above("the p99 lag in ms", r.P99LagMS, float64(w.P99.Milliseconds()))
-	above("allocations a row", r.AllocsPerRow, w.Allocs)
+	if w.P99 > 0 {
+		out["p99_lag_ms"] = float64(w.P99.Milliseconds())
+	}
+	if w.Allocs > 0 {
+		out["allocs_per_row"] = w.Allocs
+	}
 	if s.Kind != scenario.Many {
-		above("the peak memory in MiB", r.PeakRSSMB, memoryLimit)
+		out["peak_rss_mb"] = memoryLimit
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -97,7 +98,10 @@ func (c *Copier) Start(ctx context.Context, base replica.Position, stmts ...Stat
 // A table with several unique keys is written with REPLACE: chunks are read at
 // different moments, so that two rows may be read with a unique value that
 // moved between them; the change event of the row that lost it comes later and
-// writes that row again.
+// writes that row again. Where the row's key is the only one, no row of another
+// chunk can have it: a row that is in its way is somebody else's, or the target
+// holds two keys equal that the source tells apart. That is error 61052, unless
+// on_conflict=REPLACE.
 func (c *Copier) WriteChunk(ctx context.Context, lane int, b *Binding, rows [][]replica.Value, rec Chunk) error {
 	s := c.slots[lane]
 	verb, want := "INSERT INTO ", int64(1)
@@ -109,14 +113,34 @@ func (c *Copier) WriteChunk(ctx context.Context, lane int, b *Binding, rows [][]
 		strconv.FormatUint(rec.Rows, 10), strconv.FormatUint(rec.Bytes, 10)}, ",") + ")"), want: 1, binding: b, op: replica.Insert}
 	stmts := append(appendInserts(nil, &s.forms, b, verb, rows, want), record)
 	err := s.commit(ctx, c.claimed.Base.String(), s.extra, s.partial, stmts)
-	if err != nil && classify(err) == outcomeConflict && b.key != nil && want == 1 {
-		stmts = append(appendInserts(nil, nil, b, "REPLACE INTO ", rows, -1), record)
-		err = s.commit(ctx, c.claimed.Base.String(), s.extra, s.partial, stmts)
+	if err == nil || classify(err) == outcomeFenced {
+		return err
 	}
-	if err != nil {
+	if classify(err) != outcomeConflict {
 		return copyError(err, b)
 	}
+	e := chunkConflict(err, b)
+	if c.cfg.OnConflict != ConflictReplace || b.key == nil || want < 0 {
+		return e
+	}
+	stmts = append(appendInserts(nil, nil, b, "REPLACE INTO ", rows, -1), record)
+	if err := s.commit(ctx, c.claimed.Base.String(), s.extra, s.partial, stmts); err != nil {
+		return copyError(err, b)
+	}
+	if c.cfg.Report != nil {
+		c.cfg.Report(e)
+	}
 	return nil
+}
+
+// chunkConflict says that rows of a chunk met others.
+func chunkConflict(err error, b *Binding) *replica.Error {
+	e := conflictError(err, replica.TxnID{Source: "copy"})
+	e.Table = b.Schema + "." + b.Name
+	e.Message = fmt.Sprintf("rows of the copy met others in %s: %s", e.Table, conflictOf(err))
+	e.Remedy = "somebody else writes to the target's table, or the target holds keys equal that the source tells apart: compare their collations; then " +
+		"RESET MIGRATION, drop or empty the target's tables and START MIGRATION again"
+	return e
 }
 
 func copyError(err error, b *Binding) error {
@@ -124,7 +148,7 @@ func copyError(err error, b *Binding) error {
 	case outcomeFenced:
 		return err
 	case outcomeConflict:
-		return conflictError(err, replica.TxnID{Source: "copy"})
+		return chunkConflict(err, b)
 	}
 	return targetError(err, "copy rows into "+b.Schema+"."+b.Name)
 }

@@ -124,27 +124,38 @@ func (a *Applier) conflict(ctx context.Context, s *slot, base string, extra *rep
 
 // conflictError names the table and what differed, never a value.
 func conflictError(cause error, id replica.TxnID) *replica.Error {
-	what := "a unique key has a value already"
-	table := ""
+	table, where := "", ""
 	var mm *mismatchError
 	var me *mysql.MySQLError
 	switch {
 	case errors.As(cause, &mm):
 		table = mm.stmt.binding.Schema + "." + mm.stmt.binding.Name
-		verb := map[replica.Op]string{replica.Insert: "an INSERT", replica.Update: "an UPDATE", replica.Delete: "a DELETE"}[mm.stmt.op]
-		what = fmt.Sprintf("%s affected %d rows instead of %d", verb, mm.got, mm.stmt.want)
 	case errors.As(cause, &me):
 		if _, key, ok := strings.Cut(me.Message, "for key '"); ok {
 			table, _, _ = strings.Cut(strings.TrimSuffix(key, "'"), ".")
-			what = "the key " + strings.TrimSuffix(key, "'") + " has a value already"
 		}
 	}
-	where := ""
 	if table != "" {
 		where = " in " + table
 	}
 	return &replica.Error{Code: 61052, Class: "DATA", Table: table,
-		Message: fmt.Sprintf("the target differs from the source%s: %s (in the batch that begins with transaction %s)", where, what, id),
+		Message: fmt.Sprintf("the target differs from the source%s: %s (in the batch that begins with transaction %s)", where, conflictOf(cause), id),
 		Remedy: "somebody else writes to the target's table, or its rows were not what the copy left: " +
 			"STOP MIGRATION m; ALTER MIGRATION m SET on_conflict=REPLACE; START MIGRATION m takes the source's rows; RESET MIGRATION m copies all again"}
+}
+
+// conflictOf says what differed.
+func conflictOf(cause error) string {
+	var mm *mismatchError
+	var me *mysql.MySQLError
+	switch {
+	case errors.As(cause, &mm):
+		verb := map[replica.Op]string{replica.Insert: "an INSERT", replica.Update: "an UPDATE", replica.Delete: "a DELETE"}[mm.stmt.op]
+		return fmt.Sprintf("%s affected %d rows instead of %d", verb, mm.got, mm.stmt.want)
+	case errors.As(cause, &me):
+		if _, key, ok := strings.Cut(me.Message, "for key '"); ok {
+			return "the key " + strings.TrimSuffix(key, "'") + " has a value already"
+		}
+	}
+	return "a unique key has a value already"
 }

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -60,5 +61,77 @@ func TestRetriesInPlace(t *testing.T) {
 				t.Errorf("%s instead of %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestUnsettledCommitIsTold: sessions can be had, but no COMMIT gets through. That
+// is tried again without end, and the owner of the applier is told; what was held
+// back on the way cannot be committed behind the one that succeeds.
+func TestUnsettledCommitIsTold(t *testing.T) {
+	tt := newTarget(t, servers.TiDB)
+	tt.exec("CREATE TABLE a.m (id INT PRIMARY KEY, v INT)")
+	table := &replica.Table{Schema: "a", Name: "m", Columns: simColumns("id", "v"), Primary: &replica.Index{Name: "PRIMARY", Columns: []int{0}}}
+	b, err := Bind(table, "a", "m", func(string) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newProxy(t, tt.server.Addr())
+	told, over := make(chan error, 1), make(chan struct{}, 1)
+	cfg := tt.config(p.addr)
+	cfg.Away = func(err error) {
+		if err != nil {
+			told <- err
+		} else {
+			over <- struct{}{}
+		}
+	}
+	cp := NewCopier(cfg, tt.claim())
+	defer cp.Close()
+	before := tt.one("SELECT seq FROM sluice_meta.lanes WHERE lane=1")
+	p.rule(func(q string) fate {
+		if q == "COMMIT" {
+			return holdBack
+		}
+		return pass
+	})
+	ends := make(chan struct{})
+	counted := make(chan int, 1)
+	go func() {
+		held := 0
+		for {
+			select {
+			case <-p.held:
+				held++
+			case <-ends:
+				counted <- held
+				return
+			}
+		}
+	}()
+	done := make(chan error, 1)
+	go func() {
+		rows := [][]replica.Value{{simInt64(1), simInt64(2)}}
+		done <- cp.WriteChunk(t.Context(), 1, b, rows, Chunk{Schema: "a", Table: "m", No: 1, Lo: "lo", Hi: "hi", Rows: 1})
+	}()
+	var e *replica.Error
+	if err := <-told; !errors.As(err, &e) || e.Class != "TARGET" || e.Remedy == "" {
+		t.Errorf("told %v", err)
+	}
+	if got := tt.one("SELECT COUNT(*) FROM a.m"); got != "0" {
+		t.Errorf("%s rows are committed", got)
+	}
+	p.rule(nil)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	<-over
+	close(ends)
+	held := <-counted
+	close(p.release)
+	for range held {
+		<-p.sent
+	}
+	if got := tt.one("SELECT CONCAT((SELECT COUNT(*) FROM a.m),' ',(SELECT COUNT(*) FROM sluice_meta.chunks),' ',(SELECT seq-" + before + " FROM sluice_meta.lanes WHERE lane=1))"); got != "1 1 1" {
+		t.Errorf("%s: rows, chunks and commits of the lane", got)
 	}
 }

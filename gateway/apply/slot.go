@@ -54,6 +54,10 @@ func (e *mismatchError) Unwrap() error { return errMismatch }
 // alone.
 const maxPacketBytes = 8 << 20
 
+// unsettling is the attempt from which on an operator is told that a commit does
+// not succeed: 2 s and more after the first.
+const unsettling = 8
+
 // pause waits before attempt+1: 10 ms, doubled up to 2 s.
 func pause(ctx context.Context, attempt int) error {
 	d := 10 * time.Millisecond << min(attempt, 8)
@@ -172,6 +176,14 @@ func (s *slot) commit(ctx context.Context, base string, extra *replica.TxnSet, p
 		default:
 			if alone {
 				return err
+			}
+		}
+		if attempt == unsettling {
+			// Sessions can be had, and still nothing is committed.
+			s.log.Warn("commits fail and are tried again", "lane", s.lane, "error", err)
+			if s.away != nil {
+				s.away(targetError(err, "commit to the target, which is tried again"))
+				defer s.away(nil)
 			}
 		}
 		// A row statement behind a guard that matched nothing may fail for that

@@ -382,6 +382,51 @@ func TestWriteChunk(t *testing.T) {
 	}
 }
 
+// TestChunkMeetsOthersRows: a row that is in a chunk's way is not replaced, unless
+// that is wanted; then it is reported.
+func TestChunkMeetsOthersRows(t *testing.T) {
+	tt := newTarget(t, servers.TiDB)
+	tt.exec("CREATE TABLE a.c (k VARCHAR(9) COLLATE utf8mb4_general_ci PRIMARY KEY, v INT)")
+	tt.exec("INSERT INTO a.c VALUES ('b',7)")
+	table := &replica.Table{Schema: "a", Name: "c", Columns: []replica.Column{{Name: "k", Type: replica.TypeVarchar, SQLType: "varchar(9)", Length: 9, Charset: "utf8mb4"},
+		simColumns("v")[0]}, Primary: &replica.Index{Name: "PRIMARY", Columns: []int{0}}}
+	b, err := Bind(table, "a", "c", func(string) bool { return true })
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := func(k string) []replica.Value {
+		return []replica.Value{{Kind: replica.KindString, Bytes: []byte(k)}, simInt64(1)}
+	}
+	reported := 0
+	cfg := tt.config(tt.server.Addr())
+	cfg.Report = func(*replica.Error) { reported++ }
+	for _, c := range []struct {
+		conflict Conflict
+		rows     [][]replica.Value
+		err      bool
+		want     string
+	}{
+		{ConflictStop, [][]replica.Value{row("a"), row("b")}, true, "b7 0"}, // somebody else's row
+		{ConflictStop, [][]replica.Value{row("c"), row("C")}, true, "b7 0"}, // two that the target holds equal
+		{ConflictReplace, [][]replica.Value{row("a"), row("b")}, false, "a1,b1 1"},
+	} {
+		cfg.OnConflict = c.conflict
+		cp := NewCopier(cfg, tt.claim())
+		err := cp.WriteChunk(t.Context(), 1, b, c.rows, Chunk{Schema: "a", Table: "c", No: 1, Lo: "lo", Hi: "hi", Rows: 2})
+		cp.Close()
+		var e *replica.Error
+		if c.err && (!errors.As(err, &e) || e.Code != 61052 || e.Table != "a.c") || !c.err && err != nil {
+			t.Errorf("the chunk ended with %v", err)
+		}
+		if got := tt.one("SELECT CONCAT((SELECT GROUP_CONCAT(CONCAT(k,v) ORDER BY k) FROM a.c),' ',(SELECT COUNT(*) FROM sluice_meta.chunks))"); got != c.want {
+			t.Errorf("%s, want %s", got, c.want)
+		}
+	}
+	if reported != 1 {
+		t.Errorf("%d reports of a replaced row", reported)
+	}
+}
+
 // TestStatementsOfATransaction: a batch of rows without a key has a statement
 // for each, more than TiDB's stmt-count-limit, which is for sessions that retry
 // by themselves.

@@ -48,6 +48,59 @@ func TestDDLDuringCopy(t *testing.T) {
 	}
 }
 
+// TestCrashWhileACopyBeginsAgain: the process dies when a table's copy is about to
+// begin again, with rows of the old copy in the target or without the table.
+// Nothing of the old copy is taken for the new one's.
+func TestCrashWhileACopyBeginsAgain(t *testing.T) {
+	for name, crash := range map[string]string{"rows of the old copy": "SELECT 1", "no table": "DROP TABLE d.big"} {
+		t.Run(name, func(t *testing.T) {
+			src, dst := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.TiDB)
+			sdb, err := src.Open("")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer sdb.Close()
+			tdb, err := dst.Open("")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer tdb.Close()
+			fillBig(t, sdb, 40)
+			cfg := config(t, src, dst, "m5/s", ruleset.Spec{DoDB: []string{"d"}})
+			cfg.CopyThreads = 1
+			r, err := New(cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- r.Run(ctx) }()
+			until(t, r, "some rows are copied", func(st Status) bool { return st.ChunksDone > 0 && st.RowsCopied < 40000 })
+			cancel()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			// The table is changed and changed back: its definition tells nothing.
+			mustExec(t, sdb, "DELETE FROM d.big WHERE id%3=0", "ALTER TABLE d.big ADD COLUMN extra INT", "ALTER TABLE d.big DROP COLUMN extra")
+			mustExec(t, tdb, "UPDATE sluice_meta.tables SET state='again'", "DELETE FROM sluice_meta.chunks", crash)
+			cfg.Epoch++
+			if r, err = New(cfg); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel = context.WithCancel(t.Context())
+			defer cancel()
+			go func() { done <- r.Run(ctx) }()
+			end := gtid(t, sdb)
+			until(t, r, "all applied", func(st Status) bool { return caughtUp(st) && st.SourceExecuted == end })
+			same(t, sdb, dst)
+			cancel()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
 // A keyless table is copied at a position of its own: DDL before it is in the
 // copy already, and must not run again on what was copied.
 func TestTruncateBeforeExactCopy(t *testing.T) {

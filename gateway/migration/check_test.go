@@ -20,15 +20,17 @@ func TestTargetChecks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sdb.Close()
-	mustExec(t, sdb, "CREATE DATABASE c", "CREATE TABLE c.t (id INT PRIMARY KEY, d DECIMAL(20,6), at DATETIME(6), s VARCHAR(40) NOT NULL, e ENUM('a','b'))",
-		"INSERT INTO c.t VALUES (1,1.234567,'2024-01-01 23:59:59.999999','x','b')")
+	mustExec(t, sdb, "CREATE DATABASE c", "CREATE TABLE c.t (id INT PRIMARY KEY, d DECIMAL(20,6), at DATETIME(6), s VARCHAR(40) NOT NULL, e ENUM('a','b'), "+
+		"k VARCHAR(9) COLLATE utf8mb4_bin UNIQUE, n VARCHAR(9) COLLATE utf8mb4_0900_ai_ci UNIQUE)",
+		"INSERT INTO c.t VALUES (1,1.234567,'2024-01-01 23:59:59.999999','x','b','k','n')")
 	tdb, err := dst.Open("")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer tdb.Close()
 	mustExec(t, tdb, "CREATE DATABASE c")
-	good := "id INT PRIMARY KEY, d DECIMAL(20,6), at DATETIME(6), s VARCHAR(40) NOT NULL, e ENUM('a','b')"
+	good := "id INT PRIMARY KEY, d DECIMAL(20,6), at DATETIME(6), s VARCHAR(40) NOT NULL, e ENUM('a','b'), " +
+		"k VARCHAR(9) COLLATE utf8mb4_bin UNIQUE, n VARCHAR(9) COLLATE utf8mb4_0900_ai_ci UNIQUE"
 	for _, x := range []struct{ name, columns, id, code string }{
 		{"fits", good, "", ""},
 		{"rounds a decimal", strings.Replace(good, "DECIMAL(20,6)", "DECIMAL(20,0)", 1), "target.columns", "d is decimal(20,0)"},
@@ -37,6 +39,9 @@ func TestTargetChecks(t *testing.T) {
 		{"has other members", strings.Replace(good, "'a','b'", "'b','a'", 1), "target.columns", "e is enum"},
 		{"is narrower", strings.Replace(good, "id INT", "id SMALLINT", 1), "target.columns", "id is smallint"},
 		{"lacks a column", strings.Replace(good, ", e ENUM('a','b')", "", 1), "target.columns", "lacks the columns e"},
+		{"tells less apart", strings.Replace(good, "COLLATE utf8mb4_bin", "COLLATE utf8mb4_general_ci", 1), "target.columns", "k is in a key and has the collation utf8mb4_general_ci"},
+		{"ignores spaces", strings.Replace(good, "utf8mb4_0900_ai_ci", "utf8mb4_bin", 1), "target.columns", "n is in a key and has the collation utf8mb4_bin"},
+		{"tells more apart", strings.Replace(good, "utf8mb4_0900_ai_ci", "utf8mb4_0900_bin", 1), "", ""},
 		{"has another key", good + ", UNIQUE KEY (s)", "target.columns", "no unique key (s)"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -57,7 +62,7 @@ func TestTargetChecks(t *testing.T) {
 		})
 	}
 	t.Run("has rows", func(t *testing.T) {
-		mustExec(t, tdb, "DROP TABLE c.t", "CREATE TABLE c.t ("+good+")", "INSERT INTO c.t VALUES (9,1,NULL,'y','a')")
+		mustExec(t, tdb, "DROP TABLE c.t", "CREATE TABLE c.t ("+good+")", "INSERT INTO c.t VALUES (9,1,NULL,'y','a',NULL,NULL)")
 		wantRunError(t, config(t, src, dst, "k2/s", ruleset.Spec{DoDB: []string{"c"}}), 61094)
 	})
 	t.Run("is another channel's", func(t *testing.T) {

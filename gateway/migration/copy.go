@@ -74,8 +74,15 @@ func (x *run) copyTables(ctx context.Context) error {
 func (x *run) copyOnce(ctx context.Context) error {
 	var keyed, keyless []*copying
 	for _, ts := range x.tables {
-		if ts.state != stateCopy || !x.cfg.Rules.Wanted(ts.schema, ts.table) {
+		if ts.state != stateCopy && ts.state != stateAgain || !x.cfg.Rules.Wanted(ts.schema, ts.table) {
 			continue
+		}
+		if ts.state == stateAgain {
+			t, err := x.definitionOf(ts)
+			if err != nil {
+				return err
+			}
+			return &alteredError{&copying{state: ts, table: t}}
 		}
 		c, err := x.openCopy(ctx, ts)
 		if err != nil {
@@ -101,17 +108,22 @@ func (x *run) copyOnce(ctx context.Context) error {
 	})
 }
 
+// definitionOf returns a table's definition as it is or was copied.
+func (x *run) definitionOf(ts *tableState) (*replica.Table, error) {
+	if ts.definition != "" {
+		return x.parse(ts.schema, ts.definition)
+	}
+	if t := x.tracker.Table(ts.schema, ts.table); t != nil {
+		return t, nil
+	}
+	return nil, fmt.Errorf("copy %s.%s: no definition is recorded", ts.schema, ts.table)
+}
+
 // openCopy prepares a table's copy from its recorded definition.
 func (x *run) openCopy(ctx context.Context, ts *tableState) (*copying, error) {
-	t := x.tracker.Table(ts.schema, ts.table)
-	if ts.definition != "" {
-		var err error
-		if t, err = x.parse(ts.schema, ts.definition); err != nil {
-			return nil, err
-		}
-	}
-	if t == nil {
-		return nil, fmt.Errorf("copy %s.%s: no definition is recorded", ts.schema, ts.table)
+	t, err := x.definitionOf(ts)
+	if err != nil {
+		return nil, err
 	}
 	target := x.progress.table(ts.key())
 	have, err := targetColumns(ctx, x.cfg.Target, target.TargetSchema, target.TargetTable)

@@ -40,12 +40,61 @@ func fitting(ctx context.Context, db *sql.DB, t *replica.Table, ts, tt string) e
 		}
 	}
 	bad = append(bad, extraKeys(t, have)...)
+	coarse, err := coarser(t, have, ts, tt)
+	if err != nil {
+		return err
+	}
+	bad = append(bad, coarse...)
 	if bad == nil {
 		return nil
 	}
 	return &replica.Error{Code: 61095, Class: "TARGET", Table: ts + "." + tt,
 		Message: fmt.Sprintf("the target table %s.%s cannot hold the rows of %s: %s", ts, tt, t, clip(strings.Join(bad, "; "), 500)),
 		Remedy:  "change the target's columns, or drop the table so that it is made anew"}
+}
+
+// coarser names key columns whose collation may hold values equal that the
+// source tells apart: the target's has to be the one that a table made here
+// would have, or a binary one that minds trailing spaces where that one does.
+func coarser(src, dst *replica.Table, ts, tt string) ([]string, error) {
+	made, _, err := schema.TargetCreate(src, ts, tt)
+	if err != nil {
+		return nil, err
+	}
+	want, err := schema.ParseCreate(ts, made, schema.Defaults{})
+	if err != nil {
+		return nil, fmt.Errorf("read the definition that %s would get: %w", src, err)
+	}
+	suffix := func(collation string) string {
+		_, s, _ := strings.Cut(collation, "_")
+		return s
+	}
+	inKey := map[int]bool{}
+	keys := src.Unique
+	if src.Primary != nil {
+		keys = append([]replica.Index{*src.Primary}, keys...)
+	}
+	for i := range keys {
+		for _, c := range keys[i].Columns {
+			inKey[c] = true
+		}
+	}
+	var out []string
+	for i := range src.Columns {
+		name := src.Columns[i].Name
+		w, h := want.Column(name), dst.Column(name)
+		if !inKey[i] || w < 0 || h < 0 || !want.Columns[w].IsText() {
+			continue
+		}
+		needs, has := want.Columns[w].Collation, dst.Columns[h].Collation
+		spaces := strings.HasPrefix(suffix(needs), "0900_")
+		switch s := suffix(has); {
+		case s == suffix(needs), s == "0900_bin", s == "bin" && !spaces:
+		default:
+			out = append(out, fmt.Sprintf("%s is in a key and has the collation %s, where %s is needed to tell its values apart", name, has, needs))
+		}
+	}
+	return out, nil
 }
 
 // extraKeys names unique keys of the target that the source does not have:

@@ -76,8 +76,8 @@ func (x *run) blame(ctx context.Context, c *copying, err error) error {
 // the tracker, which follows from the channel's start, still sees that DDL.
 //
 // The target's table is dropped and made anew by recorded DDL, as the stream's
-// is. A crash before the new state is recorded begins the restart again, with
-// another position and so another name in the DDL log.
+// is. A crash before the table is there and its state says "copy" again begins the
+// restart again, with another position and so another name in the DDL log.
 func (x *run) restart(ctx context.Context, c *copying) error {
 	x.r.event("TABLE", fmt.Sprintf("%s was altered while it was copied: its copy begins again", c.table))
 	gtids, at, err := snapshot.StartPosition(ctx, x.src, c.table)
@@ -105,9 +105,10 @@ func (x *run) restart(ctx context.Context, c *copying) error {
 	if err != nil {
 		return err
 	}
-	// First the records: a copy that goes on after a crash here reads every
-	// chunk again, into whatever the target's table then is.
-	if err := x.copier.Control(ctx, c.state.forgetChunks(x.cfg.Channel)); err != nil {
+	// First the state and the records in one transaction: whatever the target's
+	// table is after a crash from here on, copyOnce begins the restart again.
+	c.state.state = stateAgain
+	if err := x.copier.Control(ctx, c.state.insert(x.cfg.Channel), c.state.forgetChunks(x.cfg.Channel)); err != nil {
 		return err
 	}
 	name := replica.TxnID{Source: "copy of " + t.String() + " at " + shortHash(pos.String()), Seq: 1}
@@ -118,9 +119,9 @@ func (x *run) restart(ctx context.Context, c *copying) error {
 	if err != nil {
 		return err
 	}
-	c.state.definition, c.state.start, c.state.high = t.Create, pos, replica.Coordinates{}
+	c.state.state, c.state.definition, c.state.start, c.state.high = stateCopy, t.Create, pos, replica.Coordinates{}
 	x.progress.restart(c.state.key())
-	return x.copier.Control(ctx, c.state.insert(x.cfg.Channel), c.state.forgetChunks(x.cfg.Channel))
+	return x.copier.Control(ctx, c.state.insert(x.cfg.Channel))
 }
 
 func shortHash(s string) string {

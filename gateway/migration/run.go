@@ -105,7 +105,8 @@ func (x *run) phases(ctx context.Context) error {
 }
 
 func (x *run) openCopier() {
-	x.copier = apply.NewCopier(apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys, Log: x.cfg.Log, Away: x.away}, x.claimed)
+	x.copier = apply.NewCopier(apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys, Log: x.cfg.Log,
+		OnConflict: x.cfg.OnConflict, Report: x.settled, Away: x.away}, x.claimed)
 }
 
 // precheck stops a channel that could not run before anything is written.
@@ -185,7 +186,7 @@ func (x *run) show(t *replica.Table) {
 	if ts != nil {
 		s.RowsEstimated, s.BytesEstimated, s.Note = ts.rowsEstimated, ts.bytesEstimated, ts.note
 		switch ts.state {
-		case stateCopy:
+		case stateCopy, stateAgain:
 			s.Phase = PhaseSchema
 		case stateDone, stateExact:
 			s.Phase = PhaseCatchup

@@ -14,6 +14,7 @@ import (
 // A table's state in the target's table `tables`.
 const (
 	stateCopy   = "copy"   // its copy is not done: chunks say how far it is
+	stateAgain  = "again"  // its copy begins again: what the target has of it is void
 	stateDone   = "done"   // copied; upserts up to its high-water, then strict
 	stateExact  = "exact"  // copied exactly at its start position; strict behind it
 	stateFollow = "follow" // never copied: strict from the channel's start on

@@ -70,7 +70,7 @@ func (d *drawing) bar(r *Result, at, left float64, x func(float64) float64) {
 	d.text("scenario", left-10, middle+4, "end", inkColor, r.Scenario)
 	if r.Ratio != nil && finite(*r.Ratio) {
 		color := goodColor
-		if r.Missed() {
+		if slices.Contains(r.Misses(), "ratio") {
 			color = badColor
 		}
 		d.rect("bar", left, middle-barHeight/2, x(max(*r.Ratio, 0))-left, barHeight, color)

@@ -116,6 +116,11 @@ func TestMissed(t *testing.T) {
 		{Result{RowsPerS: &rate, Wanted: 6000}, true},
 		{Result{Wanted: 1}, true},
 		{Result{Void: true}, true},
+		{Result{P99LagMS: &ratio, Most: map[string]float64{"p99_lag_ms": 0.8}}, false},
+		{Result{P99LagMS: &ratio, Most: map[string]float64{"p99_lag_ms": 0.7}}, true},
+		{Result{AllocsPerRow: &rate, Most: map[string]float64{"allocs_per_row": 5}}, true},
+		{Result{PeakRSSMB: &rate, Most: map[string]float64{"peak_rss_mb": 5001}}, false},
+		{Result{Most: map[string]float64{"peak_rss_mb": 256}}, true},
 	} {
 		if c.r.Missed() != c.want {
 			t.Errorf("%+v: %v", c.r, c.r.Missed())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -52,6 +53,9 @@ type Result struct {
 	// Wanted is the least ratio, or the least rows per second where there is no
 	// yardstick; 0: none. Summarise leaves it 0.
 	Wanted float64 `json:"wanted"`
+	// Most is the most that figures may be, by the name of their field in JSON:
+	// allocs_per_row, peak_rss_mb, p99_lag_ms. Summarise leaves it nil.
+	Most map[string]float64 `json:"most,omitempty"`
 	// Rate is that of the run whose rows per second are the median's, or
 	// nearest to it.
 	Rate []Point `json:"rate"`
@@ -154,21 +158,42 @@ func medianRate(runs []Run) []Point {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// Missed says whether the result is below what is wanted: its ratio, or its
-// rows per second where it has no yardstick. A void result misses always, one
-// without a number whenever one is wanted.
-func (r *Result) Missed() bool {
-	switch {
-	case r.Void:
-		return true
-	case r.Wanted <= 0:
-		return false
-	case r.Ratio != nil:
-		return *r.Ratio < r.Wanted
-	case r.RowsPerS != nil && r.YardstickRowsPerS == nil:
-		return *r.RowsPerS < r.Wanted
+// Missed says whether the result misses any figure that is wanted. A void
+// result does always.
+func (r *Result) Missed() bool { return r.Void || len(r.Misses()) > 0 }
+
+// Misses names the figures that are not what is wanted, by their field in JSON.
+// One that is wanted and was not measured is among them.
+func (r *Result) Misses() []string {
+	var out []string
+	if r.Wanted > 0 {
+		name, value := "ratio", r.Ratio
+		if value == nil && r.YardstickRowsPerS == nil {
+			name, value = "rows_per_s", r.RowsPerS
+		}
+		if value == nil || *value < r.Wanted {
+			out = append(out, name)
+		}
 	}
-	return true
+	for _, name := range slices.Sorted(maps.Keys(r.Most)) {
+		if v := r.limited(name); v == nil || *v > r.Most[name] {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
+// limited is a figure that Most can have.
+func (r *Result) limited(name string) *float64 {
+	switch name {
+	case "allocs_per_row":
+		return r.AllocsPerRow
+	case "peak_rss_mb":
+		return r.PeakRSSMB
+	case "p99_lag_ms":
+		return r.P99LagMS
+	}
+	return nil
 }
 
 // WriteJSON writes the results as one indented JSON list.

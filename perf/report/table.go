@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,7 +12,7 @@ import (
 
 // WriteTable writes the results as an aligned text table, medians with their
 // (min..max), and below it what the yardsticks are and the notes. "-" is what
-// was not measured, "!" a ratio or rate below the wanted one.
+// was not measured, "!" a figure that is not as wanted.
 func WriteTable(w io.Writer, results []Result) error {
 	rows := [][]string{{"scenario", "target", "runs", "rows/s", "yardstick", "ratio", "wanted", "gateway CPU", "target CPU", "yardstick CPU",
 		"allocs/row", "stmts/row", "commits/row", "RSS MB", "MB/s", "p50 ms", "p99 ms", "diffs"}}
@@ -22,11 +23,15 @@ func WriteTable(w io.Writer, results []Result) error {
 			runs += "+" + strconv.Itoa(r.VoidRuns) + " void"
 		}
 		wanted := "-"
-		if r.Wanted > 0 {
-			wanted = number(&r.Wanted)
-			if r.Missed() {
-				wanted += " !"
+		missed := r.Misses()
+		mark := func(text, name string) string {
+			if slices.Contains(missed, name) {
+				return text + " !"
 			}
+			return text
+		}
+		if r.Wanted > 0 {
+			wanted = mark(mark(number(&r.Wanted), "ratio"), "rows_per_s")
 		}
 		diffs := "-"
 		if r.Differences != nil {
@@ -34,8 +39,8 @@ func WriteTable(w io.Writer, results []Result) error {
 		}
 		rows = append(rows, []string{r.Scenario, r.Target, runs, ranged(r.RowsPerS, r.RowsPerSMin, r.RowsPerSMax), number(r.YardstickRowsPerS),
 			ranged(r.Ratio, r.RatioMin, r.RatioMax), wanted, number(r.GatewayCPUSPerMRow), number(r.TargetCPUSPerMRow),
-			number(r.YardstickTargetCPUSPerMRow), number(r.AllocsPerRow), number(r.StatementsPerRow), number(r.CommitsPerRow), number(r.PeakRSSMB), number(r.BinlogMBPerS),
-			number(r.P50LagMS), number(r.P99LagMS), diffs})
+			number(r.YardstickTargetCPUSPerMRow), mark(number(r.AllocsPerRow), "allocs_per_row"), number(r.StatementsPerRow), number(r.CommitsPerRow),
+			mark(number(r.PeakRSSMB), "peak_rss_mb"), number(r.BinlogMBPerS), number(r.P50LagMS), mark(number(r.P99LagMS), "p99_lag_ms"), diffs})
 	}
 	var b strings.Builder
 	align(&b, rows, 2)
@@ -46,6 +51,9 @@ func WriteTable(w io.Writer, results []Result) error {
 		if r.Yardstick != "" {
 			fmt.Fprintf(&b, "%s (%s): the yardstick is %s\n", r.Scenario, r.Target, r.Yardstick)
 		}
+		for _, name := range misses(r) {
+			fmt.Fprintf(&b, "%s (%s): %s\n", r.Scenario, r.Target, name)
+		}
 		if r.Note != "" {
 			fmt.Fprintf(&b, "%s (%s): %s\n", r.Scenario, r.Target, r.Note)
 		}
@@ -54,6 +62,19 @@ func WriteTable(w io.Writer, results []Result) error {
 		return fmt.Errorf("write the table: %w", err)
 	}
 	return nil
+}
+
+// misses says which figures are not as wanted.
+func misses(r *Result) []string {
+	var out []string
+	for _, name := range r.Misses() {
+		if most, ok := r.Most[name]; ok {
+			out = append(out, fmt.Sprintf("%s is %s, and at most %s is wanted", name, number(r.limited(name)), number(&most)))
+		} else {
+			out = append(out, fmt.Sprintf("%s is below what is wanted", name))
+		}
+	}
+	return out
 }
 
 // spreads are the figures of Result.Spread with their column's heads.

@@ -1,6 +1,7 @@
 package binlog
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -20,6 +21,9 @@ type rowDecoder struct {
 	columns []columnDecoder
 	mem     *arena
 	made    int // bytes of values that do not alias their image, since it was reset
+	// raws are the before image's bytes of the columns whose values cost
+	// something to make. They are valid until the after image is decoded.
+	raws [][]byte
 }
 
 // columnDecoder is how one column's bytes become a Value.
@@ -32,7 +36,7 @@ type columnDecoder struct {
 	length   int  // width of the length prefix; 0: the value takes exactly size bytes
 	skip     bool // generated: decoded over, not kept
 	text     bool
-	makes    bool // values are not parts of the image, and can be larger
+	costly   bool // values are not parts of the image
 	pad      int  // BINARY(n): n
 	dec      textDecoder
 }
@@ -43,7 +47,7 @@ func newRowDecoder(m *TableMap, t *replica.Table, mem *arena) (*rowDecoder, erro
 	if err := m.match(t); err != nil {
 		return nil, err
 	}
-	d := &rowDecoder{table: t, columns: make([]columnDecoder, len(t.Columns)), mem: mem}
+	d := &rowDecoder{table: t, columns: make([]columnDecoder, len(t.Columns)), mem: mem, raws: make([][]byte, len(t.Columns))}
 	for i := range t.Columns {
 		col := &t.Columns[i]
 		cd := &d.columns[i]
@@ -60,7 +64,7 @@ func newRowDecoder(m *TableMap, t *replica.Table, mem *arena) (*rowDecoder, erro
 				return nil, err
 			}
 		}
-		cd.makes = cd.dec.rune != nil || cd.typ == colJSON || cd.typ == colMBlobZ || cd.typ == colMVarcharZ
+		cd.costly = cd.dec.rune != nil || cd.pad > 0 || cd.printed()
 		if cd.typ == colGeometry && !cd.skip {
 			return nil, unsupportedType(t, col)
 		}
@@ -111,6 +115,15 @@ func (cd *columnDecoder) layout(meta uint16, col *replica.Column) {
 	}
 }
 
+// printed says whether values are text that the binlog does not have.
+func (cd *columnDecoder) printed() bool {
+	switch cd.typ {
+	case colJSON, colMBlobZ, colMVarcharZ, colNewDecimal, colDate, colNewDate, colTime, colDateTime, colTimestamp, colTimestamp2, colDateTime2, colTime2:
+		return true
+	}
+	return false
+}
+
 // fixed says whether the value takes exactly size bytes.
 func (cd *columnDecoder) fixed() bool {
 	switch cd.typ {
@@ -151,8 +164,9 @@ func (d *rowDecoder) present(bitmap []byte) ([]int, error) {
 }
 
 // image decodes one image from b, which has the columns of list (nil: all), and
-// returns what follows it.
-func (d *rowDecoder) image(b []byte, list []int) ([]replica.Value, []byte, error) {
+// returns what follows it. before is the image that was decoded last when b has
+// what an update made of it: what has the same bytes is the same value.
+func (d *rowDecoder) image(b []byte, list []int, before []replica.Value) ([]replica.Value, []byte, error) {
 	n := len(d.columns)
 	if list != nil {
 		n = len(list)
@@ -189,10 +203,18 @@ func (d *rowDecoder) image(b []byte, list []int) ([]replica.Value, []byte, error
 		if cd.skip {
 			continue
 		}
+		if cd.costly {
+			if before == nil {
+				d.raws[i] = raw
+			} else if before[i].Kind != replica.KindNull && bytes.Equal(raw, d.raws[i]) {
+				row[i] = before[i]
+				continue
+			}
+		}
 		if err := cd.value(&row[i], raw, d.mem); err != nil {
 			return nil, nil, d.valueError(i, err)
 		}
-		if cd.makes {
+		if cd.costly {
 			d.made += len(row[i].Bytes)
 		}
 	}
@@ -261,8 +283,9 @@ func (cd *columnDecoder) value(v *replica.Value, raw []byte, mem *arena) error {
 	case colSet:
 		v.Kind, v.Num = replica.KindSet, littleEndian(raw)
 	case colJSON:
-		text, err := decodeJSON(nil, raw)
-		v.Kind, v.Bytes = replica.KindJSON, text
+		// Text that is longer moves.
+		text, err := decodeJSON(mem.text(min(2*len(raw)+8, len(raw)+4<<10)), raw)
+		v.Kind, v.Bytes = replica.KindJSON, mem.keep(text)
 		return err
 	case colVector:
 		v.Kind, v.Bytes = replica.KindBytes, raw

@@ -128,12 +128,12 @@ func (r *Reader) rows(e *event, op replica.Op) error {
 		c := replica.RowChange{Table: h.m.table, Op: op}
 		size := len(b)
 		if op != replica.Insert {
-			if c.Before, b, err = d.image(b, before); err != nil {
+			if c.Before, b, err = d.image(b, before, nil); err != nil {
 				return r.rowError(err)
 			}
 		}
 		if op != replica.Delete {
-			if c.After, b, err = d.image(b, after); err != nil {
+			if c.After, b, err = d.image(b, after, c.Before); err != nil {
 				return r.rowError(err)
 			}
 		}
@@ -145,6 +145,7 @@ func (r *Reader) rows(e *event, op replica.Op) error {
 		t.Rows = append(t.Rows, c)
 		r.rowsSeen++
 	}
+	clear(d.raws) // they would keep the event
 	// A Value takes 40 bytes and a RowChange 64; the images were copied, or
 	// alias the event.
 	t.Bytes += len(h.images) + (len(t.Rows)-first)*(images*len(h.m.types)*40+64) + d.made
