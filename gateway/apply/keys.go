@@ -2,6 +2,7 @@ package apply
 
 import (
 	"bytes"
+	"hash/maphash"
 	"math"
 
 	"sluice/replica"
@@ -72,14 +73,12 @@ func neighbour(seed, n uint64) uint64 { return mix(seed, n>>3)&^7 | n&7 }
 
 // hashValue hashes a value's canonical form; false when the form is not known.
 func hashValue(v replica.Value, folding bool, prefix int) (uint64, bool) {
-	h := uint64(14695981039346656037)
-	add := func(c byte) { h = (h ^ uint64(c)) * 1099511628211 }
 	switch v.Kind {
 	case replica.KindFloat, replica.KindDouble:
 		if math.Float64frombits(v.Num) == 0 { // -0 equals 0
-			return mix(h, 0), true
+			return mix(hashBasis, 0), true
 		}
-		return mix(h, v.Num), true
+		return mix(hashBasis, v.Num), true
 	case replica.KindString:
 		return hashText(v.Bytes, folding, prefix)
 	case replica.KindBytes:
@@ -87,18 +86,14 @@ func hashValue(v replica.Value, folding bool, prefix int) (uint64, bool) {
 		if prefix > 0 && prefix < len(b) {
 			b = b[:prefix]
 		}
-		for _, c := range b {
-			add(c)
-		}
-		return h, true
+		return maphash.Bytes(keySeed, b), true
 	case replica.KindDecimal, replica.KindTime, replica.KindJSON:
-		for _, c := range canonical(v) {
-			add(c)
-		}
-		return h, true
+		return maphash.Bytes(keySeed, canonical(v)), true
 	}
-	return mix(h, v.Num), true
+	return mix(hashBasis, v.Num), true
 }
+
+const hashBasis = 14695981039346656037
 
 // canonical returns a number's or a time's digits without zeros that say
 // nothing: the tables of a merged table may differ in their scales.
@@ -121,31 +116,43 @@ func canonical(v replica.Value) []byte {
 }
 
 func hashText(b []byte, folding bool, prefix int) (uint64, bool) {
-	h := uint64(14695981039346656037)
-	if folding {
-		for _, c := range b {
-			if c < 0x20 || c > 0x7e {
-				return 0, false
-			}
-		}
-	}
 	if prefix > 0 {
 		b = firstRunes(b, prefix)
 	}
 	for len(b) > 0 && b[len(b)-1] == ' ' { // PAD SPACE
 		b = b[:len(b)-1]
 	}
-	for i, c := range b {
-		if folding {
-			if c|0x20 == 'h' && i > 0 && b[i-1]|0x20 == 'c' {
-				continue
-			}
-			c = foldLetter(c)
-		}
-		h = (h ^ uint64(c)) * 1099511628211
+	if !folding {
+		return maphash.Bytes(keySeed, b), true
 	}
-	return h, true
+	h, n, last := uint64(hashBasis), 0, byte(0)
+	var buf [128]byte
+	for _, c := range b {
+		c = folded[c]
+		if c == 0 {
+			return 0, false
+		}
+		if c == 'h' && last == 'c' {
+			last = c
+			continue
+		}
+		last = c
+		if n == len(buf) {
+			h, n = mix(h, maphash.Bytes(keySeed, buf[:])), 0
+		}
+		buf[n] = c
+		n++
+	}
+	return mix(h, maphash.Bytes(keySeed, buf[:n])), true
 }
+
+// folded is foldLetter of each printable character, 0 for all else.
+var folded = func() (t [256]byte) {
+	for c := byte(0x20); c <= 0x7e; c++ {
+		t[c] = foldLetter(c)
+	}
+	return t
+}()
 
 // foldLetter returns the same character for all ASCII characters that any
 // collation of MySQL, MariaDB or TiDB holds equal: besides the cases of a
