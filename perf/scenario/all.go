@@ -12,10 +12,18 @@ var (
 	alone    = Wanted{Least: 1, Aim: 4}
 )
 
-// All is the list of scenarios, in the order in which they are run.
+// All is the list of scenarios, in the order in which they are run: the lag comes
+// first, since what the others leave in the target makes every commit slower.
 func All() []Scenario {
 	sysbench := load.Copies(load.Sysbench(), 4)
 	return []Scenario{
+		{
+			Name: "latency", About: "2,000 transactions/s of one row while replicating: from commit to visible",
+			Kind: Latency, Targets: tidbOnly, Tables: sysbench,
+			Size:   Sizes{Small: 200, Normal: 2_000, Large: 2_000},
+			Count:  Sizes{Small: 3, Normal: 60, Large: 120},
+			Wanted: map[Target]Wanted{TiDB: {P99: 100 * time.Millisecond}},
+		},
 		{
 			Name: "insert1", About: "transactions of one inserted row, 4 tables",
 			Targets: both, Tables: sysbench,
@@ -95,7 +103,7 @@ func All() []Scenario {
 		},
 		{
 			Name: "ddl", About: "inserted rows, with a DDL every 5 s of the load",
-			Targets: tidbOnly, Tables: sysbench,
+			Targets: both, Tables: sysbench,
 			Size:  Sizes{Small: 2_000, Normal: 240_000, Large: 1_000_000},
 			Write: insertRows(1), Beside: alterTables,
 		},
@@ -117,13 +125,6 @@ func All() []Scenario {
 			Kind: Copy, Targets: tidbOnly, Tables: load.Copies(load.Sysbench(), 10_000),
 			Count: Sizes{Small: 12, Normal: 1_000, Large: 10_000},
 			Size:  Sizes{Small: 1_200, Normal: 100_000, Large: 400_000},
-		},
-		{
-			Name: "latency", About: "2,000 transactions/s of one row while replicating: from commit to visible",
-			Kind: Latency, Targets: tidbOnly, Tables: sysbench,
-			Size:   Sizes{Small: 200, Normal: 2_000, Large: 2_000},
-			Count:  Sizes{Small: 3, Normal: 60, Large: 120},
-			Wanted: map[Target]Wanted{TiDB: {P99: 100 * time.Millisecond}},
 		},
 		{
 			Name: "stalled", About: "insert1 with the target frozen for 70 s, longer than a source waits by default: memory, and nothing lost",
