@@ -4,13 +4,14 @@
 # make check   gofmt, go vet and staticcheck
 # make lab     fetches and builds the servers of the tests
 # make perf    measures every scenario beside its yardstick: SCALE=small|normal|large RUNS=3; go run ./perf list
+# make fuzz    looks for inputs that break parsers, each for FUZZTIME=30s; `make test` runs the saved ones
 # make kill    kills nodes while they replicate: KILLS=100 SEED=1 SOURCE=mysql|mariadb
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 export KILLS SEED SOURCE
 
-.PHONY: build demo test check lab kill perf
+.PHONY: build demo test check lab kill fuzz perf
 
 build:
 	go build -o bin/sluice .
@@ -32,6 +33,15 @@ lab:
 
 kill:
 	go run ./itest/kill
+
+FUZZTIME ?= 30s
+
+fuzz:
+	@grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirname | sort -u | while read -r dir; do \
+	  grep -h '^func Fuzz' "$$dir"/*_test.go | sed 's/^func \(Fuzz[A-Za-z]*\).*/\1/' | while read -r name; do \
+	    echo "$$dir $$name"; go test "$$dir" -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) </dev/null || exit 1; \
+	  done || exit 1; \
+	done
 
 SCALE ?= normal
 RUNS ?= 3

@@ -68,6 +68,9 @@ func checkResult(t *testing.T, s *scenario.Scenario, r *report.Result) {
 	if r.Runs != 1 || r.Differences == nil || *r.Differences != 0 {
 		t.Errorf("target %s: %d good runs, %d void ones", r.Target, r.Runs, r.VoidRuns)
 	}
+	if most := r.Most["peak_rss_mb"]; r.PeakRSSMB != nil && most > 0 && *r.PeakRSSMB > most {
+		t.Errorf("target %s: the node took %.0f MiB of memory, %g are allowed", r.Target, *r.PeakRSSMB, most)
+	}
 	want := map[string]*float64{
 		"rows/s": r.RowsPerS, "gateway CPU": r.GatewayCPUSPerMRow, "allocations": r.AllocsPerRow, "memory": r.PeakRSSMB,
 		"statements": r.StatementsPerRow,

@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -98,14 +99,16 @@ func (c *Copier) Start(ctx context.Context, base replica.Position, stmts ...Stat
 // A table with several unique keys is written with REPLACE: chunks are read at
 // different moments, so that two rows may be read with a unique value that
 // moved between them; the change event of the row that lost it comes later and
-// writes that row again. Where the row's key is the only one, no row of another
-// chunk can have it: a row that is in its way is somebody else's, or the target
-// holds two keys equal that the source tells apart. That is error 61052, unless
-// on_conflict=REPLACE.
+// writes that row again. So is one whose key has only a column's first
+// characters, as chunks are bounded by the whole column. Where the row's key is the
+// only one, and whole, no row of another chunk can have it: a row that is in its
+// way is somebody else's, or the target holds two keys equal that the source
+// tells apart, or the source's key is another one by now. That is error 61052,
+// unless on_conflict=REPLACE.
 func (c *Copier) WriteChunk(ctx context.Context, lane int, b *Binding, rows [][]replica.Value, rec Chunk) error {
 	s := c.slots[lane]
 	verb, want := "INSERT INTO ", int64(1)
-	if b.key != nil && !b.updatable {
+	if CopiedByReplace(b.Source) {
 		verb, want = "REPLACE INTO ", -1
 	}
 	record := statement{sql: []byte("INSERT INTO " + MetaSchema + ".chunks VALUES (" + strings.Join([]string{
@@ -128,9 +131,23 @@ func (c *Copier) WriteChunk(ctx context.Context, lane int, b *Binding, rows [][]
 		return copyError(err, b)
 	}
 	if c.cfg.Report != nil {
+		e.Remedy = ""
 		c.cfg.Report(e)
 	}
 	return nil
+}
+
+// CopiedByReplace says whether the copy replaces rows of a table that are in the
+// way of its own: see WriteChunk.
+func CopiedByReplace(t *replica.Table) bool {
+	k := t.RowKey()
+	if k == nil || hasGenerated(t, k) {
+		return false
+	}
+	if slices.ContainsFunc(k.Prefix, func(n int) bool { return n > 0 }) {
+		return true
+	}
+	return t.Primary != nil && len(t.Unique) > 0 || len(t.Unique) > 1
 }
 
 // chunkConflict says that rows of a chunk met others.

@@ -336,18 +336,7 @@ func TestUpsertsCatchUp(t *testing.T) {
 		for range rapid.IntRange(0, 4).Draw(t, "before") {
 			h.draw(t)
 		}
-		var stream [][]replica.RowChange
-		states := []map[string][]replica.Value{maps.Clone(h.rows)}
-		for range rapid.IntRange(1, 8).Draw(t, "meanwhile") {
-			var rows []replica.RowChange
-			for _, r := range h.draw(t) {
-				if r.Table.Primary != nil {
-					rows = append(rows, r)
-				}
-			}
-			stream = append(stream, rows)
-			states = append(states, maps.Clone(h.rows))
-		}
+		stream, states := h.meanwhile(t, 8)
 		h.copyRows(t, db, b, states)
 		for len(stream) > 0 {
 			n := rapid.IntRange(1, len(stream)).Draw(t, "batch")
@@ -365,6 +354,23 @@ func TestUpsertsCatchUp(t *testing.T) {
 		h.keyless = nil
 		h.holds(t, db, "after catch-up")
 	})
+}
+
+// meanwhile draws transactions on the tables with keys, and the states before,
+// between and after them.
+func (h *history) meanwhile(t *rapid.T, most int) (stream [][]replica.RowChange, states []map[string][]replica.Value) {
+	states = append(states, maps.Clone(h.rows))
+	for range rapid.IntRange(1, most).Draw(t, "meanwhile") {
+		var rows []replica.RowChange
+		for _, r := range h.draw(t) {
+			if r.Table.Primary != nil {
+				rows = append(rows, r)
+			}
+		}
+		stream = append(stream, rows)
+		states = append(states, maps.Clone(h.rows))
+	}
+	return stream, states
 }
 
 // copyRows writes each key's row as it was at a moment drawn for it, with
@@ -397,7 +403,107 @@ func (h *history) copyRows(t *rapid.T, db *simDB, b map[*replica.Table]*Binding,
 // flight is a batch that a lane has begun and not committed.
 type flight struct {
 	units []*unit
+	spans []span
 	txn   *simTxn
+	again bool // its COMMIT failed once: the next duplicate counts
+}
+
+// interleaving schedules transactions to lanes that take and commit batches in
+// an order drawn for them.
+type interleaving struct {
+	db *simDB
+	s  *scheduler
+	// conflicts allows a COMMIT to meet another lane's: the batch then runs
+	// again, as in slot.commit.
+	conflicts bool
+
+	seq       uint64
+	flying    map[*lane]*flight
+	committed map[uint64]bool
+}
+
+func newInterleaving(t *rapid.T, db *simDB) *interleaving {
+	base, err := replica.GTIDPosition(replica.ModeGTID, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newScheduler(base, Limits{BatchRows: rapid.IntRange(1, 6).Draw(t, "batch")})
+	s.compact = rapid.IntRange(1, 4).Draw(t, "compact")
+	for range rapid.IntRange(1, 4).Draw(t, "lanes") {
+		s.join(&lane{})
+	}
+	return &interleaving{db: db, s: s, flying: map[*lane]*flight{}, committed: map[uint64]bool{}}
+}
+
+// run schedules as many transactions as said, each of which next returns.
+func (x *interleaving) run(t *rapid.T, left int, next func() []span) {
+	s := x.s
+	for left > 0 || s.head < len(s.queue) {
+		var can []func()
+		if left > 0 {
+			can = append(can, func() {
+				left--
+				x.seq++
+				u := &unit{id: replica.TxnID{Source: simUUID, Seq: x.seq}, spans: next()}
+				u.rows, u.keys = len(u.spans), keysOf(u.spans)
+				x.committed[x.seq] = u.rows == 0
+				if err := s.submit(t.Context(), u); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		for _, l := range s.lanes {
+			if f := x.flying[l]; f != nil {
+				can = append(can, func() { x.commit(t, l, f) })
+			} else if len(l.queue) > 0 && l.queue[0].waits == 0 {
+				can = append(can, func() { x.flying[l] = x.take(t, l) })
+			}
+		}
+		if len(can) == 0 {
+			t.Fatal("no lane can go on")
+		}
+		can[rapid.IntRange(0, len(can)-1).Draw(t, "next")]()
+		s.spread.active = rapid.IntRange(1, s.spread.most).Draw(t, "active")
+		for n := uint64(1); n <= x.seq; n++ {
+			prefix := true
+			for m := uint64(1); m <= n; m++ {
+				prefix = prefix && x.committed[m]
+			}
+			if s.base.Contains(replica.TxnID{Source: simUUID, Seq: n}) != prefix {
+				t.Fatalf("base %s, committed %v", s.base, x.committed)
+			}
+		}
+	}
+	if s.last.sweep(s.isUnfinished); s.last.n != 0 || len(s.wild) != 0 || s.rows != 0 || s.bytes != 0 {
+		t.Fatalf("%d keys, %d wild indexes, %d rows, %d bytes are left over", s.last.n, len(s.wild), s.rows, s.bytes)
+	}
+}
+
+func (x *interleaving) take(t *rapid.T, l *lane) *flight {
+	f := &flight{units: takes(x.s, l)}
+	for _, u := range f.units {
+		f.spans = append(f.spans, u.spans...)
+	}
+	f.txn = x.db.begin(false)
+	runBatch(t, x.db, f.txn, f.spans)
+	return f
+}
+
+func (x *interleaving) commit(t *rapid.T, l *lane, f *flight) {
+	if err := x.db.commit(nil, f.txn); err != nil {
+		if !x.conflicts || f.again && classify(err) == outcomeConflict {
+			t.Fatalf("commit: %v", err)
+		}
+		f.again = true
+		f.txn = x.db.begin(false)
+		runBatch(t, x.db, f.txn, f.spans)
+		return
+	}
+	delete(x.flying, l)
+	for _, u := range f.units {
+		x.committed[u.id.Seq] = true
+	}
+	x.s.complete(f.units, time.Millisecond)
 }
 
 // TestScheduleEqualsReplay: whichever lane takes and commits first, the target
@@ -407,78 +513,34 @@ func TestScheduleEqualsReplay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := newHistory()
 		db, b := h.target(), h.bindings(t)
-		base, err := replica.GTIDPosition(replica.ModeGTID, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s := newScheduler(base, Limits{BatchRows: rapid.IntRange(1, 6).Draw(t, "batch")})
-		s.compact = rapid.IntRange(1, 4).Draw(t, "compact")
-		for range rapid.IntRange(1, 4).Draw(t, "lanes") {
-			s.join(&lane{})
-		}
-		left, seq := rapid.IntRange(1, 14).Draw(t, "transactions"), uint64(0)
-		flying := map[*lane]*flight{}
-		committed := map[uint64]bool{}
-		for left > 0 || s.head < len(s.queue) {
-			var can []func()
-			if left > 0 {
-				can = append(can, func() {
-					left--
-					seq++
-					u := &unit{id: replica.TxnID{Source: simUUID, Seq: seq}, spans: bindChanges(h.draw(t), b, false)}
-					u.rows, u.keys = len(u.spans), keysOf(u.spans)
-					committed[seq] = u.rows == 0
-					if err := s.submit(t.Context(), u); err != nil {
-						t.Fatal(err)
-					}
-				})
-			}
-			for _, l := range s.lanes {
-				if f := flying[l]; f != nil {
-					can = append(can, func() {
-						delete(flying, l)
-						if err := db.commit(nil, f.txn); err != nil {
-							t.Fatalf("commit: %v", err)
-						}
-						for _, u := range f.units {
-							committed[u.id.Seq] = true
-						}
-						s.complete(f.units, time.Millisecond)
-					})
-				} else if len(l.queue) > 0 && l.queue[0].waits == 0 {
-					can = append(can, func() { flying[l] = takeBatch(t, db, s, l) })
-				}
-			}
-			if len(can) == 0 {
-				t.Fatal("no lane can go on")
-			}
-			can[rapid.IntRange(0, len(can)-1).Draw(t, "next")]()
-			s.spread.active = rapid.IntRange(1, s.spread.most).Draw(t, "active")
-			for n := uint64(1); n <= seq; n++ {
-				prefix := true
-				for m := uint64(1); m <= n; m++ {
-					prefix = prefix && committed[m]
-				}
-				if s.base.Contains(replica.TxnID{Source: simUUID, Seq: n}) != prefix {
-					t.Fatalf("base %s, committed %v", s.base, committed)
-				}
-			}
-		}
+		x := newInterleaving(t, db)
+		x.run(t, rapid.IntRange(1, 14).Draw(t, "transactions"), func() []span { return bindChanges(h.draw(t), b, false) })
 		h.holds(t, db, "at the end")
-		if s.last.sweep(s.isUnfinished); s.last.n != 0 || len(s.wild) != 0 || s.rows != 0 || s.bytes != 0 {
-			t.Fatalf("%d keys, %d wild indexes, %d rows, %d bytes are left over", s.last.n, len(s.wild), s.rows, s.bytes)
-		}
 	})
 }
 
-func takeBatch(t *rapid.T, db *simDB, s *scheduler, l *lane) *flight {
-	f := &flight{units: takes(s, l), txn: db.begin(false)}
-	var spans []span
-	for _, u := range f.units {
-		spans = append(spans, u.spans...)
-	}
-	runBatch(t, db, f.txn, spans)
-	return f
+// TestScheduledUpsertsCatchUp: as TestUpsertsCatchUp, with lanes that take and
+// commit in any order. An upsert may remove a row that the copy has seen later
+// and that the change knows nothing of, so that lanes may meet each other.
+func TestScheduledUpsertsCatchUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := newHistory()
+		db, b := h.target(), h.bindings(t)
+		for range rapid.IntRange(0, 4).Draw(t, "before") {
+			h.draw(t)
+		}
+		stream, states := h.meanwhile(t, 12)
+		h.copyRows(t, db, b, states)
+		x := newInterleaving(t, db)
+		x.conflicts = true
+		x.run(t, len(stream), func() []span {
+			rows := stream[0]
+			stream = stream[1:]
+			return bindChanges(rows, b, true)
+		})
+		h.keyless = nil
+		h.holds(t, db, "after catch-up")
+	})
 }
 
 // TestExtraRoundTrip: what a lane stores is what a claim reads.
@@ -511,6 +573,38 @@ func TestParseExtraRefuses(t *testing.T) {
 			t.Errorf("%q: %v %v", text, set, p)
 		}
 	}
+}
+
+// TestLongTextsShareAHash: texts that differ only in the case of letters, in
+// trailing spaces and behind a prefix have equal hashes, however long they are.
+func TestLongTextsShareAHash(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		letters := rapid.SliceOfN(rapid.SampledFrom([]byte("cChHaBz 9~")), 0, 400).Draw(t, "text")
+		other := slices.Clone(letters)
+		for i, c := range other {
+			if c != ' ' && c >= 'A' && rapid.Bool().Draw(t, "swap") && c != '~' {
+				other[i] = c ^ 0x20
+			}
+		}
+		a, okA := hashText(letters, true, 0)
+		b, okB := hashText(append(other, "   "...), true, 0)
+		if !okA || !okB || a != b {
+			t.Fatalf("%q and %q: %x %v, %x %v", letters, other, a, okA, b, okB)
+		}
+		n := rapid.IntRange(1, len(letters)+1).Draw(t, "prefix")
+		a, _ = hashText(letters[:min(n, len(letters))], true, 0)
+		if b, okB = hashText(append(letters[:min(n, len(letters)):min(n, len(letters))], "é"...), true, n); n <= len(letters) && (!okB || a != b) {
+			t.Fatalf("the first %d of %q: %x, %x %v", n, letters, a, b, okB)
+		}
+		if len(letters) > 0 && letters[0] != ' ' {
+			changed := slices.Clone(letters)
+			changed[0] = 'q'
+			a, _ = hashText(letters, true, 0)
+			if b, _ = hashText(changed, true, 0); a == b {
+				t.Fatalf("%q and %q have the same hash", letters, changed)
+			}
+		}
+	})
 }
 
 // TestEqualValuesShareAHash lists values that some MySQL collation or type holds

@@ -2,9 +2,12 @@ package apply
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/go-sql-driver/mysql"
 
 	"sluice/itest/lab/servers"
 	"sluice/replica"
@@ -133,5 +136,13 @@ func TestUnsettledCommitIsTold(t *testing.T) {
 	}
 	if got := tt.one("SELECT CONCAT((SELECT COUNT(*) FROM a.m),' ',(SELECT COUNT(*) FROM sluice_meta.chunks),' ',(SELECT seq-" + before + " FROM sluice_meta.lanes WHERE lane=1))"); got != "1 1 1" {
 		t.Errorf("%s: rows, chunks and commits of the lane", got)
+	}
+}
+
+// TestUnsettledErrorHasNoValues: TiDB's text of a write conflict names keys.
+func TestUnsettledErrorHasNoValues(t *testing.T) {
+	e := unsettledError(fmt.Errorf("commit: %w", &mysql.MySQLError{Number: 9007, Message: "Write conflict, key={handle=4711}"}))
+	if text := e.Error(); strings.Contains(text, "4711") || !strings.Contains(text, "9007") || !e.Transient {
+		t.Error(text)
 	}
 }

@@ -2,12 +2,15 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"sluice/gateway/apply/wire"
 	"sluice/replica"
@@ -57,6 +60,18 @@ const maxPacketBytes = 8 << 20
 // unsettling is the attempt from which on an operator is told that a commit does
 // not succeed: 2 s and more after the first.
 const unsettling = 8
+
+// unsettledError says why commits do not succeed, without what the target says: its
+// text has keys in it.
+func unsettledError(err error) *replica.Error {
+	why := "the connection breaks each time"
+	var me *mysql.MySQLError
+	if errors.As(err, &me) {
+		why = fmt.Sprintf("error %d", me.Number)
+	}
+	return &replica.Error{Code: 61070, Class: "TARGET", Transient: true, Message: "commits to the target fail and are tried again: " + why,
+		Remedy: "see whether the target is healthy; it goes on by itself"}
+}
 
 // pause waits before attempt+1: 10 ms, doubled up to 2 s.
 func pause(ctx context.Context, attempt int) error {
@@ -180,9 +195,10 @@ func (s *slot) commit(ctx context.Context, base string, extra *replica.TxnSet, p
 		}
 		if attempt == unsettling {
 			// Sessions can be had, and still nothing is committed.
-			s.log.Warn("commits fail and are tried again", "lane", s.lane, "error", err)
+			e := unsettledError(err)
+			s.log.Warn(e.Message, "lane", s.lane)
 			if s.away != nil {
-				s.away(targetError(err, "commit to the target, which is tried again"))
+				s.away(e)
 				defer s.away(nil)
 			}
 		}

@@ -425,6 +425,23 @@ func TestChunkMeetsOthersRows(t *testing.T) {
 	if reported != 1 {
 		t.Errorf("%d reports of a replaced row", reported)
 	}
+	// Under a key of a column's first characters two chunks may have it.
+	tt.exec("CREATE TABLE a.p (k VARCHAR(9) NOT NULL, v INT, PRIMARY KEY (k(4)))")
+	table = &replica.Table{Schema: "a", Name: "p", Columns: table.Columns, Primary: &replica.Index{Name: "PRIMARY", Columns: []int{0}, Prefix: []int{4}}}
+	if b, err = Bind(table, "a", "p", func(string) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	cfg.OnConflict = ConflictStop
+	cp := NewCopier(cfg, tt.claim())
+	defer cp.Close()
+	for no, k := range []string{"aaaa1", "aaaa2"} {
+		if err := cp.WriteChunk(t.Context(), 1, b, [][]replica.Value{row(k)}, Chunk{Schema: "a", Table: "p", No: no, Lo: "lo", Hi: "hi", Rows: 1}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := tt.one("SELECT GROUP_CONCAT(k) FROM a.p"); got != "aaaa2" {
+		t.Errorf("%s under a prefix key", got)
+	}
 }
 
 // TestStatementsOfATransaction: a batch of rows without a key has a statement

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"strings"
+	"syscall"
 	"testing"
 
 	"sluice/itest/compare"
@@ -42,6 +43,106 @@ func TestDDLDuringCopy(t *testing.T) {
 	end := gtid(t, sdb)
 	until(t, r, "all applied", func(st Status) bool { return caughtUp(st) && st.SourceExecuted == end })
 	same(t, sdb, dst)
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestKeyChangeDuringCopy: a table gets another key while it is copied, and rows
+// that were equal under the old one: a chunk cannot be written, which is for the
+// change and not for somebody else's rows.
+func TestKeyChangeDuringCopy(t *testing.T) {
+	src, dst := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.TiDB)
+	sdb, err := src.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sdb.Close()
+	fillBig(t, sdb, 40)
+	cfg := config(t, src, dst, "m6/s", ruleset.Spec{DoDB: []string{"d"}})
+	cfg.CopyThreads = 1
+	r, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- r.Run(ctx) }()
+	until(t, r, "some rows are copied", func(st Status) bool { return st.ChunksDone > 0 && st.RowsCopied < 40000 })
+	// The target stands still meanwhile, so that the copy does not end before.
+	if err := syscall.Kill(dst.PID(), syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	_, err1 := sdb.Exec("ALTER TABLE d.big DROP PRIMARY KEY, ADD PRIMARY KEY (id, n)")
+	_, err2 := sdb.Exec("INSERT INTO d.big SELECT id, 'again', 2 FROM d.big WHERE id%100=0")
+	if err := errors.Join(err1, err2, syscall.Kill(dst.PID(), syscall.SIGCONT)); err != nil {
+		t.Fatal(err)
+	}
+	end := gtid(t, sdb)
+	until(t, r, "all applied", func(st Status) bool { return caughtUp(st) && st.SourceExecuted == end })
+	same(t, sdb, dst)
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRefusedWhileACopyBeginsAgain: the target refuses an altered table's new
+// definition. The state says that the copy begins again; once the table is made by
+// hand it goes on.
+func TestRefusedWhileACopyBeginsAgain(t *testing.T) {
+	src, dst := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.TiDB)
+	sdb, err := src.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer sdb.Close()
+	tdb, err := dst.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tdb.Close()
+	fillBig(t, sdb, 40)
+	cfg := config(t, src, dst, "m7/s", ruleset.Spec{DoDB: []string{"d"}})
+	cfg.CopyThreads = 1
+	r, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan error, 1)
+	go func() { done <- r.Run(t.Context()) }()
+	until(t, r, "some rows are copied", func(st Status) bool { return st.ChunksDone > 0 && st.RowsCopied < 40000 })
+	mustExec(t, sdb, "ALTER TABLE d.big ADD COLUMN extra VARCHAR(9) AS (EXTRACTVALUE(v, '/a'))")
+	until(t, r, "the table is refused", func(st Status) bool { return st.Status == StatusError })
+	var e *replica.Error
+	if err := <-done; !errors.As(err, &e) || e.Code != 61053 {
+		t.Fatalf("the channel ended with %v, not with error 61053", err)
+	}
+	var state string
+	if err := tdb.QueryRow("SELECT CONCAT(state,' ',(SELECT COUNT(*) FROM sluice_meta.chunks)) FROM sluice_meta.tables").Scan(&state); err != nil || state != "again 0" {
+		t.Errorf("state and chunks %q, %v", state, err)
+	}
+	mustExec(t, tdb, "CREATE TABLE d.big (id INT PRIMARY KEY, v VARCHAR(300), n INT NOT NULL)")
+	cfg.Epoch++
+	if r, err = New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	go func() { done <- r.Run(ctx) }()
+	end := gtid(t, sdb)
+	until(t, r, "all applied", func(st Status) bool { return caughtUp(st) && st.SourceExecuted == end })
+	var sums [2]string
+	for i, db := range []*sql.DB{sdb, tdb} {
+		if err := db.QueryRow("SELECT CONCAT_WS(' ', COUNT(*), SUM(id), SUM(CRC32(v)), SUM(n)) FROM d.big").Scan(&sums[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sums[0] != sums[1] || !strings.HasPrefix(sums[0], "40000 ") {
+		t.Errorf("rows and sums %q in the source, %q in the target", sums[0], sums[1])
+	}
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)

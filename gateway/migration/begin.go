@@ -392,10 +392,11 @@ func (x *run) adopt(ctx context.Context, t *replica.Table, ts, tt string, have m
 	if err := holds(t, ts, tt, have); err != nil {
 		return err
 	}
-	if err := fitting(ctx, x.cfg.Target, t, ts, tt); err != nil {
+	copied := x.cfg.Mode != ModeIncremental && x.cfg.Start.Kind == StartSnapshot
+	if err := fitting(ctx, x.cfg.Target, t, ts, tt, copied); err != nil {
 		return x.targetError(err, "show its definition of "+ts+"."+tt)
 	}
-	if x.cfg.Mode == ModeIncremental || x.cfg.Start.Kind != StartSnapshot {
+	if !copied {
 		return nil
 	}
 	var one int

@@ -160,7 +160,7 @@ func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt strin
 	if err := holds(t, ts, tt, have); err != nil {
 		return []Finding{blocking("target.columns", "TABLE", object, r.name(err))}, nil
 	}
-	if err := fitting(ctx, r.cfg.Target, t, ts, tt); err != nil {
+	if err := fitting(ctx, r.cfg.Target, t, ts, tt, !follows); err != nil {
 		return []Finding{blocking("target.columns", "TABLE", object, r.name(err))}, nil
 	}
 	if follows {

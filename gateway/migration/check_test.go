@@ -42,6 +42,7 @@ func TestTargetChecks(t *testing.T) {
 		{"tells less apart", strings.Replace(good, "COLLATE utf8mb4_bin", "COLLATE utf8mb4_general_ci", 1), "target.columns", "k is in a key and has the collation utf8mb4_general_ci"},
 		{"ignores spaces", strings.Replace(good, "utf8mb4_0900_ai_ci", "utf8mb4_bin", 1), "target.columns", "n is in a key and has the collation utf8mb4_bin"},
 		{"tells more apart", strings.Replace(good, "utf8mb4_0900_ai_ci", "utf8mb4_0900_bin", 1), "", ""},
+		{"loses spaces", strings.Replace(good, "s VARCHAR(40)", "s CHAR(40)", 1), "target.columns", "s is char(40)"},
 		{"has another key", good + ", UNIQUE KEY (s)", "target.columns", "no unique key (s)"},
 	} {
 		t.Run(x.name, func(t *testing.T) {

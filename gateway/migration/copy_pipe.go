@@ -121,7 +121,7 @@ func (p *pipe) write(ctx context.Context, lane int) error {
 		}
 		began := time.Now()
 		if err := p.x.copier.WriteChunk(ctx, lane, l.copy.binding, l.rows, l.record); err != nil {
-			return err
+			return p.x.blameWrite(ctx, l.copy, err)
 		}
 		p.crew.wrote(len(l.rows), began.Sub(free))
 		l.rows = nil

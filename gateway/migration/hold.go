@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"sluice/gateway/apply"
 	"sluice/replica"
 	"sluice/replica/schema"
 )
@@ -13,8 +14,9 @@ import (
 // fitting compares a source table with a target table that is there already,
 // column by column, and returns why the target's could not hold every row
 // exactly; nil when it can. Strict mode refuses what is too long or out of
-// range, but rounds fractions silently, so that types are compared here.
-func fitting(ctx context.Context, db *sql.DB, t *replica.Table, ts, tt string) error {
+// range, but rounds fractions silently, so that types are compared here. copied
+// says that the table's rows are copied and not only followed.
+func fitting(ctx context.Context, db *sql.DB, t *replica.Table, ts, tt string, copied bool) error {
 	var name, create string
 	if err := db.QueryRowContext(ctx, "SHOW CREATE TABLE "+replica.QuoteTable(ts, tt)).Scan(&name, &create); err != nil {
 		return fmt.Errorf("read the target's definition of %s.%s: %w", ts, tt, err)
@@ -40,11 +42,9 @@ func fitting(ctx context.Context, db *sql.DB, t *replica.Table, ts, tt string) e
 		}
 	}
 	bad = append(bad, extraKeys(t, have)...)
-	coarse, err := coarser(t, have, ts, tt)
-	if err != nil {
-		return err
+	if copied {
+		bad = append(bad, coarser(t, have)...)
 	}
-	bad = append(bad, coarse...)
 	if bad == nil {
 		return nil
 	}
@@ -53,17 +53,16 @@ func fitting(ctx context.Context, db *sql.DB, t *replica.Table, ts, tt string) e
 		Remedy:  "change the target's columns, or drop the table so that it is made anew"}
 }
 
-// coarser names key columns whose collation may hold values equal that the
-// source tells apart: the target's has to be the one that a table made here
-// would have, or a binary one that minds trailing spaces where that one does.
-func coarser(src, dst *replica.Table, ts, tt string) ([]string, error) {
-	made, _, err := schema.TargetCreate(src, ts, tt)
-	if err != nil {
-		return nil, err
-	}
-	want, err := schema.ParseCreate(ts, made, schema.Defaults{})
-	if err != nil {
-		return nil, fmt.Errorf("read the definition that %s would get: %w", src, err)
+// coarser names key columns of a table that is copied with REPLACE whose
+// collation may hold values equal that the source tells apart: one of the two rows
+// would be lost without a word. A table whose rows are inserted would stop there
+// instead, so that it may have what its owner wants.
+//
+// The target's collation has to be the one that a table made here would have, or a
+// binary one that minds trailing spaces where that one does; CHAR has none.
+func coarser(src, dst *replica.Table) []string {
+	if !apply.CopiedByReplace(src) {
+		return nil
 	}
 	suffix := func(collation string) string {
 		_, s, _ := strings.Cut(collation, "_")
@@ -81,20 +80,20 @@ func coarser(src, dst *replica.Table, ts, tt string) ([]string, error) {
 	}
 	var out []string
 	for i := range src.Columns {
-		name := src.Columns[i].Name
-		w, h := want.Column(name), dst.Column(name)
-		if !inKey[i] || w < 0 || h < 0 || !want.Columns[w].IsText() {
+		c := &src.Columns[i]
+		h := dst.Column(c.Name)
+		if !inKey[i] || h < 0 || !c.IsText() {
 			continue
 		}
-		needs, has := want.Columns[w].Collation, dst.Columns[h].Collation
-		spaces := strings.HasPrefix(suffix(needs), "0900_")
+		needs, has := schema.TargetCollation(c.Charset, c.Collation), dst.Columns[h].Collation
+		spaces := strings.HasPrefix(suffix(needs), "0900_") && c.Type != replica.TypeChar
 		switch s := suffix(has); {
 		case s == suffix(needs), s == "0900_bin", s == "bin" && !spaces:
 		default:
-			out = append(out, fmt.Sprintf("%s is in a key and has the collation %s, where %s is needed to tell its values apart", name, has, needs))
+			out = append(out, fmt.Sprintf("%s is in a key and has the collation %s, where %s is needed to tell its values apart", c.Name, has, needs))
 		}
 	}
-	return out, nil
+	return out
 }
 
 // extraKeys names unique keys of the target that the source does not have:
@@ -195,8 +194,11 @@ func fitsString(src, dst *replica.Column, was string) string {
 	if text != dst.IsText() || !text && dst.Type != replica.TypeBinary && dst.Type != replica.TypeVarbinary && dst.Type != replica.TypeBlob {
 		return was
 	}
-	if src.Type == replica.TypeBinary && dst.Type == replica.TypeBinary && src.Length != dst.Length {
+	if dst.Type == replica.TypeBinary && (src.Type != replica.TypeBinary || src.Length != dst.Length) {
 		return was // padded to another length
+	}
+	if dst.Type == replica.TypeChar && src.Type != replica.TypeChar {
+		return was // trailing spaces are not kept
 	}
 	if text && src.Charset != dst.Charset && dst.Charset != "utf8mb4" {
 		narrow := src.Charset == "ascii" || dst.Charset == "utf8mb3" && src.Charset != "utf8mb4" && src.Charset != "gb18030"

@@ -66,6 +66,12 @@ func loadState(ctx context.Context, db *sql.DB, channel string) (*channelState, 
 		if err := rows.Scan(&t.schema, &t.table, &t.state, &start, &t.high.File, &t.high.Pos, &t.rowsEstimated, &t.bytesEstimated, &t.definition, &t.note); err != nil {
 			return nil, fmt.Errorf("read the channel's tables: %w", err)
 		}
+		switch t.state {
+		case stateCopy, stateAgain, stateDone, stateExact, stateFollow:
+		default:
+			return nil, &replica.Error{Code: 61081, Class: "CONFIG",
+				Message: fmt.Sprintf("the table %s.%s has the state %q in the target, which this binary does not know", t.schema, t.table, t.state), Remedy: "upgrade this node"}
+		}
 		if t.start, err = replica.ParsePosition(start); err != nil {
 			return nil, fmt.Errorf("read the channel's tables: %w", err)
 		}

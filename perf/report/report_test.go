@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -91,11 +92,11 @@ func TestSummarise(t *testing.T) {
 
 func TestSummariseVoidAndEmpty(t *testing.T) {
 	r := Summarise("write", "TiDB", []Run{run(5, count(1)), run(5, count(2))})
-	if !r.Void || r.Runs != 0 || r.VoidRuns != 2 || *r.Differences != 3 || r.RowsPerS != nil || r.Ratio != nil || len(r.Rate) != 0 || !r.Missed() {
+	if !r.Void || r.Runs != 0 || r.VoidRuns != 2 || *r.Differences != 3 || r.RowsPerS != nil || r.Ratio != nil || len(r.Rate) != 0 {
 		t.Errorf("all void: %+v", r)
 	}
 	r = Summarise("write", "TiDB", []Run{{Rows: 10}})
-	if r.Void || r.Runs != 1 || r.RowsPerS != nil || r.GatewayCPUSPerMRow != nil || r.P99LagMS != nil || r.Differences != nil || r.Missed() {
+	if r.Void || r.Runs != 1 || r.RowsPerS != nil || r.GatewayCPUSPerMRow != nil || r.P99LagMS != nil || r.Differences != nil || r.Misses() != nil {
 		t.Errorf("nothing measured: %+v", r)
 	}
 	if r = Summarise("write", "TiDB", nil); r.Void || r.Runs != 0 || r.Rows != nil {
@@ -103,27 +104,33 @@ func TestSummariseVoidAndEmpty(t *testing.T) {
 	}
 }
 
-func TestMissed(t *testing.T) {
+func TestMisses(t *testing.T) {
 	ratio, rate := 0.8, 5000.0
 	for _, c := range []struct {
 		r    Result
-		want bool
+		want []string
 	}{
-		{Result{Ratio: &ratio, Wanted: 0.8}, false},
-		{Result{Ratio: &ratio, Wanted: 0.81}, true},
-		{Result{Ratio: &ratio}, false},
-		{Result{RowsPerS: &rate, Wanted: 4000}, false},
-		{Result{RowsPerS: &rate, Wanted: 6000}, true},
-		{Result{Wanted: 1}, true},
-		{Result{Void: true}, true},
-		{Result{P99LagMS: &ratio, Most: map[string]float64{"p99_lag_ms": 0.8}}, false},
-		{Result{P99LagMS: &ratio, Most: map[string]float64{"p99_lag_ms": 0.7}}, true},
-		{Result{AllocsPerRow: &rate, Most: map[string]float64{"allocs_per_row": 5}}, true},
-		{Result{PeakRSSMB: &rate, Most: map[string]float64{"peak_rss_mb": 5001}}, false},
-		{Result{Most: map[string]float64{"peak_rss_mb": 256}}, true},
+		{Result{Ratio: &ratio, Wanted: 0.8}, nil},
+		{Result{Ratio: &ratio, Wanted: 0.81}, []string{"ratio"}},
+		{Result{Ratio: &ratio}, nil},
+		{Result{RowsPerS: &rate, Wanted: 4000}, nil},
+		{Result{RowsPerS: &rate, Wanted: 6000}, []string{"rows_per_s"}},
+		{Result{Wanted: 1, Void: true}, []string{"rows_per_s"}},
+		{Result{P99LagMS: &ratio, Most: map[string]float64{"p99_lag_ms": 0.8}}, nil},
+		{Result{P99LagMS: &ratio, Most: map[string]float64{"p99_lag_ms": 0.7}}, []string{"p99_lag_ms"}},
+		{Result{AllocsPerRow: &rate, PeakRSSMB: &rate, Most: map[string]float64{"allocs_per_row": 5, "peak_rss_mb": 5001}}, []string{"allocs_per_row"}},
+		{Result{Most: map[string]float64{"peak_rss_mb": 256}}, []string{"peak_rss_mb"}},
 	} {
-		if c.r.Missed() != c.want {
-			t.Errorf("%+v: %v", c.r, c.r.Missed())
+		c.r.Scenario, c.r.Target = "write", "TiDB"
+		if got := c.r.Misses(); !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %v, want %v", c.r, got, c.want)
+		}
+		var b strings.Builder
+		if err := WriteTable(&b, []Result{c.r}); err != nil {
+			t.Fatal(err)
+		}
+		if marks := strings.Count(b.String(), " !"); marks != len(c.want) {
+			t.Errorf("%d marks in\n%s", marks, b.String())
 		}
 	}
 }

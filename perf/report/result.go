@@ -158,12 +158,8 @@ func medianRate(runs []Run) []Point {
 
 func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// Missed says whether the result misses any figure that is wanted. A void
-// result does always.
-func (r *Result) Missed() bool { return r.Void || len(r.Misses()) > 0 }
-
 // Misses names the figures that are not what is wanted, by their field in JSON.
-// One that is wanted and was not measured is among them.
+// One that is wanted and was not measured, as in a void result, is among them.
 func (r *Result) Misses() []string {
 	var out []string
 	if r.Wanted > 0 {

@@ -129,8 +129,8 @@ func All() []Scenario {
 		{
 			Name: "stalled", About: "insert1 with the target frozen for 70 s, longer than a source waits by default: memory, and nothing lost",
 			Kind: Stalled, Targets: tidbOnly, Tables: sysbench,
-			Size:  Sizes{Small: 3_000, Normal: 240_000, Large: 1_000_000},
-			Count: Sizes{Small: 1_000, Normal: 70_000, Large: 70_000},
+			Size:  Sizes{Small: 40_000, Normal: 240_000, Large: 1_000_000}, // small: more than the node may hold back
+			Count: Sizes{Small: 2_000, Normal: 70_000, Large: 70_000},
 			Write: insertRows(1),
 		},
 	}

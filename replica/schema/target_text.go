@@ -43,6 +43,13 @@ func (x *translator) note(format string, args ...any) {
 // TiDB under the same rules, whichever Unicode charset the source uses.
 var sameSuffix = map[string]bool{"bin": true, "general_ci": true, "unicode_ci": true}
 
+// TargetCollation returns the collation that a column of a table made by
+// TargetCreate has, but for utf8 where that keeps an index short enough.
+func TargetCollation(charset, collation string) string {
+	_, to := (&translator{}).text("", charset, collation)
+	return to
+}
+
 // text returns the charset and collation at the target of character data. Sluice
 // writes UTF-8, so every charset but ascii and binary becomes utf8mb4. A
 // collation that TiDB does not have becomes a binary one: it tells more values
