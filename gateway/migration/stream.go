@@ -343,7 +343,11 @@ func (x *run) afterDDL(p *apply.DDLPlan) {
 	x.mu.Lock()
 	x.live.lastDDL = clip(p.Txn.DDL.Text, 1000)
 	x.mu.Unlock()
-	x.r.event("DDL", fmt.Sprintf("transaction %s: %s", p.Txn.ID, p.SourceTable))
+	what := fmt.Sprintf("transaction %s: %s", p.Txn.ID, p.SourceTable)
+	if p.Note != "" {
+		what += ": " + p.Note
+	}
+	x.r.event("DDL", what)
 }
 
 // Route implements apply.Router: where the rows of a table version go, and

@@ -53,7 +53,7 @@ func targetAltered(c Change, rules *ruleset.Rules, name string) (stmts, notes []
 		stmts = append(stmts, "RENAME TABLE "+name+" TO "+to)
 	}
 	for _, s := range stmts {
-		if !tidbParses(s) {
+		if !x.after.kept && !tidbParses(s) {
 			return nil, nil, ddlError(errors.New("TiDB cannot read the translated statement"), remedyStatement,
 				"translate a change of table %s", c.Before)
 		}
@@ -267,7 +267,9 @@ func (x *alterTranslator) defineColumn(verb, name, old string, pos position) err
 	if c == nil {
 		return errors.New("the statement changes column " + name + " twice")
 	}
+	x.after.adding = verb == "ADD COLUMN"
 	def, err := x.after.column(c)
+	x.after.adding = false
 	if err != nil {
 		return err
 	}

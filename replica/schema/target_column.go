@@ -95,6 +95,13 @@ func (x *translator) defaultValue(c *columnDef, t typeDef) string {
 		return "NULL"
 	}
 	dropped := func() string {
+		if x.adding {
+			// Without it, rows would have another value than at the source:
+			// TiDB shall refuse the statement.
+			x.kept = true
+			x.note("column %s: rows that exist have its default's value at the source, which TiDB does not make", c.name)
+			return def
+		}
 		x.note("column %s: its default is left out, as TiDB does not take it", c.name)
 		return ""
 	}
@@ -111,6 +118,9 @@ func (x *translator) defaultValue(c *columnDef, t typeDef) string {
 	}
 	if isNow(tokens[0]) && (len(tokens) == 1 || len(tokens) <= 4 && tokens[1].punct("(")) {
 		if t.base == "datetime" || t.base == "timestamp" {
+			if x.adding {
+				x.note("column %s: rows that exist get the time at which the target adds it, not the source's", c.name)
+			}
 			return nowOf(t)
 		}
 		return dropped()

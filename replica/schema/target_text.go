@@ -15,6 +15,10 @@ type translator struct {
 	// keep3 keeps utf8mb3 columns in utf8: under utf8mb4 an index would be
 	// longer than TiDB allows.
 	keep3 bool
+	// adding: the column is added to a table that may have rows, which get its
+	// default's value. The binlog does not have those.
+	adding bool
+	kept   bool // such a default is in a statement as the source has it
 }
 
 func newTranslator(d *definition) *translator {
