@@ -375,6 +375,13 @@ func TestStoreDown(t *testing.T) {
 	}
 	must(t, r.target.Restart(t.Context()))
 	s.visible("t", 60*time.Second)
+	for _, n := range r.nodes {
+		// Its lanes may have the target back before it asks the store again.
+		must(t, node.Until(t.Context(), 30*time.Second, n.Name+" has its store again", func(ctx context.Context) (bool, string) {
+			_, err := n.Query(ctx, "WAIT FOR MIGRATION storedown UNTIL STATUS='RUNNING'")
+			return err == nil, fmt.Sprint(err)
+		}))
+	}
 	w.end()
 	s.equal()
 }
