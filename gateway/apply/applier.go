@@ -41,9 +41,8 @@ type Config struct {
 	// Report is told of conflicts that were settled, and of transactions that
 	// were split; nil: nobody is. It must not block.
 	Report func(*replica.Error)
-	// Away is told when a lane cannot reach the target, or cannot commit there
-	// for some seconds, and with nil when it
-	// can again or gives up; nil: nobody is. It must not block.
+	// Away is told when a lane cannot reach the target, or not commit there for
+	// seconds, and with nil when that is over; nil: nobody is. It must not block.
 	Away func(error)
 	// Count is told how many rows of a table were inserted, updated and deleted
 	// in a committed batch; nil: nobody is. It must not block.

@@ -115,6 +115,9 @@ func canonical(v replica.Value) []byte {
 	return append([]byte("-"), digits...)
 }
 
+// hashText hashes the first prefix characters of a text, 0: all, without the spaces
+// at its end; folding: so that texts are equal which any collation holds equal, and
+// false for a text of which that is not known.
 func hashText(b []byte, folding bool, prefix int) (uint64, bool) {
 	if prefix > 0 {
 		b = firstRunes(b, prefix)

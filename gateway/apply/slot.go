@@ -58,8 +58,8 @@ func (e *mismatchError) Unwrap() error { return errMismatch }
 const maxPacketBytes = 8 << 20
 
 // unsettling is the attempt from which on an operator is told that a commit does
-// not succeed: 2 s and more after the first.
-const unsettling = 8
+// not succeed: 2.5 s and more after the first.
+const unsettling = 9
 
 // unsettledError says why commits do not succeed, without what the target says: its
 // text has keys in it.

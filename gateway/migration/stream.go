@@ -303,8 +303,9 @@ func (x *run) applyAll(ctx context.Context, a *apply.Applier, pipe <-chan items,
 			}
 			var err error
 			if it.plan != nil {
-				err = a.RunDDL(ctx, it.plan)
-				x.afterDDL(it.plan)
+				if err = a.RunDDL(ctx, it.plan); err == nil {
+					x.afterDDL(it.plan)
+				}
 			} else {
 				err = a.Apply(ctx, it.txn)
 			}

@@ -283,7 +283,7 @@ func (cd *columnDecoder) value(v *replica.Value, raw []byte, mem *arena) error {
 	case colSet:
 		v.Kind, v.Num = replica.KindSet, littleEndian(raw)
 	case colJSON:
-		// Text that is longer moves.
+		// The room is a guess: longer text gets memory of its own.
 		text, err := decodeJSON(mem.text(min(2*len(raw)+8, len(raw)+4<<10)), raw)
 		v.Kind, v.Bytes = replica.KindJSON, mem.keep(text)
 		return err
