@@ -159,6 +159,10 @@ func (c *controller) channelStatus(ctx context.Context) (map[string]catalog.Chan
 	return lastKnown(ctx, c, "status", func(ctx context.Context) (map[string]catalog.ChannelStatus, error) { return c.catalog.Status(ctx, "") })
 }
 
+func (c *controller) tablePages(ctx context.Context) (map[string][]catalog.TablePage, error) {
+	return lastKnown(ctx, c, "tables", c.catalog.Tables)
+}
+
 // knownMembers returns the nodes as of the time of what else is shown: while the
 // store is silent no heartbeat can be read, which says nothing about the nodes.
 func (c *controller) knownMembers() []cluster.Member {
@@ -251,6 +255,7 @@ func (c *controller) knowOnce(ctx context.Context) {
 		func() { _, _ = r.migrations(ctx) },
 		func() { _, _ = r.channelStates(ctx) },
 		func() { _, _ = r.channelStatus(ctx) },
+		func() { _, _ = r.tablePages(ctx) },
 		func() { r.knownMembers() },
 		func() { _, _ = r.sources(ctx) },
 		func() { _, _ = r.targetList(ctx) },

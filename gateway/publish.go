@@ -68,7 +68,11 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 			continue
 		}
 		s.watchSource(r, st, now)
-		if b := r.due(st, now); b != nil {
+		s, err := r.writePages(ctx, st, pagesAtOnce)
+		if err != nil {
+			r.log.Debug("write the channel's tables", "error", err.Error())
+		}
+		if b := r.due(s, now); b != nil {
 			changed = append(changed, catalog.ChannelStatus{Channel: r.state.Channel, Epoch: r.epoch, Status: b})
 		}
 	}
@@ -86,7 +90,7 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 }
 
 // due returns the status to write, or nil when it is as it was written.
-func (r *run) due(st migration.Status, now time.Time) []byte {
+func (r *run) due(st storedStatus, now time.Time) []byte {
 	b, err := json.Marshal(st)
 	if err != nil {
 		r.log.Warn("encode the channel's status", "error", err.Error())

@@ -64,11 +64,13 @@ type run struct {
 	mu       sync.Mutex
 	ended    bool              // told to stop, or ended: only settle writes for it
 	runner   *migration.Runner // nil until the definition was read
-	before   migration.Status  // what the owner before this one wrote last
+	before   storedStatus      // what the owner before this one wrote last
 	badSince time.Time         // since when the source is out of reach
 	shown    string            // phase and status as recorded last
 	written  []byte            // status as written last
 	writeAt  time.Time
+
+	pages pages // of the channel's tables
 }
 
 // stop makes the channel stop at a transaction boundary. It does not wait.
@@ -174,7 +176,7 @@ func (r *run) readBefore(ctx context.Context) {
 		r.log.Debug("read the channel's last status", "error", err.Error())
 		return
 	}
-	var st migration.Status
+	var st storedStatus
 	if row, ok := all[r.state.Channel]; ok && json.Unmarshal(row.Status, &st) == nil {
 		r.mu.Lock()
 		r.before = st
@@ -204,7 +206,7 @@ func (r *run) status() migration.Status {
 		return st
 	}
 	// The runner has not read the channel's state yet.
-	b := before
+	b := before.Status
 	b.Status, b.Connected, b.SecondsBehind, b.ReceiverState, b.ApplierState = st.Status, false, nil, "", ""
 	if b.Status == "" {
 		b.Status = migration.StatusStarting
@@ -289,7 +291,7 @@ func (r *run) failed(ctx context.Context, err error, st *migration.Status) {
 func (r *run) nextTry() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.before.Status != migration.StatusRetrying || r.before.SQLErrorAt.IsZero() {
+	if r.before.Status.Status != migration.StatusRetrying || r.before.SQLErrorAt.IsZero() {
 		return retryLeast
 	}
 	return min(max(retryLeast, 2*time.Since(r.before.SQLErrorAt)), retryMost)
@@ -319,7 +321,11 @@ func operatorError(err error) *replica.Error {
 
 // write stores the channel's status.
 func (r *run) write(ctx context.Context, st migration.Status) {
-	b, err := json.Marshal(st)
+	s, err := r.writePages(ctx, st, 0)
+	if err != nil {
+		r.log.Warn("write the channel's tables", "error", err.Error())
+	}
+	b, err := json.Marshal(s)
 	if err == nil {
 		err = r.catalog.WriteStatus(ctx, r.cfg.Name, []catalog.ChannelStatus{{Channel: r.state.Channel, Epoch: r.epoch, Status: b}})
 	}

@@ -24,6 +24,7 @@ const statusWaiting = "WAITING"
 type channelView struct {
 	cluster.ChannelState
 	st     migration.Status // what its owner wrote last; zero when nobody did
+	paged  bool             // st.Tables is left out: see tablesOf
 	silent bool             // its owner is not heard of
 	phase  string
 	status string
@@ -141,7 +142,9 @@ func setOf(members []cluster.Member) memberSet {
 func newChannelView(state cluster.ChannelState, row catalog.ChannelStatus, members memberSet) *channelView {
 	v := &channelView{ChannelState: state}
 	if len(row.Status) > 0 {
-		_ = json.Unmarshal(row.Status, &v.st) // a newer node may write what this one does not know: shown as far as it goes
+		var s storedStatus
+		_ = json.Unmarshal(row.Status, &s) // a newer node may write what this one does not know: shown as far as it goes
+		v.st, v.paged = s.Status, s.Paged
 	}
 	owner, known := members.byName[state.Owner]
 	v.silent = state.Owner != "" && known &&

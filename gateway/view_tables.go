@@ -18,6 +18,10 @@ func viewTables(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]an
 	if err != nil {
 		return nil, nil, err
 	}
+	pages, err := c.tablePages(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
 	type key struct{ migrationID, channel, table string }
 	errors := map[key]uint64{}
 	for _, e := range open {
@@ -28,8 +32,9 @@ func viewTables(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]an
 	var rows [][]any
 	for _, m := range snap.migrations {
 		for _, ch := range snap.channels[m.ID] {
-			for i := range ch.st.Tables {
-				t := &ch.st.Tables[i]
+			tables := tablesOf(ch, pages)
+			for i := range tables {
+				t := &tables[i]
 				status := t.Status
 				if !ch.running() {
 					status = ch.status

@@ -24,6 +24,9 @@ func (r *rig) bench(ctx context.Context, s *scenario.Scenario, p plan) (results 
 	at := s.At(p.scale)
 	s = &at
 	schemas := schemasOf(s, p.scale)
+	if err := r.freshTarget(ctx); err != nil {
+		return nil, err
+	}
 	defer func() {
 		if ctx.Err() == nil {
 			err = errors.Join(err, r.reset(ctx, schemas...))
@@ -90,21 +93,33 @@ func compact(text string) []string {
 }
 
 // runs measures the yardstick, then a run and the yardstick again, as often as
-// the plan says. Each run is compared with the measurements around it.
+// the plan says. Each run is compared with the measurements around it. At scale
+// large each run has a fresh target, and two measurements of its own.
 func (r *rig) runs(ctx context.Context, s *scenario.Scenario, p plan, target scenario.Target, rec *recorded) ([]report.Run, error) {
 	measured := s.Kind != scenario.Latency
-	var before yard
-	if measured {
+	begin := func() (y yard, err error) {
+		if !measured {
+			return y, nil
+		}
 		if err := r.warmUp(ctx); err != nil {
-			return nil, err
+			return y, err
 		}
-		var err error
-		if before, err = r.yardstick(ctx, s, p.scale, target, rec); err != nil {
-			return nil, err
-		}
+		return r.yardstick(ctx, s, p.scale, target, rec)
+	}
+	before, err := begin()
+	if err != nil {
+		return nil, err
 	}
 	var out []report.Run
-	for range p.runs {
+	for i := range p.runs {
+		if i > 0 && p.scale == scenario.Large {
+			if err := r.freshTarget(ctx); err != nil {
+				return out, err
+			}
+			if before, err = begin(); err != nil {
+				return out, err
+			}
+		}
 		x := &run{r: r, scenario: s, scale: p.scale, target: target, schemas: schemasOf(s, p.scale), rec: rec}
 		if err := x.do(ctx); err != nil {
 			return out, err

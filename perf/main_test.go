@@ -44,7 +44,12 @@ func TestSmoke(t *testing.T) {
 	}()
 	p := plan{scale: scenario.Small, runs: 1, targets: []scenario.Target{scenario.TiDB, scenario.Blackhole}}
 	var all []report.Result
-	for _, s := range scenario.All() {
+	for i, s := range scenario.All() {
+		if i == 1 { // larger scales do this before each scenario
+			if err := r.renewTarget(ctx); err != nil {
+				t.Fatal(err)
+			}
+		}
 		t.Run(s.Name, func(t *testing.T) {
 			results, err := r.bench(ctx, &s, p)
 			if err != nil {

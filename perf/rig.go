@@ -21,7 +21,8 @@ import (
 	"sluice/perf/scenario"
 )
 
-// rig is the servers of one invocation: a source and a TiDB, both its own. Not
+// rig is the servers of one invocation: a source and a TiDB, both its own; each
+// scenario has a fresh TiDB. Not
 // for several goroutines.
 type rig struct {
 	log            logger
@@ -33,7 +34,8 @@ type rig struct {
 	// a client's usual connections.
 	from, to, plain *sql.DB
 	statusAddr      string
-	nodes           int
+	nodes, targets  int  // how many were started
+	used            bool // something was measured in this target
 	warm            bool
 	scale           scenario.Scale
 }
@@ -77,25 +79,32 @@ func (r *rig) open(ctx context.Context) error {
 	if r.dir, err = os.MkdirTemp("", "sluice-perf-"); err != nil {
 		return fmt.Errorf("make a folder for the servers: %w", err)
 	}
-	status, err := servers.FreePort()
-	if err != nil {
-		return err
-	}
-	r.statusAddr = net.JoinHostPort("127.0.0.1", strconv.Itoa(status))
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		r.source, err = servers.Start(groupCtx, servers.MySQL, servers.Options{Dir: filepath.Join(r.dir, "mysql"), Args: sourceArgs})
 		return err
 	})
-	group.Go(func() (err error) {
-		r.target, err = servers.Start(groupCtx, servers.TiDB, servers.Options{Dir: filepath.Join(r.dir, "tidb"),
-			Args: []string{"-status", strconv.Itoa(status)}})
-		return err
-	})
+	group.Go(func() error { return r.openTarget(groupCtx) })
 	if err := group.Wait(); err != nil {
 		return err
 	}
 	if r.from, err = openPool(r.source, true); err != nil {
+		return err
+	}
+	return r.openHole(ctx)
+}
+
+// openTarget starts an empty TiDB.
+func (r *rig) openTarget(ctx context.Context) error {
+	status, err := servers.FreePort()
+	if err != nil {
+		return err
+	}
+	r.statusAddr = net.JoinHostPort("127.0.0.1", strconv.Itoa(status))
+	r.targets++
+	r.target, err = servers.Start(ctx, servers.TiDB, servers.Options{Dir: filepath.Join(r.dir, fmt.Sprintf("tidb%d", r.targets)),
+		Args: []string{"-status", strconv.Itoa(status)}})
+	if err != nil {
 		return err
 	}
 	if r.to, err = openPool(r.target, true); err != nil {
@@ -109,8 +118,62 @@ func (r *rig) open(ctx context.Context) error {
 			return fmt.Errorf("set up the target: %s: %w", s, err)
 		}
 	}
+	return nil
+}
+
+// openHole starts the black hole in front of the TiDB; it lives until ctx ends.
+func (r *rig) openHole(ctx context.Context) (err error) {
 	r.hole, err = blackhole.Start(ctx, blackhole.Options{Upstream: r.target.Addr()})
 	return err
+}
+
+// closeTarget ends the TiDB and what is connected to it. Nobody needs an orderly
+// end, and TiDB's takes long.
+func (r *rig) closeTarget() (err error) {
+	if r.hole != nil {
+		err = errors.Join(err, r.hole.Close())
+	}
+	for _, db := range []*sql.DB{r.to, r.plain} {
+		if db != nil {
+			err = errors.Join(err, db.Close())
+		}
+	}
+	if r.target != nil {
+		err = errors.Join(err, r.target.Kill())
+	}
+	r.hole, r.to, r.plain, r.target = nil, nil, nil, nil
+	return err
+}
+
+// freshTarget takes another, empty TiDB when the present one was used: dropped
+// rows stay in its store, and rows beside them cost more. Nobody looks at the
+// figures of scale small.
+func (r *rig) freshTarget(ctx context.Context) error {
+	if r.used && r.scale != scenario.Small {
+		return r.renewTarget(ctx)
+	}
+	r.used = true
+	return nil
+}
+
+// renewTarget ends the TiDB and starts an empty one.
+func (r *rig) renewTarget(ctx context.Context) error {
+	old := ""
+	if r.target != nil && !r.keep {
+		old = r.target.Dir
+	}
+	err := r.closeTarget()
+	if err == nil && old != "" {
+		err = os.RemoveAll(old)
+	}
+	if err != nil {
+		return fmt.Errorf("end the used target: %w", err)
+	}
+	r.warm = false
+	if err := r.openTarget(ctx); err != nil {
+		return err
+	}
+	return r.openHole(ctx)
 }
 
 // openPool makes a pool whose connections stay; many lets a packet have several
@@ -132,20 +195,12 @@ func openPool(s *servers.Server, many bool) (*sql.DB, error) {
 
 // close ends all that was started; the servers' folder stays with --keep.
 func (r *rig) close() error {
-	var err error
-	if r.hole != nil {
-		err = errors.Join(err, r.hole.Close())
+	err := r.closeTarget()
+	if r.from != nil {
+		err = errors.Join(err, r.from.Close())
 	}
-	for _, db := range []*sql.DB{r.from, r.to, r.plain} {
-		if db != nil {
-			err = errors.Join(err, db.Close())
-		}
-	}
-	// Nobody needs an orderly end, and TiDB's takes long.
-	for _, s := range []*servers.Server{r.source, r.target} {
-		if s != nil {
-			err = errors.Join(err, s.Kill())
-		}
+	if r.source != nil {
+		err = errors.Join(err, r.source.Kill())
 	}
 	if r.dir == "" {
 		return err

@@ -446,6 +446,65 @@ func TestChannelStatusIsFenced(t *testing.T) {
 	refused(t, err, CodeUnknownChannel)
 }
 
+// TestTablePagesAreFenced: what an older owner writes late neither replaces nor
+// removes a newer one's pages, and is not read.
+func TestTablePagesAreFenced(t *testing.T) {
+	c, db := open(t)
+	source(t, c, "s")
+	m, _, err := c.CreateMigration(t.Context(), "m", Spec{Sources: []string{"s"}}, false, by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ch := m.ChannelKey("s")
+	write := func(channel string, epoch uint64, whole bool, pages ...int) {
+		t.Helper()
+		var list []TablePage
+		for _, p := range pages {
+			list = append(list, TablePage{Page: p, Tables: fmt.Appendf(nil, "[%d]", epoch)})
+		}
+		if err := c.WriteTables(t.Context(), channel, epoch, list, whole); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(what, want string) {
+		t.Helper()
+		all, err := c.Tables(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, p := range all[ch] {
+			got = append(got, fmt.Sprintf("%d:%s", p.Page, p.Tables))
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%s: %s, want %s", what, s, want)
+		}
+	}
+	many := make([]int, 40) // several statements
+	for i := range many {
+		many[i] = i
+	}
+	write("other/x", 9, true, many...)
+	write(ch, 2, true, 0, 1, 2, 3)
+	check("first", "0:[2] 1:[2] 2:[2] 3:[2]")
+	write(ch, 3, true, 0, 1)
+	check("a new owner with fewer", "0:[3] 1:[3]")
+	write(ch, 2, false, 1)
+	write(ch, 2, true, 0, 1, 2)
+	check("the old owner, late", "0:[3] 1:[3]")
+	write(ch, 3, false, 1, 4)
+	check("one more", "0:[3] 1:[3] 4:[3]")
+	if all, err := c.Tables(t.Context()); err != nil || len(all["other/x"]) != 40 {
+		t.Errorf("%d pages of the other channel, %v", len(all["other/x"]), err)
+	}
+	if _, err := c.DropMigration(t.Context(), "m", false); err != nil {
+		t.Fatal(err)
+	}
+	if n := count(t, db, `SELECT COUNT(*) FROM sluice_meta.channel_tables WHERE channel = ?`, ch); n != 0 {
+		t.Errorf("%d pages are left of a dropped migration", n)
+	}
+}
+
 func TestRecords(t *testing.T) {
 	c, db := open(t)
 	id, err := c.BeginOperation(t.Context(), Operation{Statement: "DROP SOURCE a", User: "root", Host: "h", Node: "n"})

@@ -30,8 +30,10 @@ func (c *Catalog) ResetMigration(ctx context.Context, name, channel string) (key
 			if err != nil {
 				return fmt.Errorf("reset channel %s: %w", r.name, err)
 			}
-			if _, err := tx.ExecContext(ctx, `DELETE FROM sluice_meta.channel_status WHERE channel = ?`, r.key); err != nil {
-				return fmt.Errorf("reset channel %s: %w", r.name, err)
+			for _, t := range []string{"channel_status", "channel_tables"} {
+				if _, err := tx.ExecContext(ctx, `DELETE FROM sluice_meta.`+t+` WHERE channel = ?`, r.key); err != nil {
+					return fmt.Errorf("reset channel %s: %w", r.name, err)
+				}
 			}
 			if err := resolve(ctx, tx, m.ID, r.name); err != nil {
 				return err

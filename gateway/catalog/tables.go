@@ -2,7 +2,7 @@ package catalog
 
 // storeVersion is the version of the store's tables that this binary knows. A
 // change of a table raises it and adds a step to upgrade.
-const storeVersion = 1
+const storeVersion = 2
 
 const createVersion = `CREATE TABLE IF NOT EXISTS sluice_meta.schema_version (
   component  VARCHAR(64)  NOT NULL,
@@ -92,6 +92,15 @@ const createChannelStatus = `CREATE TABLE IF NOT EXISTS sluice_meta.channel_stat
   updated_at DATETIME(6)     NOT NULL,
   PRIMARY KEY (channel) CLUSTERED)`
 
+// channel_tables has what is said of the tables of a channel with many: a status
+// row with thousands would soon be larger than TiDB takes.
+const createChannelTables = `CREATE TABLE IF NOT EXISTS sluice_meta.channel_tables (
+  channel VARBINARY(200)  NOT NULL,
+  page    INT UNSIGNED    NOT NULL,
+  epoch   BIGINT UNSIGNED NOT NULL,              -- as in channel_status
+  tables  MEDIUMTEXT      NOT NULL,              -- JSON
+  PRIMARY KEY (channel, page) CLUSTERED)`
+
 // tables lists the statements that create the catalog's own tables.
 func tables() []string {
 	return []string{
@@ -102,7 +111,7 @@ func tables() []string {
 		definitionTable("migrations", `
   id         VARCHAR(64)     CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL,
   desired    VARCHAR(16)     NOT NULL DEFAULT 'STOPPED',`, "PRIMARY KEY (id) CLUSTERED, UNIQUE KEY name (name)"),
-		createOperations, createEvents, createErrors, createChannelStatus,
+		createOperations, createEvents, createErrors, createChannelStatus, createChannelTables,
 		createChannelUntil, createChecks, createNodeIDs,
 	}
 }

@@ -1,7 +1,11 @@
 package migration
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"sort"
+	"strings"
 	"sync"
 	"time"
 )
@@ -11,6 +15,7 @@ import (
 type progress struct {
 	mu     sync.Mutex
 	tables map[string]*TableStatus
+	order  []*TableStatus // sorted by name; nil: to be made anew
 	rates  rates
 }
 
@@ -43,7 +48,7 @@ func (p *progress) get(key string) *TableStatus {
 	t := p.tables[key]
 	if t == nil {
 		t = &TableStatus{}
-		p.tables[key] = t
+		p.tables[key], p.order = t, nil
 	}
 	return t
 }
@@ -56,13 +61,14 @@ func (p *progress) put(key string, t TableStatus) {
 		t.RowsCopied, t.BytesCopied, t.ChunksDone, t.ChunksTotal = old.RowsCopied, old.BytesCopied, old.ChunksDone, old.ChunksTotal
 		t.Inserts, t.Updates, t.Deletes = old.Inserts, old.Updates, old.Deletes
 	}
-	p.tables[key] = &t
+	p.tables[key], p.order = &t, nil
 }
 
 func (p *progress) drop(key string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	delete(p.tables, key)
+	p.order = nil
 }
 
 func (p *progress) start(key string) {
@@ -170,8 +176,13 @@ func (p *progress) fill(st *Status) {
 	defer p.mu.Unlock()
 	st.RowsCopied, st.RowsEstimated, st.BytesCopied, st.BytesEstimated = 0, 0, 0, 0
 	st.ChunksDone, st.ChunksTotal, st.TablesTotal, st.TablesDone = 0, 0, 0, 0
-	st.Tables = make([]TableStatus, 0, len(p.tables))
-	for _, t := range p.tables {
+	if p.order == nil {
+		p.order = slices.SortedFunc(maps.Values(p.tables), func(a, b *TableStatus) int {
+			return cmp.Or(strings.Compare(a.Schema, b.Schema), strings.Compare(a.Table, b.Table))
+		})
+	}
+	st.Tables = make([]TableStatus, 0, len(p.order))
+	for _, t := range p.order {
 		done := t.Phase == PhaseCatchup || t.Phase == PhaseReplicate
 		if done {
 			t.RowsEstimated, t.BytesEstimated = max(t.RowsCopied, 0), t.BytesCopied
@@ -191,10 +202,6 @@ func (p *progress) fill(st *Status) {
 		}
 		st.Tables = append(st.Tables, *t)
 	}
-	sort.Slice(st.Tables, func(i, j int) bool {
-		a, b := &st.Tables[i], &st.Tables[j]
-		return a.Schema < b.Schema || a.Schema == b.Schema && a.Table < b.Table
-	})
 	st.ProgressPct = blend(st)
 	p.fillRates(st)
 }
