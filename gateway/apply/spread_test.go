@@ -1,7 +1,9 @@
 package apply
 
 import (
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -76,5 +78,58 @@ func TestWanderingValuesComeTogether(t *testing.T) {
 	}
 	if batches > n/100 {
 		t.Errorf("%d batches for %d transactions", batches, n)
+	}
+}
+
+// TestLanesFollowCommitTime: at one pace of the source, as many lanes are at
+// work as the target's commits take long: one while they are quick, all when
+// one lane's would not keep up.
+func TestLanesFollowCommitTime(t *testing.T) {
+	busy := func(commit time.Duration) (most int) {
+		synctest.Test(t, func(t *testing.T) {
+			const perSecond, n = 20_000, 100_000
+			s := testScheduler(t, 8, Limits{})
+			s.spread.active = s.spread.most
+			var mu sync.Mutex
+			at, lanes := 0, sync.WaitGroup{}
+			for _, l := range s.lanes {
+				lanes.Go(func() {
+					for {
+						batch := takes(s, l)
+						if batch == nil {
+							return
+						}
+						mu.Lock()
+						at++
+						most = max(most, at)
+						mu.Unlock()
+						time.Sleep(commit + time.Duration(len(batch))*10*time.Microsecond)
+						mu.Lock()
+						at--
+						mu.Unlock()
+						s.complete(batch, commit+time.Duration(len(batch))*10*time.Microsecond)
+					}
+				})
+			}
+			for i := range uint64(n) {
+				if err := s.submit(t.Context(), testUnit(i+1, keyHash{index: 1, value: i + 1})); err != nil {
+					t.Error(err)
+					break
+				}
+				if i%20 == 19 {
+					time.Sleep(20 * time.Second / perSecond)
+				}
+			}
+			if err := s.drain(t.Context()); err != nil {
+				t.Error(err)
+			}
+			s.close()
+			lanes.Wait()
+		})
+		return most
+	}
+	quick, slow, slowest := busy(time.Millisecond), busy(100*time.Millisecond), busy(2*time.Second)
+	if quick > 2 || slow <= quick || slowest != 8 {
+		t.Errorf("%d lanes with commits of 1 ms, %d with 100 ms, %d with 2 s", quick, slow, slowest)
 	}
 }
