@@ -74,11 +74,18 @@ func (c *Cluster) lockChannel(ctx context.Context, tx *sql.Conn, channel string)
 
 // Release gives the channel up: call it when nothing of this node writes for
 // the channel any more. The next in rank may claim at once. Whatever it
-// returns, this node no longer counts the channel as its own; after an error of
-// the store the row still names it, and Wanted lists the channel again.
+// returns, this node no longer counts the channel as its own. After an error of
+// the store the row may still name it: Unwanted lists the channel until a Release
+// went through, or Wanted does if it is to run.
 // ErrLost says that there was nothing to release.
 func (c *Cluster) Release(ctx context.Context, channel string, epoch uint64) error {
 	c.place.lost(channel, epoch)
+	err := c.release(ctx, channel, epoch)
+	c.place.released(channel, epoch, err != nil && !errors.Is(err, ErrLost))
+	return err
+}
+
+func (c *Cluster) release(ctx context.Context, channel string, epoch uint64) error {
 	res, err := c.cfg.DB.ExecContext(ctx, `UPDATE sluice_meta.channels SET owner = '' WHERE channel = ? AND epoch = ?
   AND owner = ? AND owner_incarnation = ?`, channel, epoch, c.cfg.Node, c.incarnation)
 	if err != nil {

@@ -56,6 +56,49 @@ func TestClaimReleaseAndEpochs(t *testing.T) {
 	}
 }
 
+// A release that the store did not answer is repeated, though nothing of the node
+// runs the channel any more: else it would stay with a node that is alive for ever.
+func TestReleaseIsRepeated(t *testing.T) {
+	s := tidb(t)
+	db := connect(t, s.DSN(""))
+	a := start(t, config(t, "a", db))
+	channel(t, db, "abc/s")
+	epoch := a.claim(t, "abc/s")
+	if _, err := db.Exec(`UPDATE sluice_meta.channels SET desired = 'STOPPED'`); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := a.Release(ctx, "abc/s", epoch); err == nil || errors.Is(err, ErrLost) {
+		t.Fatalf("release without a store: %v", err)
+	}
+	unwanted(t, a, ReasonStopped)
+	if err := a.Release(t.Context(), "abc/s", epoch); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := a.Unwanted(t.Context()); err != nil || len(list) > 0 {
+		t.Errorf("after the release %v is unwanted, %v", list, err)
+	}
+	var owner string
+	if err := db.QueryRow(`SELECT owner FROM sluice_meta.channels`).Scan(&owner); err != nil || owner != "" {
+		t.Errorf("the owner is %q, %v", owner, err)
+	}
+
+	// One that is claimed again before is not released under its new epoch.
+	if _, err := db.Exec(`UPDATE sluice_meta.channels SET desired = 'RUNNING'`); err != nil {
+		t.Fatal(err)
+	}
+	epoch = a.claim(t, "abc/s")
+	if err := a.Release(ctx, "abc/s", epoch); err == nil {
+		t.Fatal("release without a store went well")
+	}
+	again := a.claim(t, "abc/s")
+	if list, err := a.Unwanted(t.Context()); err != nil || len(list) > 0 {
+		t.Errorf("a channel that was claimed again: %v is unwanted, %v", list, err)
+	}
+	a.must(t, "abc/s", again, true)
+}
+
 func unwanted(t *testing.T, n *node, want Reason) {
 	t.Helper()
 	eventually(t, n.Node()+" has a channel "+string(want), func() error {

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"maps"
 	"sync"
 	"time"
 )
@@ -12,6 +13,7 @@ type placement struct {
 
 	mu       sync.Mutex
 	held     map[string]uint64    // channels claimed and not released: epoch
+	stuck    map[string]uint64    // given up, though the store may not know: epoch
 	backoff  map[string]time.Time // not claimed here before
 	since    map[string]time.Time // claimable since, as this node saw it
 	foreign  time.Time            // channels with an owner are left alone before
@@ -21,7 +23,7 @@ type placement struct {
 }
 
 func newPlacement() *placement {
-	return &placement{held: map[string]uint64{}, backoff: map[string]time.Time{}, since: map[string]time.Time{}}
+	return &placement{held: map[string]uint64{}, stuck: map[string]uint64{}, backoff: map[string]time.Time{}, since: map[string]time.Time{}}
 }
 
 // hold leaves channels of other nodes alone until foreign, and those without an
@@ -49,6 +51,7 @@ func (p *placement) won(channel string, epoch uint64) {
 	p.mu.Lock()
 	p.held[channel] = epoch
 	delete(p.since, channel)
+	delete(p.stuck, channel)
 	p.mu.Unlock()
 }
 
@@ -61,15 +64,25 @@ func (p *placement) lost(channel string, epoch uint64) {
 	p.mu.Unlock()
 }
 
-// all returns a copy of the held channels and their epochs.
-func (p *placement) all() map[string]uint64 {
+// all returns copies of the held channels, and of those to be released again,
+// and their epochs.
+func (p *placement) all() (held, stuck map[string]uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	m := make(map[string]uint64, len(p.held))
-	for c, e := range p.held {
-		m[c] = e
+	return maps.Clone(p.held), maps.Clone(p.stuck)
+}
+
+// released notes how a channel's release went; failed: it has to be repeated,
+// unless the channel was claimed again meanwhile.
+func (p *placement) released(channel string, epoch uint64, failed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case failed && p.held[channel] < epoch && p.stuck[channel] <= epoch:
+		p.stuck[channel] = epoch
+	case !failed && p.stuck[channel] == epoch:
+		delete(p.stuck, channel)
 	}
-	return m
 }
 
 func (p *placement) setBackOff(channel string, until time.Time) {

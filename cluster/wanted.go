@@ -183,11 +183,16 @@ type Unwanted struct {
 
 // Unwanted returns the held channels that this node should stop, then Release:
 // at a transaction boundary, or at once and without further writes when lost.
-// It repeats a channel until it is released.
+// It repeats a channel until it is released, as it does one whose Release failed
+// and that nothing runs any more.
 func (c *Cluster) Unwanted(ctx context.Context) ([]Unwanted, error) {
-	held := c.place.all()
+	held, stuck := c.place.all()
+	var list []Unwanted
+	for channel, epoch := range stuck {
+		list = append(list, Unwanted{channel, epoch, ReasonStopped})
+	}
 	if len(held) == 0 {
-		return nil, nil
+		return list, nil
 	}
 	own, err := c.own(ctx)
 	if err != nil {
@@ -199,7 +204,6 @@ func (c *Cluster) Unwanted(ctx context.Context) ([]Unwanted, error) {
 		return slices.ContainsFunc(nodes, func(n Candidate) bool { return n.Node == node })
 	}
 	draining := slices.ContainsFunc(rows, func(r nodeRow) bool { return r.node == c.cfg.Node && r.status != StatusUp })
-	var list []Unwanted
 	for channel, epoch := range held {
 		ch, ok := own[channel]
 		reason := Reason("")

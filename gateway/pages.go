@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"sluice/gateway/catalog"
 	"sluice/gateway/migration"
@@ -22,8 +23,8 @@ const (
 	inlineTables = 64
 	// pageTables is about how many a page has.
 	pageTables = 64
-	// pagesAtOnce bounds the pages that one round of publishing writes: a channel
-	// with 10,000 busy tables shows them some seconds late.
+	// pagesAtOnce bounds the pages that a node writes in a second, of all its
+	// channels: 10,000 busy tables are shown some seconds late.
 	pagesAtOnce = 32
 )
 
@@ -87,6 +88,15 @@ func (p *pages) wrote(contents map[int][]migration.TableStatus) {
 	}
 }
 
+// lost says that it is not known whether the pages are in the store. mu is held.
+func (p *pages) lost(contents map[int][]migration.TableStatus) {
+	for i := range contents {
+		if i < len(p.written) {
+			p.written[i] = nil
+		}
+	}
+}
+
 // pagesFor returns how many pages so many tables have: a power of two, so that
 // the number seldom changes, which moves all tables.
 func pagesFor(tables int) int {
@@ -113,39 +123,68 @@ func sameTable(a, b migration.TableStatus) bool {
 	return a == b
 }
 
-// writePages stores what is said of the channel's tables where they are too many
-// for its status row, no more than limit pages, and returns the status with or
-// without them. An owner that has not read the channel's tables yet leaves those
-// that the one before it wrote.
-func (r *run) writePages(ctx context.Context, st migration.Status, limit int) (storedStatus, error) {
-	r.pages.mu.Lock()
-	defer r.pages.mu.Unlock()
-	if st.Tables == nil && r.pagedBefore() {
-		return storedStatus{Status: st, Paged: true}, nil
-	}
-	if len(st.Tables) <= inlineTables {
-		return storedStatus{Status: st}, nil
-	}
-	tables := st.Tables
-	st.Tables = nil
-	s := storedStatus{Status: st, Paged: true}
-	list, contents, whole, err := r.pages.due(tables, limit)
-	if err != nil || len(list) == 0 {
-		return s, err
-	}
-	if err := r.catalog.WriteTables(ctx, r.state.Channel, r.epoch, list, whole); err != nil {
-		r.pages.written = nil
-		return s, err
-	}
-	r.pages.wrote(contents)
-	return s, nil
-}
-
-// pagedBefore says whether the last owner's tables are in pages.
-func (r *run) pagedBefore() bool {
+// stored returns the status as the store's row has it, and keeps the tables that
+// are left out of it for writePages. An owner that does not know the channel's
+// tables yet leaves those in the pages as they are.
+func (r *run) stored(st migration.Status) storedStatus {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.before.Paged
+	if st.Tables == nil {
+		return storedStatus{Status: st, Paged: r.before.Paged || r.tables != nil}
+	}
+	if len(st.Tables) <= inlineTables {
+		r.tables = nil
+		return storedStatus{Status: st}
+	}
+	r.tables = st.Tables
+	st.Tables = nil
+	return storedStatus{Status: st, Paged: true}
+}
+
+func (r *run) hasPages() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.tables != nil
+}
+
+// writePages stores the channel's pages that are not in the store as they are, no
+// more than limit of them unless all have to be; 0 is no limit. It returns how many it
+// wrote.
+//
+// Whatever dies, and whoever owns the channel by now: pages are only shown, and
+// WriteTables keeps those of an older epoch from standing in a newer one's way.
+func (r *run) writePages(ctx context.Context, limit int) (int, error) {
+	r.pages.mu.Lock()
+	defer r.pages.mu.Unlock()
+	r.mu.Lock()
+	tables := r.tables
+	r.mu.Unlock()
+	if tables == nil {
+		return 0, nil
+	}
+	list, contents, whole, err := r.pages.due(tables, limit)
+	if err != nil || len(list) == 0 {
+		return 0, err
+	}
+	if err := r.catalog.WriteTables(ctx, r.state.Channel, r.epoch, list, whole); err != nil {
+		r.pages.lost(contents)
+		return len(list), err
+	}
+	r.pages.wrote(contents)
+	return len(list), nil
+}
+
+// lastTablesTimeout bounds the writing of a channel's tables at its end, when it
+// is released already.
+const lastTablesTimeout = 3 * time.Second
+
+// lastTables writes what is known of the channel's tables at its end.
+func (r *run) lastTables(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, lastTablesTimeout)
+	defer cancel()
+	if _, err := r.writePages(ctx, 0); err != nil {
+		r.log.Info("write the channel's tables at its end", "error", err.Error())
+	}
 }
 
 // tablesOf returns what is known of a channel's tables, from its status or from

@@ -85,10 +85,47 @@ func TestPagesOfTables(t *testing.T) {
 	if n, whole := write(2); n != 64 || !whole {
 		t.Errorf("more tables: %d pages, whole: %v", n, whole)
 	}
-	p.written = nil // a write that failed
-	if n, whole := write(2); n != 64 || !whole {
+	// What a write that failed has left is not known: its pages are due again.
+	tables[0].Inserts++
+	_, contents, _, err := p.due(tables, 0)
+	if err != nil || len(contents) != 1 {
+		t.Fatalf("%d pages, %v", len(contents), err)
+	}
+	p.lost(contents)
+	tables[0].Inserts-- // as the store may have it
+	if n, whole := write(0); n != 1 || whole {
 		t.Errorf("after a failure: %d pages, whole: %v", n, whole)
 	}
+	_, contents, _, err = p.due(tables, 0)
+	if err != nil || len(contents) != 0 {
+		t.Fatalf("%d pages, %v", len(contents), err)
+	}
+}
+
+// TestStoredStatus: which statuses have the tables in them, and that those in
+// pages stay while an owner does not know the tables.
+func TestStoredStatus(t *testing.T) {
+	few, many := make([]migration.TableStatus, inlineTables), make([]migration.TableStatus, inlineTables+1)
+	r := &run{}
+	check := func(what string, tables []migration.TableStatus, inline, paged, pages bool) {
+		t.Helper()
+		s := r.stored(migration.Status{Tables: tables})
+		if (s.Tables != nil) != inline || s.Paged != paged || r.hasPages() != pages {
+			t.Errorf("%s: inline: %v, paged: %v, pages to write: %v", what, s.Tables != nil, s.Paged, r.hasPages())
+		}
+	}
+	check("nothing known", nil, false, false, false)
+	check("few", few, true, false, false)
+	check("many", many, false, true, true)
+	check("a new attempt", nil, false, true, true)
+	check("few again", few, true, false, false)
+	r = &run{}
+	r.before.Paged = true
+	check("a new owner", nil, false, true, false)
+	check("that knows more", many, false, true, true)
+	r = &run{}
+	r.before.Paged = true
+	check("or less", few, true, false, false)
 }
 
 // TestManyTablesAreShown looks at a channel with more tables than its status row
@@ -144,8 +181,14 @@ func TestManyTablesAreShown(t *testing.T) {
 	})
 	c2.ok("STOP MIGRATION wide")
 	c2.one("WAIT FOR MIGRATION wide UNTIL STATUS='STOPPED' TIMEOUT 30")
-	if rows := c2.rows("SHOW MIGRATION TABLES"); len(rows) != n || rows[0]["Status"] != "STOPPED" {
-		t.Errorf("%d tables of a stopped migration, the first %v", len(rows), rows[0])
+	rows := c2.rows("SHOW MIGRATION TABLES")
+	for _, r := range rows {
+		if r["Status"] != "STOPPED" {
+			t.Errorf("a table of a stopped migration: %v", r)
+		}
+	}
+	if len(rows) != n {
+		t.Errorf("a stopped migration has %d tables", len(rows))
 	}
 	c2.ok("RESET MIGRATION wide")
 	if got := rowsOf(t, store, "SELECT COUNT(*) FROM sluice_meta.channel_tables"); got != "0" {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -68,11 +70,7 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 			continue
 		}
 		s.watchSource(r, st, now)
-		s, err := r.writePages(ctx, st, pagesAtOnce)
-		if err != nil {
-			r.log.Debug("write the channel's tables", "error", err.Error())
-		}
-		if b := r.due(s, now); b != nil {
+		if b := r.due(r.stored(st), now); b != nil {
 			changed = append(changed, catalog.ChannelStatus{Channel: r.state.Channel, Epoch: r.epoch, Status: b})
 		}
 	}
@@ -87,6 +85,45 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 	s.totals.stats, s.totals.channels = stats, shown
 	s.totals.mu.Unlock()
 	s.cluster.SetStats(stats)
+}
+
+// publishTables writes what is said of the tables of channels with many, until ctx
+// ends. It is apart from publish, which must not wait for it.
+func (s *supervisor) publishTables(ctx context.Context) {
+	tick := time.NewTicker(publishEvery)
+	defer tick.Stop()
+	for round := 0; ; round++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		s.publishTablesOnce(ctx, round)
+	}
+}
+
+// publishTablesOnce writes the node's pages that are due, pagesAtOnce of them or,
+// of a channel whose pages are all to be written, somewhat more. Each round begins
+// with another channel.
+func (s *supervisor) publishTablesOnce(ctx context.Context, round int) {
+	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	defer cancel()
+	var runs []*run
+	for _, r := range s.all() {
+		if !r.hasEnded() && r.hasPages() {
+			runs = append(runs, r)
+		}
+	}
+	slices.SortFunc(runs, func(a, b *run) int { return strings.Compare(a.state.Channel, b.state.Channel) })
+	left := pagesAtOnce
+	for i := 0; i < len(runs) && left > 0; i++ {
+		r := runs[(round+i)%len(runs)]
+		n, err := r.writePages(ctx, left)
+		if err != nil {
+			r.log.Debug("write the channel's tables", "error", err.Error())
+		}
+		left -= n
+	}
 }
 
 // due returns the status to write, or nil when it is as it was written.

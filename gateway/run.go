@@ -70,7 +70,8 @@ type run struct {
 	written  []byte            // status as written last
 	writeAt  time.Time
 
-	pages pages // of the channel's tables
+	tables []migration.TableStatus // as of the last look, where they are too many for the status
+	pages  pages                   // of them
 }
 
 // stop makes the channel stop at a transaction boundary. It does not wait.
@@ -321,11 +322,7 @@ func operatorError(err error) *replica.Error {
 
 // write stores the channel's status.
 func (r *run) write(ctx context.Context, st migration.Status) {
-	s, err := r.writePages(ctx, st, 0)
-	if err != nil {
-		r.log.Warn("write the channel's tables", "error", err.Error())
-	}
-	b, err := json.Marshal(s)
+	b, err := json.Marshal(r.stored(st))
 	if err == nil {
 		err = r.catalog.WriteStatus(ctx, r.cfg.Name, []catalog.ChannelStatus{{Channel: r.state.Channel, Epoch: r.epoch, Status: b}})
 	}

@@ -39,6 +39,7 @@ func (s *supervisor) run(ctx, live context.Context) {
 	publishing, stopPublishing := context.WithCancel(live)
 	var publisher sync.WaitGroup
 	publisher.Go(func() { s.publish(publishing) })
+	publisher.Go(func() { s.publishTables(publishing) })
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
@@ -79,9 +80,10 @@ func (s *supervisor) look(ctx, live context.Context) {
 	}
 }
 
-// giveUp stops a channel, which its run then releases.
+// giveUp stops a channel, which its run then releases; without a run it is
+// released here.
 func (s *supervisor) giveUp(ctx context.Context, u cluster.Unwanted) {
-	if r := s.find(u.Channel); r != nil {
+	if r := s.find(u.Channel); r != nil && r.epoch == u.Epoch {
 		r.stop(stopReason(u.Reason))
 		return
 	}
@@ -116,6 +118,11 @@ func (s *supervisor) claim(ctx, live context.Context, ch cluster.ChannelState) {
 // writes for the channel any more.
 func (s *supervisor) settle(live context.Context, r *run, err error) {
 	r.end()
+	s.conclude(live, r, err)
+	r.lastTables(context.WithoutCancel(live)) // whoever waits for the channel has it
+}
+
+func (s *supervisor) conclude(live context.Context, r *run, err error) {
 	s.writing.RLock()
 	defer s.writing.RUnlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(live), settleTimeout)

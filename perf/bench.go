@@ -106,16 +106,19 @@ func (r *rig) runs(ctx context.Context, s *scenario.Scenario, p plan, target sce
 		}
 		return r.yardstick(ctx, s, p.scale, target, rec)
 	}
-	before, err := begin()
-	if err != nil {
-		return nil, err
-	}
-	var out []report.Run
+	var (
+		out    []report.Run
+		before yard
+		err    error
+	)
 	for i := range p.runs {
-		if i > 0 && p.scale == scenario.Large {
+		if p.scale == scenario.Large {
 			if err := r.freshTarget(ctx); err != nil {
 				return out, err
 			}
+		}
+		r.used = true
+		if i == 0 || p.scale == scenario.Large {
 			if before, err = begin(); err != nil {
 				return out, err
 			}

@@ -136,7 +136,7 @@ func list(out io.Writer) error {
 	return nil
 }
 
-// measureAll runs the scenarios one after the other on one pair of servers. One
+// measureAll runs the scenarios one after the other, on one source. One
 // that fails does not keep the others from being run.
 func measureAll(c *cli.Context, chosen []scenario.Scenario) (err error) {
 	p, err := planOf(c)

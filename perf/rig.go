@@ -149,11 +149,10 @@ func (r *rig) closeTarget() (err error) {
 // rows stay in its store, and rows beside them cost more. Nobody looks at the
 // figures of scale small.
 func (r *rig) freshTarget(ctx context.Context) error {
-	if r.used && r.scale != scenario.Small {
-		return r.renewTarget(ctx)
+	if !r.used || r.scale == scenario.Small {
+		return nil
 	}
-	r.used = true
-	return nil
+	return r.renewTarget(ctx)
 }
 
 // renewTarget ends the TiDB and starts an empty one.
@@ -169,7 +168,7 @@ func (r *rig) renewTarget(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("end the used target: %w", err)
 	}
-	r.warm = false
+	r.used, r.warm = false, false
 	if err := r.openTarget(ctx); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"syscall"
 	"time"
@@ -28,6 +29,9 @@ func (x *run) stalled(ctx context.Context, began time.Time) error {
 			return err
 		}
 		pid := x.r.target.PID()
+		if pid <= 0 { // a signal for 0 is one for this process
+			return errGone
+		}
 		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 			return fmt.Errorf("freeze the target: %w", err)
 		}
@@ -46,6 +50,9 @@ func (x *run) stalled(ctx context.Context, began time.Time) error {
 	}
 	return nil
 }
+
+// errGone is returned when the target has ended by itself.
+var errGone = errors.New("the target is gone")
 
 // until waits for a moment.
 func until(ctx context.Context, t time.Time) error {

@@ -1,5 +1,7 @@
 package apply
 
+import "time"
+
 // spread decides over how many lanes transactions without predecessors are
 // spread. Lanes commit side by side, but a transaction with predecessors in
 // several lanes waits at the head of its own until they have committed, and
@@ -9,12 +11,14 @@ package apply
 //
 // Batches are looked at in windows: many that were cut short halve the lanes;
 // a number of windows without trouble brings one back, and the number grows
-// each time that this was followed by trouble again. Any number of lanes is
-// right: only speed depends on it.
+// each time that this was followed by trouble again. A window without any trouble
+// ends after a while, however few batches it has: where commits take long, what is
+// missing is lanes. Any number of lanes is right: only speed depends on it.
 type spread struct {
 	active, most int
 
 	batches, short int // of the window
+	since          time.Time
 	calm           int // windows without trouble
 	patience       int // how many bring a lane back
 }
@@ -25,6 +29,8 @@ const (
 	firstLanes = 2
 	// spreadWindow is how many batches are looked at together.
 	spreadWindow = 32
+	// spreadTime is how long a window is at most while no batch was cut short.
+	spreadTime = time.Second
 	// spreadShort: one batch in so many may be cut short.
 	spreadShort = 4
 	// spreadPatience bounds patience: by then a second lane costs next to
@@ -34,12 +40,16 @@ const (
 
 // note counts a batch; short says that it would have had more rows, but for
 // one that waits for another lane.
-func (p *spread) note(short bool) {
+func (p *spread) note(short bool, now time.Time) {
+	if p.batches == 0 {
+		p.since = now
+	}
 	p.batches++
 	if short {
 		p.short++
 	}
-	if p.batches < spreadWindow {
+	early := p.short == 0 && p.batches >= p.active && now.Sub(p.since) >= spreadTime
+	if p.batches < spreadWindow && !early {
 		return
 	}
 	trouble := p.short*spreadShort > p.batches

@@ -14,7 +14,7 @@ func TestSpread(t *testing.T) {
 	p := spread{active: 8, most: 8}
 	window := func(short bool) {
 		for range spreadWindow {
-			p.note(short)
+			p.note(short, time.Time{})
 		}
 	}
 	for range 3 {
@@ -40,7 +40,7 @@ func TestSpread(t *testing.T) {
 		t.Errorf("a calm load has %d lanes", p.active)
 	}
 	for n := range 10 * spreadWindow {
-		p.note(n%spreadShort == 0) // no more than what is borne
+		p.note(n%spreadShort == 0, time.Time{}) // no more than what is borne
 	}
 	if p.active != 8 {
 		t.Errorf("some short batches leave %d lanes", p.active)
@@ -87,9 +87,8 @@ func TestWanderingValuesComeTogether(t *testing.T) {
 func TestLanesFollowCommitTime(t *testing.T) {
 	busy := func(commit time.Duration) (most int) {
 		synctest.Test(t, func(t *testing.T) {
-			const perSecond, n = 20_000, 100_000
+			const perSecond, n = 20_000, 600_000
 			s := testScheduler(t, 8, Limits{})
-			s.spread.active = s.spread.most
 			var mu sync.Mutex
 			at, lanes := 0, sync.WaitGroup{}
 			for _, l := range s.lanes {

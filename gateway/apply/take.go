@@ -46,7 +46,7 @@ func (s *scheduler) take(l *lane) (batch []*unit, rest bool) {
 		u.cost, u.holder, u.batch = cost, nil, s.batches
 		n++
 	}
-	s.spread.note(n < len(l.queue) && l.queue[n].waits > 0 && b.cost < s.batch/2)
+	s.spread.note(n < len(l.queue) && l.queue[n].waits > 0 && b.cost < s.batch/2, time.Now())
 	batch = append([]*unit(nil), l.queue[:n]...)
 	l.queue = append(l.queue[:0:0], l.queue[n:]...)
 	l.rows -= queued

@@ -32,6 +32,18 @@ func TestOpenManyAtOnceAndTwice(t *testing.T) {
 	if _, err := Open(t.Context(), db, []byte("another key, that is long enough"), nil); !HasCode(err, CodeWrongKey) {
 		t.Errorf("another key: %v", err)
 	}
+	// A store of the release before gets what it lacks.
+	must(t, db, `UPDATE sluice_meta.schema_version SET version = 1`)
+	must(t, db, `DROP TABLE sluice_meta.channel_tables`)
+	if _, err := Open(t.Context(), db, key, nil); err != nil {
+		t.Errorf("a store of version 1: %v", err)
+	}
+	if n := count(t, db, `SELECT COUNT(*) FROM sluice_meta.channel_tables`); n != 0 {
+		t.Errorf("%d pages in a new table", n)
+	}
+	if n := count(t, db, `SELECT version FROM sluice_meta.schema_version`); n != storeVersion {
+		t.Errorf("the store has version %d, want %d", n, storeVersion)
+	}
 	must(t, db, `UPDATE sluice_meta.schema_version SET version = version + 1`)
 	must(t, db, `DROP TABLE sluice_meta.events`)
 	_, err := Open(t.Context(), db, key, nil)
@@ -456,11 +468,16 @@ func TestTablePagesAreFenced(t *testing.T) {
 		t.Fatal(err)
 	}
 	ch := m.ChannelKey("s")
+	m2, _, err := c.CreateMigration(t.Context(), "other", Spec{Sources: []string{"s"}}, false, by)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owned := func(epoch int) { must(t, db, fmt.Sprintf(`UPDATE sluice_meta.channels SET epoch = %d`, epoch)) }
 	write := func(channel string, epoch uint64, whole bool, pages ...int) {
 		t.Helper()
 		var list []TablePage
 		for _, p := range pages {
-			list = append(list, TablePage{Page: p, Tables: fmt.Appendf(nil, "[%d]", epoch)})
+			list = append(list, TablePage{Page: p, Tables: fmt.Appendf(nil, "[%d%s]", epoch, strings.Repeat(" ", 100_000))})
 		}
 		if err := c.WriteTables(t.Context(), channel, epoch, list, whole); err != nil {
 			t.Fatal(err)
@@ -474,7 +491,10 @@ func TestTablePagesAreFenced(t *testing.T) {
 		}
 		var got []string
 		for _, p := range all[ch] {
-			got = append(got, fmt.Sprintf("%d:%s", p.Page, p.Tables))
+			if len(p.Tables) != 100_003 {
+				t.Errorf("%s: page %d has %d bytes", what, p.Page, len(p.Tables))
+			}
+			got = append(got, fmt.Sprintf("%d:%s", p.Page, strings.ReplaceAll(string(p.Tables), " ", "")))
 		}
 		if s := strings.Join(got, " "); s != want {
 			t.Errorf("%s: %s, want %s", what, s, want)
@@ -484,9 +504,13 @@ func TestTablePagesAreFenced(t *testing.T) {
 	for i := range many {
 		many[i] = i
 	}
-	write("other/x", 9, true, many...)
+	owned(2)
+	write(m2.ChannelKey("s"), 2, true, many...)
 	write(ch, 2, true, 0, 1, 2, 3)
 	check("first", "0:[2] 1:[2] 2:[2] 3:[2]")
+	owned(3)
+	write(ch, 2, false, 1, 9)
+	check("the old owner while the new one has written nothing", "0:[2] 1:[2] 2:[2] 3:[2]")
 	write(ch, 3, true, 0, 1)
 	check("a new owner with fewer", "0:[3] 1:[3]")
 	write(ch, 2, false, 1)
@@ -494,12 +518,20 @@ func TestTablePagesAreFenced(t *testing.T) {
 	check("the old owner, late", "0:[3] 1:[3]")
 	write(ch, 3, false, 1, 4)
 	check("one more", "0:[3] 1:[3] 4:[3]")
-	if all, err := c.Tables(t.Context()); err != nil || len(all["other/x"]) != 40 {
-		t.Errorf("%d pages of the other channel, %v", len(all["other/x"]), err)
+	if all, err := c.Tables(t.Context()); err != nil || len(all[m2.ChannelKey("s")]) != 40 {
+		t.Errorf("%d pages of the other channel, %v", len(all[m2.ChannelKey("s")]), err)
 	}
+	if _, err := c.ResetMigration(t.Context(), "m", ""); err != nil {
+		t.Fatal(err)
+	}
+	write(ch, 3, true, 0)
+	check("after RESET, late", "")
+	owned(5)
+	write(ch, 5, true, 0)
 	if _, err := c.DropMigration(t.Context(), "m", false); err != nil {
 		t.Fatal(err)
 	}
+	write(ch, 5, true, 0, 1)
 	if n := count(t, db, `SELECT COUNT(*) FROM sluice_meta.channel_tables WHERE channel = ?`, ch); n != 0 {
 		t.Errorf("%d pages are left of a dropped migration", n)
 	}

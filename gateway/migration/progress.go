@@ -16,6 +16,7 @@ type progress struct {
 	mu     sync.Mutex
 	tables map[string]*TableStatus
 	order  []*TableStatus // sorted by name; nil: to be made anew
+	loaded bool           // the channel's tables are all there
 	rates  rates
 }
 
@@ -170,10 +171,22 @@ func (r *rates) since(d time.Duration) (first, last sample, ok bool) {
 	return r.samples[i], last, true
 }
 
+// complete says that the channel's tables are all there. What was known of them
+// before, from an earlier attempt, is shown until then.
+func (p *progress) complete() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.loaded = true
+}
+
 // fill writes the tables, the totals, the progress and the rates.
 func (p *progress) fill(st *Status) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if !p.loaded {
+		p.fillRates(st)
+		return
+	}
 	st.RowsCopied, st.RowsEstimated, st.BytesCopied, st.BytesEstimated = 0, 0, 0, 0
 	st.ChunksDone, st.ChunksTotal, st.TablesTotal, st.TablesDone = 0, 0, 0, 0
 	if p.order == nil {

@@ -215,7 +215,11 @@ func (x *run) loadProgress(ctx context.Context) error {
 		}
 		x.progress.mu.Unlock()
 	}
-	return rows.Err()
+	if err := rows.Err(); err != nil {
+		return x.targetError(err, "read the chunks")
+	}
+	x.progress.complete()
+	return nil
 }
 
 // targetError names an error of the target; a broken connection is transient.

@@ -12,8 +12,7 @@ var (
 	alone    = Wanted{Least: 1, Aim: 4}
 )
 
-// All is the list of scenarios, in the order in which they are run: the lag comes
-// first, since what the others leave in the target makes every commit slower.
+// All is the list of scenarios, in the order in which they are run.
 func All() []Scenario {
 	sysbench := load.Copies(load.Sysbench(), 4)
 	return []Scenario{
