@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"sluice/gateway/apply"
 	"sluice/itest/compare"
 	"sluice/itest/lab/servers"
 	"sluice/replica"
@@ -103,6 +104,42 @@ func TestCrashWhileACopyBeginsAgain(t *testing.T) {
 			same(t, c.sdb, c.dst)
 			c.stop()
 		})
+	}
+}
+
+// TestEndOfACopyThatWasCutOff: a table's end is cut off before it is committed, as
+// another table's DDL does it. The copy does not take it for done, which the target
+// would not know.
+func TestEndOfACopyThatWasCutOff(t *testing.T) {
+	c := newCopyRun(t, "m8/s")
+	r, err := New(c.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := apply.EnsureMeta(t.Context(), c.tdb); err != nil {
+		t.Fatal(err)
+	}
+	claimed, err := apply.Claim(t.Context(), r.cfg.Target, r.cfg.Channel, r.cfg.Epoch+1, r.cfg.Lanes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := newRun(r, nil, claimed)
+	x.openCopier()
+	defer x.copier.Close()
+	end := &copying{state: &tableState{schema: "d", table: "t", state: stateCopy}, table: &replica.Table{Schema: "d", Name: "t"}}
+	done := *end.state
+	done.state, done.high = stateDone, replica.Coordinates{File: "binlog.000007", Pos: 4}
+	cut, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := x.recordCopied(cut, end, done); err == nil || end.state.state != stateCopy || end.state.high.File != "" {
+		t.Errorf("cut off: state %s up to %s, %v", end.state.state, end.state.high, err)
+	}
+	if err := x.recordCopied(t.Context(), end, done); err != nil || end.state.state != stateDone || end.state.high != done.high {
+		t.Errorf("committed: state %s up to %s, %v", end.state.state, end.state.high, err)
+	}
+	var state string
+	if err := c.tdb.QueryRow("SELECT CONCAT(state,' ',high_file) FROM sluice_meta.tables").Scan(&state); err != nil || state != "done binlog.000007" {
+		t.Errorf("the target has %q, %v", state, err)
 	}
 }
 

@@ -186,16 +186,21 @@ func (x *run) finishCopy(ctx context.Context, c *copying) error {
 	if err := x.unchanged(ctx, c); err != nil {
 		return err
 	}
-	c.state.state, c.state.high = stateDone, high
-	return x.recordCopied(ctx, c)
+	done := *c.state
+	done.state, done.high = stateDone, high
+	return x.recordCopied(ctx, c, done)
 }
 
-func (x *run) recordCopied(ctx context.Context, c *copying) error {
+// recordCopied commits what a table's copy ended with. In memory it counts from
+// then on: a commit that is cut off because another table was altered is made
+// again, since copyTables goes on with the same states.
+func (x *run) recordCopied(ctx context.Context, c *copying, done tableState) error {
 	x.controlMu.Lock()
 	defer x.controlMu.Unlock()
-	if err := x.copier.Control(ctx, c.state.insert(x.cfg.Channel)); err != nil {
+	if err := x.copier.Control(ctx, done.insert(x.cfg.Channel)); err != nil {
 		return err
 	}
+	*c.state = done
 	x.progress.copied(c.state.key())
 	x.r.event("TABLE", fmt.Sprintf("%s copied", c.table))
 	return nil

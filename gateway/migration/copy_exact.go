@@ -50,8 +50,9 @@ func (x *run) copyExact(ctx context.Context, t *throttle, list []*copying) error
 		if err := x.unchanged(ctx, c); err != nil {
 			return err
 		}
-		c.state.state, c.state.start, c.state.high = stateExact, pos, ex.At
-		if err := x.recordCopied(ctx, c); err != nil {
+		done := *c.state
+		done.state, done.start, done.high = stateExact, pos, ex.At
+		if err := x.recordCopied(ctx, c, done); err != nil {
 			return err
 		}
 	}
