@@ -14,7 +14,7 @@ import (
 // target before it writes there: that, not the claim, fences the old owner.
 //
 // It returns ErrNotAllowed, ErrGone, or the store's error. After the latter the
-// claim may have happened: then Wanted lists the channel again.
+// claim may have happened: Unwanted lists the channel until a Release went through.
 func (c *Cluster) Claim(ctx context.Context, channel string) (epoch uint64, err error) {
 	err = inTx(ctx, c.cfg.DB, func(tx *sql.Conn) error {
 		o, old, err := c.lockChannel(ctx, tx, channel)
@@ -38,6 +38,11 @@ func (c *Cluster) Claim(ctx context.Context, channel string) (epoch uint64, err 
 		return nil
 	})
 	if err != nil {
+		if epoch != 0 && !errors.Is(err, ErrNotAllowed) {
+			// The row may name this node: nothing else would take it back if the
+			// channel is to stop, or this node to drain.
+			c.place.released(channel, epoch, true)
+		}
 		return 0, fmt.Errorf("claim channel %s: %w", channel, err)
 	}
 	c.place.won(channel, epoch)

@@ -2,9 +2,12 @@ package cluster
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -97,6 +100,82 @@ func TestReleaseIsRepeated(t *testing.T) {
 		t.Errorf("a channel that was claimed again: %v is unwanted, %v", list, err)
 	}
 	a.must(t, "abc/s", again, true)
+}
+
+// A claim of which it is not known whether the store made it is taken back: were
+// the channel stopped meanwhile, nothing else would do that.
+func TestClaimOfUnknownOutcomeIsTakenBack(t *testing.T) {
+	s := tidb(t)
+	db := connect(t, s.DSN(""))
+	var lose atomic.Bool
+	a := start(t, config(t, "a", losesCommits(t, s.DSN(""), &lose)))
+	channel(t, db, "abc/s")
+	a.wants(t, "abc/s")
+	lose.Store(true)
+	if _, err := a.Claim(t.Context(), "abc/s"); !errors.Is(err, errLostAnswer) {
+		t.Fatalf("claim: %v", err)
+	}
+	lose.Store(false)
+	var owner string
+	if err := db.QueryRow(`SELECT owner FROM sluice_meta.channels`).Scan(&owner); err != nil || owner != "a" {
+		t.Fatalf("the owner is %q, %v", owner, err)
+	}
+	if _, err := db.Exec(`UPDATE sluice_meta.channels SET desired = 'STOPPED'`); err != nil {
+		t.Fatal(err)
+	}
+	unwanted(t, a, ReasonStopped)
+	if err := a.Release(t.Context(), "abc/s", 1); err != nil {
+		t.Fatal(err)
+	}
+	if list, err := a.Unwanted(t.Context()); err != nil || len(list) > 0 {
+		t.Errorf("after the release %v is unwanted, %v", list, err)
+	}
+}
+
+// errLostAnswer is what a COMMIT returns whose answer was lost.
+var errLostAnswer = errors.New("the answer was lost")
+
+// losesCommits is a pool on which, while lose is set, a COMMIT is done and fails.
+func losesCommits(t *testing.T, dsn string, lose *atomic.Bool) *sql.DB {
+	t.Helper()
+	mc, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	connector, err := mysql.NewConnector(mc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(losing{connector, lose})
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+type losing struct {
+	driver.Connector
+	lose *atomic.Bool
+}
+
+func (l losing) Connect(ctx context.Context) (driver.Conn, error) {
+	c, err := l.Connector.Connect(ctx)
+	return losingConn{c, l.lose}, err
+}
+
+type losingConn struct {
+	driver.Conn
+	lose *atomic.Bool
+}
+
+func (c losingConn) ExecContext(ctx context.Context, q string, args []driver.NamedValue) (driver.Result, error) {
+	r, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, q, args)
+	if err == nil && q == "COMMIT" && c.lose.Load() {
+		return nil, errLostAnswer
+	}
+	return r, err
+}
+
+func (c losingConn) QueryContext(ctx context.Context, q string, args []driver.NamedValue) (driver.Rows, error) {
+	return c.Conn.(driver.QueryerContext).QueryContext(ctx, q, args)
 }
 
 func unwanted(t *testing.T, n *node, want Reason) {

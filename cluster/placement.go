@@ -13,7 +13,7 @@ type placement struct {
 
 	mu       sync.Mutex
 	held     map[string]uint64    // channels claimed and not released: epoch
-	stuck    map[string]uint64    // given up, though the store may not know: epoch
+	stuck    map[string]uint64    // not held, though the store may say so: epoch
 	backoff  map[string]time.Time // not claimed here before
 	since    map[string]time.Time // claimable since, as this node saw it
 	foreign  time.Time            // channels with an owner are left alone before
@@ -34,10 +34,17 @@ func (p *placement) hold(foreign, free time.Time) {
 	p.mu.Unlock()
 }
 
+// count returns how many channels the store may name this node as owner of.
 func (p *placement) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.held)
+	n := len(p.held)
+	for c := range p.stuck {
+		if _, ok := p.held[c]; !ok {
+			n++
+		}
+	}
+	return n
 }
 
 func (p *placement) holds(channel string) bool {

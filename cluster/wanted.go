@@ -191,6 +191,8 @@ func (c *Cluster) Unwanted(ctx context.Context) ([]Unwanted, error) {
 	for channel, epoch := range stuck {
 		list = append(list, Unwanted{channel, epoch, ReasonStopped})
 	}
+	byName := func(a, b Unwanted) int { return strings.Compare(a.Channel, b.Channel) }
+	slices.SortFunc(list, byName)
 	if len(held) == 0 {
 		return list, nil
 	}
@@ -221,7 +223,7 @@ func (c *Cluster) Unwanted(ctx context.Context) ([]Unwanted, error) {
 		}
 		list = append(list, Unwanted{channel, epoch, reason})
 	}
-	slices.SortFunc(list, func(a, b Unwanted) int { return strings.Compare(a.Channel, b.Channel) })
+	slices.SortFunc(list, byName)
 	return list, nil
 }
 

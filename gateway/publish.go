@@ -22,6 +22,9 @@ const (
 	rewriteEvery = 10 * time.Second
 	// publishTimeout bounds one round of writes.
 	publishTimeout = 5 * time.Second
+	// tablesTimeout bounds one round of writing tables, which nothing waits for: all
+	// pages of 100,000 tables are 60 MB.
+	tablesTimeout = 30 * time.Second
 )
 
 // totals are sums over the node's channels, for metrics.
@@ -106,7 +109,7 @@ func (s *supervisor) publishTables(ctx context.Context) {
 // of a channel whose pages are all to be written, somewhat more. Each round begins
 // with another channel.
 func (s *supervisor) publishTablesOnce(ctx context.Context, round int) {
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
+	ctx, cancel := context.WithTimeout(ctx, tablesTimeout)
 	defer cancel()
 	var runs []*run
 	for _, r := range s.all() {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sluice/cluster"
+	"sluice/gateway/apply"
 )
 
 // lookTimeout bounds one look of the supervisor at the store.
@@ -87,6 +88,8 @@ func (s *supervisor) giveUp(ctx context.Context, u cluster.Unwanted) {
 		r.stop(stopReason(u.Reason))
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout) // others wait for this look
+	defer cancel()
 	if err := s.cluster.Release(ctx, u.Channel, u.Epoch); err != nil && !errors.Is(err, cluster.ErrLost) {
 		s.log.Warn("release channel", "channel", u.Channel, "error", err.Error())
 	}
@@ -119,7 +122,11 @@ func (s *supervisor) claim(ctx, live context.Context, ch cluster.ChannelState) {
 func (s *supervisor) settle(live context.Context, r *run, err error) {
 	r.end()
 	s.conclude(live, r, err)
-	r.lastTables(context.WithoutCancel(live)) // whoever waits for the channel has it
+	// One that goes to another node has its tables written there, and whoever
+	// waits for it has it by now.
+	if live.Err() == nil && !errors.Is(err, apply.ErrFenced) || errors.Is(context.Cause(live), errStopped) {
+		r.lastTables(context.WithoutCancel(live))
+	}
 }
 
 func (s *supervisor) conclude(live context.Context, r *run, err error) {

@@ -157,6 +157,7 @@ func (r *rig) freshTarget(ctx context.Context) error {
 
 // renewTarget ends the TiDB and starts an empty one.
 func (r *rig) renewTarget(ctx context.Context) error {
+	r.used = true // should it fail, the next one has to try again
 	old := ""
 	if r.target != nil && !r.keep {
 		old = r.target.Dir
@@ -168,11 +169,14 @@ func (r *rig) renewTarget(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("end the used target: %w", err)
 	}
-	r.used, r.warm = false, false
 	if err := r.openTarget(ctx); err != nil {
 		return err
 	}
-	return r.openHole(ctx)
+	if err := r.openHole(ctx); err != nil {
+		return err
+	}
+	r.used, r.warm = false, false
+	return nil
 }
 
 // openPool makes a pool whose connections stay; many lets a packet have several

@@ -11,9 +11,9 @@ import "time"
 //
 // Batches are looked at in windows: many that were cut short halve the lanes;
 // a number of windows without trouble brings one back, and the number grows
-// each time that this was followed by trouble again. A window without any trouble
-// ends after a while, however few batches it has: where commits take long, what is
-// missing is lanes. Any number of lanes is right: only speed depends on it.
+// each time that this was followed by trouble again. Until there was some, a window
+// without any ends after a while, however few batches it has: where commits take
+// long, what is missing is lanes. Any number of lanes is right: only speed depends on it.
 type spread struct {
 	active, most int
 
@@ -29,7 +29,7 @@ const (
 	firstLanes = 2
 	// spreadWindow is how many batches are looked at together.
 	spreadWindow = 32
-	// spreadTime is how long a window is at most while no batch was cut short.
+	// spreadTime is how long a window is at most before any trouble.
 	spreadTime = time.Second
 	// spreadShort: one batch in so many may be cut short.
 	spreadShort = 4
@@ -48,7 +48,7 @@ func (p *spread) note(short bool, now time.Time) {
 	if short {
 		p.short++
 	}
-	early := p.short == 0 && p.batches >= p.active && now.Sub(p.since) >= spreadTime
+	early := p.patience == 0 && p.short == 0 && p.batches >= p.active && now.Sub(p.since) >= spreadTime
 	if p.batches < spreadWindow && !early {
 		return
 	}

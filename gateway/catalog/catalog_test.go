@@ -510,6 +510,7 @@ func TestTablePagesAreFenced(t *testing.T) {
 	check("first", "0:[2] 1:[2] 2:[2] 3:[2]")
 	owned(3)
 	write(ch, 2, false, 1, 9)
+	write(ch, 2, true, 0)
 	check("the old owner while the new one has written nothing", "0:[2] 1:[2] 2:[2] 3:[2]")
 	write(ch, 3, true, 0, 1)
 	check("a new owner with fewer", "0:[3] 1:[3]")

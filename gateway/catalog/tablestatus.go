@@ -28,7 +28,9 @@ func (c *Catalog) WriteTables(ctx context.Context, channel string, epoch uint64,
 	var err error
 	if whole {
 		err = c.inTx(ctx, func(tx *sql.Conn) error {
-			if _, err := tx.ExecContext(ctx, `DELETE FROM sluice_meta.channel_tables WHERE channel = ? AND epoch <= ?`, channel, epoch); err != nil {
+			_, err := tx.ExecContext(ctx, `DELETE FROM sluice_meta.channel_tables WHERE channel = ? AND epoch <= ?
+  AND EXISTS (SELECT 1 FROM sluice_meta.channels c WHERE c.channel = ? AND c.epoch = ?)`, channel, epoch, channel, epoch)
+			if err != nil {
 				return err
 			}
 			return writePages(ctx, tx, channel, epoch, pages)
