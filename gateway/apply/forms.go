@@ -23,11 +23,13 @@ const (
 	// wider ones still fit a statement. Wide rows go in forms of a quarter of the
 	// rows, and what does not fill one, or is wider, in forms of a quarter of that:
 	// as text, TiDB spends some 40 ns on each of their bytes, which it reads
-	// several times over. Below leastWideRows, or leastFormBytes, a form is not
-	// worth its way to the target and its place in the list.
+	// several times over. Below leastWideRows, or leastFormBytes where a row is
+	// narrower than wideRow, a form is not worth its way to the target and its place
+	// in the list.
 	formBytes      = maxStatementBytes / 2
 	leastWideRows  = 4
 	leastFormBytes = 64 << 10
+	wideRow        = 2 << 10
 	// widthSample is how many rows tell how wide a table's are.
 	widthSample = 16
 	// maxForms is how many prepared statements a session has. Those for what is
@@ -309,7 +311,7 @@ func (w *writer) multiForms(b *Binding, op replica.Op, verb, tail string, rows [
 	n, width := w.forms.rowsOf(b, rows)
 	for rest := false; n > 0; rest = true {
 		rows = w.formsOf(n, rest, b, op, verb, tail, rows, each)
-		if n /= 4; n < leastWideRows || n*width < leastFormBytes {
+		if n /= 4; n < leastWideRows || n*width < leastFormBytes && width < wideRow {
 			break
 		}
 	}

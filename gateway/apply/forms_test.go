@@ -23,7 +23,8 @@ func TestFormsOfWideRows(t *testing.T) {
 	}{
 		{width: 20, rows: 600, forms: map[int]int{256: 2}},
 		{width: 1_900, rows: 600, forms: map[int]int{256: 2, 64: 1}},
-		{width: 4_200, rows: 600, forms: map[int]int{64: 9, 16: 1}},
+		{width: 2_200, rows: 90, forms: map[int]int{64: 1, 16: 1, 4: 2}},
+		{width: 4_200, rows: 600, forms: map[int]int{64: 9, 16: 1, 4: 2}},
 		{width: 500, rows: 340, forms: map[int]int{256: 1}},
 		{width: 30_000, rows: 41, forms: map[int]int{16: 2, 4: 2}},
 		{width: 100_000, rows: 10, forms: map[int]int{4: 2}},
