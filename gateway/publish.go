@@ -40,8 +40,9 @@ func (t *totals) get() (cluster.Stats, map[string]migration.Status) {
 	return t.stats, t.channels
 }
 
-// publish writes the status of the node's channels until ctx ends.
-func (s *supervisor) publish(ctx context.Context) {
+// publish writes the status of the node's channels until ctx ends, and says each
+// time that it has looked at them.
+func (s *supervisor) publish(ctx context.Context, looked chan<- struct{}) {
 	tick := time.NewTicker(publishEvery)
 	defer tick.Stop()
 	for {
@@ -50,6 +51,10 @@ func (s *supervisor) publish(ctx context.Context) {
 			return
 		case now := <-tick.C:
 			s.publishOnce(ctx, now)
+			select {
+			case looked <- struct{}{}:
+			default: // the tables of the look before are still written
+			}
 		}
 	}
 }
@@ -90,16 +95,14 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 	s.cluster.SetStats(stats)
 }
 
-// publishTables writes what is said of the tables of channels with many, until ctx
-// ends. It is apart from publish, which must not wait for it.
-func (s *supervisor) publishTables(ctx context.Context) {
-	tick := time.NewTicker(publishEvery)
-	defer tick.Stop()
+// publishTables writes what is said of the tables of channels with many after each
+// look, until ctx ends. It is apart from publish, which must not wait for it.
+func (s *supervisor) publishTables(ctx context.Context, looked <-chan struct{}) {
 	for round := 0; ; round++ {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
+		case <-looked:
 		}
 		s.publishTablesOnce(ctx, round)
 	}

@@ -39,8 +39,9 @@ func newSupervisor(s *services) *supervisor {
 func (s *supervisor) run(ctx, live context.Context) {
 	publishing, stopPublishing := context.WithCancel(live)
 	var publisher sync.WaitGroup
-	publisher.Go(func() { s.publish(publishing) })
-	publisher.Go(func() { s.publishTables(publishing) })
+	looked := make(chan struct{}, 1)
+	publisher.Go(func() { s.publish(publishing, looked) })
+	publisher.Go(func() { s.publishTables(publishing, looked) })
 	for ctx.Err() == nil {
 		select {
 		case <-ctx.Done():
