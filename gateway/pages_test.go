@@ -199,6 +199,8 @@ func TestManyTablesAreShown(t *testing.T) {
 	}
 }
 
+// TestTablesOfChannel: a channel's tables are those of its status, or of all its
+// pages in order.
 func TestTablesOfChannel(t *testing.T) {
 	page := func(names ...string) catalog.TablePage {
 		var parts []string

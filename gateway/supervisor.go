@@ -130,6 +130,8 @@ func (s *supervisor) settle(live context.Context, r *run, err error) {
 	}
 }
 
+// conclude has the run's end recorded, then releases the channel: in this order, so
+// that the next owner's status is not undone.
 func (s *supervisor) conclude(live context.Context, r *run, err error) {
 	s.writing.RLock()
 	defer s.writing.RUnlock()

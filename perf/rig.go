@@ -22,8 +22,7 @@ import (
 )
 
 // rig is the servers of one invocation: a source and a TiDB, both its own; each
-// scenario has a fresh TiDB. Not
-// for several goroutines.
+// scenario has a fresh TiDB. Not for several goroutines.
 type rig struct {
 	log            logger
 	dir            string

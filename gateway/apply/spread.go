@@ -18,7 +18,7 @@ type spread struct {
 	active, most int
 
 	batches, short int // of the window
-	since          time.Time
+	since          time.Time // of the window's first batch
 	calm           int // windows without trouble
 	patience       int // how many bring a lane back
 }
