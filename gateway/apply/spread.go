@@ -17,10 +17,10 @@ import "time"
 type spread struct {
 	active, most int
 
-	batches, short int // of the window
+	batches, short int       // of the window
 	since          time.Time // of the window's first batch
-	calm           int // windows without trouble
-	patience       int // how many bring a lane back
+	calm           int       // windows without trouble
+	patience       int       // how many bring a lane back
 }
 
 const (
