@@ -5,6 +5,7 @@ import (
 	"go/token"
 	"io/fs"
 	"maps"
+	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
@@ -22,9 +23,10 @@ var mayImport = map[string][]string{
 	"main":               {"gateway", "sqladmin"},
 	"ruleset":            {},
 	"replica":            {"ruleset"},
-	"replica/...":        {"replica/...", "ruleset"},
+	"internal/...":       {"internal/..."},
+	"replica/...":        {"replica/...", "ruleset", "internal/..."},
 	"cluster/...":        {"cluster/..."},
-	"sqladmin/...":       {"sqladmin/...", "ruleset"},
+	"sqladmin/...":       {"sqladmin/...", "ruleset", "internal/..."},
 	"gateway":            {"gateway/...", "replica/...", "cluster", "sqladmin", "ruleset"},
 	"gateway/catalog":    {"sqladmin", "cluster", "ruleset"},
 	"gateway/apply/...":  {"gateway/apply/...", "replica", "replica/schema", "ruleset"},
@@ -45,8 +47,14 @@ var fences = map[string][]string{
 	"github.com/go-mysql-org/go-mysql/server/...":      {"sqladmin/...", "gateway/proxy/..."},
 	"github.com/go-mysql-org/go-mysql/packet/...":      {"sqladmin/...", "gateway/proxy/..."},
 	"github.com/hashicorp/memberlist/...":              {"cluster/..."},
-	"github.com/pingcap/tidb/pkg/parser/...":           {"replica/schema/...", "ruleset", "sqladmin/..."},
+	"github.com/pingcap/tidb/pkg/parser":               {"internal/tidbsql"},
+	"github.com/pingcap/tidb/pkg/parser/...":           {"internal/tidbsql", "replica/schema/...", "ruleset", "sqladmin/..."},
 	"github.com/urfave/cli/v2/...":                     {"main", "perf/...", "itest/lab"},
+}
+
+// forbidden packages are imported by nothing, tests included.
+var forbidden = map[string]string{
+	"github.com/pingcap/tidb/pkg/parser/test_driver": "it panics by design, so one literal ends the process: internal/tidbsql has literals",
 }
 
 // forbiddenNames say nothing about a package's job.
@@ -120,14 +128,21 @@ func breach(pkg, imported string, test bool) string {
 		}
 		return ""
 	}
+	if why := forbidden[imported]; why != "" {
+		return why
+	}
 	if fence := longest(fences, imported); fence != "" && !test && !matchesAny(fences[fence], pkg) {
 		return "only for " + strings.Join(fences[fence], ", ")
 	}
 	return ""
 }
 
-// longest returns the longest of the patterns that matches, "" for none.
+// longest returns the name itself if it is in the table, else the longest of the
+// patterns that matches, "" for none.
 func longest(table map[string][]string, name string) string {
+	if _, ok := table[name]; ok {
+		return name
+	}
 	best := ""
 	for pattern := range table {
 		if matches(pattern, name) && len(pattern) > len(best) {
@@ -145,6 +160,30 @@ func matchesAny(patterns []string, name string) bool {
 func matches(pattern, name string) bool {
 	tree, ok := strings.CutSuffix(pattern, "/...")
 	return pattern == name || ok && (name == tree || strings.HasPrefix(name, tree+"/"))
+}
+
+// TestNothingForbiddenIsLinked looks for the forbidden packages among all that
+// the program consists of: a library could import them too.
+func TestNothingForbiddenIsLinked(t *testing.T) {
+	root, err := node.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := exec.CommandContext(t.Context(), "go", "list", "-deps", ".")
+	list.Dir = root
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	linked := strings.Fields(string(out))
+	if !slices.Contains(linked, "sluice/internal/tidbsql") {
+		t.Fatalf("%d packages without sluice/internal/tidbsql", len(linked))
+	}
+	for name, why := range forbidden {
+		if slices.Contains(linked, name) {
+			t.Errorf("the program contains %s: %s", name, why)
+		}
+	}
 }
 
 // TestBreach keeps the test above able to fail.
@@ -171,6 +210,10 @@ func TestBreach(t *testing.T) {
 		{"replica/binlog", "github.com/pingcap/tidb/pkg/parser/ast", false, false},
 		{"replica/schema", "github.com/pingcap/tidb/pkg/parser/ast", false, true},
 		{"gateway", "github.com/urfave/cli/v2", false, false},
+		{"sqladmin", "github.com/pingcap/tidb/pkg/parser", false, false},
+		{"internal/tidbsql", "github.com/pingcap/tidb/pkg/parser", false, true},
+		{"internal/tidbsql", "github.com/pingcap/tidb/pkg/parser/test_driver", false, false},
+		{"ruleset", "github.com/pingcap/tidb/pkg/parser/test_driver", true, false},
 	} {
 		if got := breach(c.pkg, c.imported, c.test); (got == "") != c.allowed {
 			t.Errorf("%s imports %s: %q", c.pkg, c.imported, got)

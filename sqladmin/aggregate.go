@@ -6,7 +6,8 @@ import (
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/pingcap/tidb/pkg/parser/opcode"
-	driver "github.com/pingcap/tidb/pkg/parser/test_driver"
+
+	"sluice/internal/tidbsql"
 )
 
 // aggregates lists the aggregate functions with their result's type; Null
@@ -77,7 +78,7 @@ func groupConcat(e *ast.AggregateFuncExpr, values []any) any {
 		return nil
 	}
 	separator := ","
-	if v, ok := e.Args[len(e.Args)-1].(*driver.ValueExpr); ok {
+	if v, ok := e.Args[len(e.Args)-1].(*tidbsql.Literal); ok {
 		separator = asString(literal(v))
 	}
 	parts := make([]string, len(values))

@@ -8,7 +8,8 @@ import (
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/pingcap/tidb/pkg/parser/opcode"
-	driver "github.com/pingcap/tidb/pkg/parser/test_driver"
+
+	"sluice/internal/tidbsql"
 )
 
 // relation is what a SELECT reads: rows under columns. alias, or schema and
@@ -32,7 +33,7 @@ type scope struct {
 // eval returns an expression's value.
 func (s *scope) eval(e ast.ExprNode) (any, error) {
 	switch e := e.(type) {
-	case *driver.ValueExpr:
+	case *tidbsql.Literal:
 		return literal(e), nil
 	case *ast.ColumnNameExpr:
 		return s.column(e)
@@ -75,14 +76,16 @@ func (s *scope) eval(e ast.ExprNode) (any, error) {
 }
 
 // literal returns a literal's value.
-func literal(e *driver.ValueExpr) any {
-	switch v := e.GetValue().(type) {
-	case *driver.MyDecimal:
-		return leadingNumber(v.String())
-	case driver.BinaryLiteral:
+func literal(e *tidbsql.Literal) any {
+	switch v := e.Value().(type) {
+	case tidbsql.Decimal:
+		return leadingNumber(string(v))
+	case tidbsql.Hex:
+		return string(v)
+	case tidbsql.Bits:
 		return string(v)
 	default:
-		return normal(v)
+		return v
 	}
 }
 

@@ -3,11 +3,10 @@ package sqladmin
 import (
 	"context"
 	"strings"
-	"sync"
 
-	tidbparser "github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
-	"github.com/pingcap/tidb/pkg/parser/mysql"
+
+	"sluice/internal/tidbsql"
 )
 
 // Select is a SELECT over virtual tables, or over none.
@@ -64,23 +63,9 @@ func (s *Select) run(ctx context.Context, x *executor) (*Result, error) {
 	return x.query(s.node, rel)
 }
 
-// sqlParsers keeps TiDB's parsers, which are large and not safe for use by
-// several goroutines.
-var sqlParsers = sync.Pool{New: func() any { return tidbparser.New() }}
-
 // tidb parses one statement with TiDB's parser.
 func (p *parser) tidb(sql string) ast.StmtNode {
-	tp := sqlParsers.Get().(*tidbparser.Parser)
-	defer sqlParsers.Put(tp)
-	var mode mysql.SQLMode
-	if p.mode.ansiQuotes {
-		mode |= mysql.ModeANSIQuotes
-	}
-	if p.mode.noBackslashEscapes {
-		mode |= mysql.ModeNoBackslashEscapes
-	}
-	tp.SetSQLMode(mode)
-	node, err := tp.ParseOneStmt(sql, "", "")
+	node, err := tidbsql.ParseOne(sql, tidbsql.Mode{ANSIQuotes: p.mode.ansiQuotes, NoBackslashEscapes: p.mode.noBackslashEscapes})
 	if err != nil {
 		p.fail(p.tidbError(sql, err))
 		return nil

@@ -4,14 +4,15 @@ import (
 	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/pingcap/tidb/pkg/parser/mysql"
 	"github.com/pingcap/tidb/pkg/parser/opcode"
-	driver "github.com/pingcap/tidb/pkg/parser/test_driver"
+
+	"sluice/internal/tidbsql"
 )
 
 // typeOf returns an expression's type without evaluating it, so that a result
 // without rows has the types it would have with some.
 func (s *scope) typeOf(e ast.ExprNode) Type {
 	switch e := e.(type) {
-	case *driver.ValueExpr:
+	case *tidbsql.Literal:
 		return widen(Null, literal(e))
 	case *ast.ColumnNameExpr:
 		if i, err := s.rel.find(e.Name); err == nil {

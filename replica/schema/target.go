@@ -4,18 +4,13 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/pingcap/tidb/pkg/parser"
-	_ "github.com/pingcap/tidb/pkg/parser/test_driver" // literals for the parser
-
+	"sluice/internal/tidbsql"
 	"sluice/replica"
 	"sluice/ruleset"
 )
 
-// tidbParses says whether TiDB's parser takes a statement.
-func tidbParses(sql string) bool {
-	_, _, err := parser.New().ParseSQL(sql)
-	return err == nil
-}
+// tidbParses returns true if TiDB's parser takes a statement.
+func tidbParses(sql string) bool { return tidbsql.Accepts(sql) }
 
 // TargetCreate translates a table version for TiDB: the statement that makes
 // it under the target's name, and a note on everything that is not as at the
