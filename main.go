@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -11,25 +12,30 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sluice/gateway"
+	"sluice/stdlog"
 )
 
 func main() {
 	args := gateway.HideStorePassword(os.Args)
+	printVersion := func(c *cli.Context) { fmt.Fprintln(c.App.Writer, "sluice", gateway.Version()) }
+	cli.VersionPrinter = printVersion
 	app := &cli.App{
 		Name:            "sluice",
 		Usage:           "moves MySQL and MariaDB data into TiDB and keeps it moving",
-		HideVersion:     true,
+		Version:         gateway.Version(), // for --version and -v
 		HideHelpCommand: true,
 		Commands: []*cli.Command{
 			{Name: "node", Usage: "runs a node", Flags: nodeFlags(), Action: runNode},
 			{Name: "version", Usage: "prints the version", Action: func(c *cli.Context) error {
-				_, err := fmt.Fprintln(c.App.Writer, "sluice", gateway.Version())
-				return err
+				printVersion(c)
+				return nil
 			}},
 		},
 	}
 	if err := app.Run(args); err != nil {
-		fmt.Fprintln(os.Stderr, "sluice:", err)
+		if !errors.Is(err, errLogged) {
+			fmt.Fprintln(os.Stderr, "sluice:", err)
+		}
 		os.Exit(1)
 	}
 }
@@ -66,12 +72,26 @@ func runNode(c *cli.Context) error {
 		return err
 	}
 	cfg.Log = gateway.NewLogger(cfg, os.Stderr)
+	stdlog.Route(func(line string) { cfg.Log.Debug("a library says", "line", line) })
 	ctx, stop := untilSignal(c.Context)
 	defer stop()
+	err = run(ctx, cfg)
+	if err != nil && cfg.LogFormat == "json" {
+		cfg.Log.Error("the node failed", "error", err.Error())
+		return errLogged
+	}
+	return err
+}
+
+// errLogged is returned for an error that is in a JSON log already, which a line
+// of plain text would break.
+var errLogged = errors.New("the error is in the log")
+
+func run(ctx context.Context, cfg gateway.Config) error {
 	node, err := gateway.Open(ctx, cfg)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil // told to stop while it waited for the store
+			return nil // stopped by a signal while it waited for the store
 		}
 		return err
 	}

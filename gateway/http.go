@@ -30,6 +30,7 @@ func openHTTP(ctx context.Context, n *Node) (*httpServer, error) {
 	}
 	h := &httpServer{listener: l, done: make(chan struct{})}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", serveIndex)
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) { n.serveReady(w) })
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
@@ -45,6 +46,23 @@ func openHTTP(ctx context.Context, n *Node) (*httpServer, error) {
 		}
 	}()
 	return h, nil
+}
+
+// serveIndex links to the pages that there are.
+func serveIndex(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	fmt.Fprint(w, `<!DOCTYPE html>
+<html lang="en"><head><title>Sluice</title></head><body>
+<h1>Sluice</h1>
+<ul>
+<li><a href="/healthz">/healthz</a>: the process lives</li>
+<li><a href="/readyz">/readyz</a>: the node reaches its store and takes statements</li>
+<li><a href="/metrics">/metrics</a>: metrics in Prometheus' text format</li>
+<li><a href="/debug/pprof/">/debug/pprof/</a>: Go's profiles, for requests from this host only</li>
+</ul>
+<p>Migrations are managed with SQL, from any MySQL client, on the node's admin port: SHOW MIGRATIONS, SHOW NODES.</p>
+</body></html>
+`)
 }
 
 func (h *httpServer) addr() string { return h.listener.Addr().String() }

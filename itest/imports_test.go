@@ -20,7 +20,8 @@ import (
 // with /..., and what of ours it may import. The longest pattern that matches
 // decides. Tests may also import themselves and itest.
 var mayImport = map[string][]string{
-	"main":               {"gateway", "sqladmin"},
+	"main":               {"gateway", "sqladmin", "stdlog"},
+	"stdlog":             {},
 	"ruleset":            {},
 	"replica":            {"ruleset"},
 	"internal/...":       {"internal/..."},
