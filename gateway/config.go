@@ -1,15 +1,18 @@
 package gateway
 
 import (
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 
+	"sluice/internal/smallfile"
 	"sluice/sqladmin"
 )
 
@@ -32,8 +35,9 @@ type Config struct {
 	Join                []string
 	ClusterKeyFile      string
 
-	HTTPAddr string
-	DataDir  string
+	HTTPAddr   string
+	DataDir    string
+	SecretsDir string // of secrets FROM FILE; "" means that there are none
 
 	LogLevel  string // debug, info, warn or error
 	LogFormat string // text or json
@@ -89,6 +93,13 @@ func (c *Config) check() error {
 	}
 	if c.AdminUser == "" {
 		return badConfig("admin-user", "give a name such as root", "it is empty")
+	}
+	if c.SecretsDir != "" {
+		dir, err := filepath.Abs(c.SecretsDir)
+		if err != nil {
+			return badConfig("secrets-dir", "write an absolute path", "%v", err)
+		}
+		c.SecretsDir = dir
 	}
 	_, err := c.storeConfig()
 	return err
@@ -169,13 +180,33 @@ func (silent) Print(...any) {}
 
 // readSecretFile returns a file's content without the line end after it.
 func readSecretFile(option, path string) (string, error) {
-	b, err := os.ReadFile(path)
+	b, err := smallfile.ReadPrivate(path, smallfile.MaxSecretBytes)
+	if errors.Is(err, smallfile.ErrExposed) {
+		return "", badConfig(option, "chmod 600 "+path+" , and change the secret in it if somebody may have read it", "%v", err)
+	}
 	if err != nil {
-		return "", badConfig(option, "name a file that this process can read", "%v", err)
+		return "", badConfig(option, "name a regular file that this process can read", "%v", err)
 	}
 	s := strings.TrimRight(string(b), "\r\n")
 	if s == "" {
 		return "", badConfig(option, "write the value into the file", "%s is empty", path)
 	}
 	return s, nil
+}
+
+// adminCertificate reads the admin port's certificate and its key.
+func (c *Config) adminCertificate() (tls.Certificate, error) {
+	cert, err := smallfile.Read(c.AdminTLSCert, smallfile.MaxPEMBytes)
+	if err != nil {
+		return tls.Certificate{}, badConfig("admin-tls-cert", "name the PEM file of a certificate", "%v", err)
+	}
+	key, err := readSecretFile("admin-tls-key", c.AdminTLSKey)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	pair, err := tls.X509KeyPair(cert, []byte(key))
+	if err != nil {
+		return tls.Certificate{}, badConfig("admin-tls-cert", "name the PEM files of a certificate and its key", "%v", err)
+	}
+	return pair, nil
 }

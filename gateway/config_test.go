@@ -106,6 +106,72 @@ func TestLoadRefuses(t *testing.T) {
 	})
 }
 
+// TestExposedFiles gives files with passwords and keys permissions that let
+// others read or change them: every one is refused, with a remedy that works.
+func TestExposedFiles(t *testing.T) {
+	files := map[string]string{
+		"store-password-file": write(t, "pw", "pa55word"), "cluster-key-file": write(t, "key", "0123456789abcdef"),
+		"admin-password-file": write(t, "admin", "pa55word"),
+	}
+	yaml := write(t, "sluice.yaml", "store: "+someStore)
+	use := func(option string) error {
+		stated := map[string][]string{"name": {"n1"}, "store": {someStore}, "data-dir": {t.TempDir()}, "admin-addr": {"127.0.0.1:0"},
+			"http-addr": {"127.0.0.1:0"}}
+		file := ""
+		if option == "config" {
+			delete(stated, "store")
+			file = yaml
+		} else {
+			stated[option] = []string{files[option]}
+		}
+		cfg, err := Load(file, stated)
+		if err != nil {
+			return err
+		}
+		store, err := cfg.storeConfig()
+		if err != nil {
+			return err
+		}
+		if _, err := cfg.keys(store); err != nil {
+			return err
+		}
+		l, _, err := (&Node{cfg: cfg, log: cfg.Log}).listenAdmin(t.Context())
+		if err != nil {
+			return err
+		}
+		return l.Close()
+	}
+	files["config"] = yaml
+	for option, path := range files {
+		for _, mode := range []os.FileMode{0o644, 0o604, 0o660, 0o602} {
+			if err := os.Chmod(path, mode); err != nil {
+				t.Fatal(err)
+			}
+			err := use(option)
+			wantError(t, err, "--"+option, "other users of this machine", "chmod 600 "+path)
+			wantNone(t, err, "pa55word")
+		}
+		if err := os.Chmod(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := use(option); err != nil {
+			t.Errorf("after the remedy: %v", err)
+		}
+	}
+	if err := os.Chmod(yaml, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(yaml, map[string][]string{"name": {"n1"}, "store": {"root@tcp(127.0.0.1:4000)/"}}); err == nil {
+		t.Error("the password in the file is not used, and still there to read")
+	}
+	if err := os.WriteFile(yaml, []byte("store: root@tcp(127.0.0.1:4000)/"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(yaml, map[string][]string{"name": {"n1"}}); err != nil {
+		t.Errorf("a file without a password that others can read: %v", err)
+	}
+}
+
 // TestOptionsAreComplete checks that every option reaches a field of its own
 // and has an environment variable.
 func TestOptionsAreComplete(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"sluice/internal/smallfile"
 	"sluice/sqladmin"
 )
 
@@ -52,7 +53,28 @@ func readConfigFile(path string, options []Option) (map[string][]string, error) 
 		}
 		values[o.Name] = v
 	}
-	return values, nil
+	return values, checkExposed(f, values)
+}
+
+// checkExposed refuses a file that others can read if the store's password is in
+// it.
+func checkExposed(f *os.File, values map[string][]string) error {
+	store := values["store"]
+	if len(store) == 0 {
+		return nil
+	}
+	if _, _, has := passwordIn(store[0]); !has {
+		return nil
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return badConfig("config", "name a file that this process can read", "%v", err)
+	}
+	if smallfile.Exposed(info) {
+		return badConfig("config", "chmod 600 "+f.Name()+" , or use store-password-file, and change the password if somebody may have read it",
+			"%s holds the store's password and has permissions %04o: %v", f.Name(), info.Mode().Perm(), smallfile.ErrExposed)
+	}
+	return nil
 }
 
 // scalars returns a node's text: one, or several when a list is allowed.

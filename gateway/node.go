@@ -98,7 +98,7 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.onClose(func(context.Context) error { return n.db.Close() })
-	c, err := openStore(ctx, n.db, store.Addr, k.secrets, n.log)
+	c, err := openStore(ctx, n.db, store.Addr, catalog.Config{Key: k.secrets, SecretsDir: n.cfg.SecretsDir, Logger: n.log})
 	if err != nil {
 		return err
 	}
@@ -150,9 +150,9 @@ func (n *Node) listenAdmin(ctx context.Context) (net.Listener, sqladmin.Config, 
 		}
 	}
 	if n.cfg.AdminTLSCert != "" {
-		pair, err := tls.LoadX509KeyPair(n.cfg.AdminTLSCert, n.cfg.AdminTLSKey)
+		pair, err := n.cfg.adminCertificate()
 		if err != nil {
-			return nil, cfg, badConfig("admin-tls-cert", "name the PEM files of a certificate and its key", "%v", err)
+			return nil, cfg, err
 		}
 		cfg.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	}

@@ -45,6 +45,7 @@ func Options() []Option {
 		{Name: "cluster-key-file", Usage: "`file` with the cluster's key, 16 bytes or more, the same on every node", set: text(func(c *Config) *string { return &c.ClusterKeyFile })},
 		{Name: "http-addr", Usage: "`host:port` of /healthz, /readyz and /metrics", Default: "127.0.0.1:8406", set: text(func(c *Config) *string { return &c.HTTPAddr })},
 		{Name: "data-dir", Usage: "`folder` for what the node keeps on disk", Default: "sluice-data", set: text(func(c *Config) *string { return &c.DataDir })},
+		{Name: "secrets-dir", Usage: "`folder` of the files that CREATE SECRET .. FROM FILE may name; none means that there are none", set: text(func(c *Config) *string { return &c.SecretsDir })},
 		{Name: "log-level", Usage: "debug, info, warn or error", Default: "info", Words: []string{"debug", "info", "warn", "error"}, set: text(func(c *Config) *string { return &c.LogLevel })},
 		{Name: "log-format", Usage: "text or json", Default: "text", Words: []string{"text", "json"}, set: text(func(c *Config) *string { return &c.LogFormat })},
 	}

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 
 	"sluice/gateway/catalog"
 	"sluice/sqladmin"
@@ -12,7 +13,7 @@ func (c *controller) createSecret(ctx context.Context, x *sqladmin.CreateSecret,
 	if err != nil {
 		return nil, err
 	}
-	return created("secret", x.Name, changed), nil
+	return c.withValue(ctx, x.Name, &x.Value, created("secret", x.Name, changed)), nil
 }
 
 // alterSecret takes effect at the next login of whoever uses the secret; a
@@ -25,7 +26,20 @@ func (c *controller) alterSecret(ctx context.Context, x *sqladmin.AlterSecret, s
 	if err != nil {
 		return nil, err
 	}
-	return altered("secret", x.Name, changed), nil
+	return c.withValue(ctx, x.Name, &x.Value, altered("secret", x.Name, changed)), nil
+}
+
+// withValue adds a warning to the result of a statement about a secret whose file
+// or variable this node cannot read: it may be put there later.
+func (c *controller) withValue(ctx context.Context, name string, v *sqladmin.SecretValue, res *sqladmin.Result) *sqladmin.Result {
+	if v.Backend == catalog.BackendStore {
+		return res
+	}
+	var e *sqladmin.Error
+	if _, err := c.catalog.Secret(ctx, name); errors.As(adminError(err), &e) {
+		res.Warnings = append(res.Warnings, sqladmin.Warning{Level: "Warning", Code: e.Code, Message: e.Message, Remedy: e.Remedy})
+	}
+	return res
 }
 
 func secretValue(v *sqladmin.SecretValue) catalog.SecretValue {

@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -211,5 +213,33 @@ func TestSecretsStaySecret(t *testing.T) {
 		if at := strings.Index(shown.String(), secret); at >= 0 {
 			t.Errorf("a password shows: ..%s..", shown.String()[max(0, at-200):at+40])
 		}
+	}
+}
+
+// TestSecretsFromFiles states secrets whose values are on the node.
+func TestSecretsFromFiles(t *testing.T) {
+	store := servers.ForTest(t, servers.TiDB)
+	cfg := testConfig(t, store, "n1")
+	cfg.SecretsDir = t.TempDir()
+	c := start(t, cfg).admin(t)
+	c.db.SetMaxOpenConns(1) // SHOW WARNINGS is about the same session
+	c.fails(61004, "CREATE SECRET x FROM FILE '/etc/shadow'")
+	c.fails(61004, "CREATE SECRET x FROM FILE '../x'")
+	c.fails(61004, "CREATE SECRET x FROM ENV 'PATH'")
+	c.ok("CREATE SECRET f FROM FILE 'later'")
+	if w := c.rows("SHOW WARNINGS"); len(w) != 1 || w[0]["Code"] != "61060" || !strings.Contains(w[0]["Message"], "no such file") {
+		t.Errorf("a file that is not there yet: %v", w)
+	}
+	c.ok("CREATE SOURCE s SOURCE_HOST='127.0.0.1', SOURCE_PORT=1, SOURCE_PASSWORD=SECRET f")
+	c.fails(61060, "CHECK SOURCE s")
+	if err := os.WriteFile(filepath.Join(cfg.SecretsDir, "later"), []byte("x\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.query("CHECK SOURCE s"); err == nil || strings.Contains(err.Error(), "61060") || !strings.Contains(err.Error(), "refuses connections") {
+		t.Errorf("a file that is there by now: %v", err)
+	}
+	c.ok("ALTER SECRET f FROM FILE '" + filepath.Join(cfg.SecretsDir, "later") + "'")
+	if w := c.rows("SHOW WARNINGS"); len(w) != 0 {
+		t.Errorf("a file that is there: %v", w)
 	}
 }

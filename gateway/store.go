@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"time"
 
@@ -50,10 +49,10 @@ func pool(connector driver.Connector, most, idle int) *sql.DB {
 // openStore waits until the store is there, with one line in the log when it
 // has to and one when that is over, and opens the catalog in it. A store that
 // answers with a refusal is an error at once.
-func openStore(ctx context.Context, db *sql.DB, addr string, key []byte, log *slog.Logger) (*catalog.Catalog, error) {
-	pause, waiting := storePauseLeast, false
+func openStore(ctx context.Context, db *sql.DB, addr string, cfg catalog.Config) (*catalog.Catalog, error) {
+	pause, waiting, log := storePauseLeast, false, cfg.Logger
 	for {
-		c, err := catalog.Open(ctx, db, key, log)
+		c, err := catalog.Open(ctx, db, cfg)
 		if err == nil {
 			if waiting {
 				log.Info("the store is there", "store", addr)

@@ -19,7 +19,7 @@ func TestOpenManyAtOnceAndTwice(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 6 {
 		wg.Go(func() {
-			if _, err := Open(t.Context(), db, key, nil); err != nil {
+			if _, err := Open(t.Context(), db, Config{Key: key}); err != nil {
 				t.Errorf("open: %v", err)
 			}
 		})
@@ -29,13 +29,13 @@ func TestOpenManyAtOnceAndTwice(t *testing.T) {
 	if want := len(cluster.Tables()) + len(tables()) + 1; n != want {
 		t.Errorf("%d tables, want %d", n, want)
 	}
-	if _, err := Open(t.Context(), db, []byte("another key, that is long enough"), nil); !HasCode(err, CodeWrongKey) {
+	if _, err := Open(t.Context(), db, Config{Key: []byte("another key, that is long enough")}); !HasCode(err, CodeWrongKey) {
 		t.Errorf("another key: %v", err)
 	}
 	// A store of the release before gets what it lacks.
 	must(t, db, `UPDATE sluice_meta.schema_version SET version = 1`)
 	must(t, db, `DROP TABLE sluice_meta.channel_tables`)
-	if _, err := Open(t.Context(), db, key, nil); err != nil {
+	if _, err := Open(t.Context(), db, Config{Key: key}); err != nil {
 		t.Errorf("a store of version 1: %v", err)
 	}
 	if n := count(t, db, `SELECT COUNT(*) FROM sluice_meta.channel_tables`); n != 0 {
@@ -46,7 +46,7 @@ func TestOpenManyAtOnceAndTwice(t *testing.T) {
 	}
 	must(t, db, `UPDATE sluice_meta.schema_version SET version = version + 1`)
 	must(t, db, `DROP TABLE sluice_meta.events`)
-	_, err := Open(t.Context(), db, key, nil)
+	_, err := Open(t.Context(), db, Config{Key: key})
 	refused(t, err, CodeNewerStore)
 	if n := count(t, db, `SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = ? AND table_name = 'events'`, cluster.Schema); n != 0 {
 		t.Error("a newer store was touched")
@@ -141,12 +141,13 @@ func TestBadDefinitions(t *testing.T) {
 
 func TestSecrets(t *testing.T) {
 	c, db := open(t)
-	file := filepath.Join(t.TempDir(), "secret")
+	c.secretsDir = t.TempDir()
+	file := filepath.Join(c.secretsDir, "secret")
 	if err := os.WriteFile(file, []byte("from file\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("SLUICE_TEST_SECRET", "from env")
-	for name, v := range map[string]SecretValue{"s": StoredSecret("hush"), "f": FileSecret(file), "e": EnvSecret("SLUICE_TEST_SECRET")} {
+	t.Setenv("SLUICE_SECRET_TEST", "from env")
+	for name, v := range map[string]SecretValue{"s": StoredSecret("hush"), "f": FileSecret(file), "e": EnvSecret("SLUICE_SECRET_TEST")} {
 		changed, err := c.CreateSecret(t.Context(), name, v, false, by)
 		done(t, changed, err)
 		changed, err = c.CreateSecret(t.Context(), name, v, true, by)
@@ -186,13 +187,13 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("%+v", infos[i])
 	}
 
-	must(t, db, `UPDATE sluice_meta.secrets SET spec = '{"backend":"FILE","path":"/none/such"}' WHERE name = 'f'`)
+	must(t, db, `UPDATE sluice_meta.secrets SET spec = '{"backend":"FILE","path":"none/such"}' WHERE name = 'f'`)
 	_, err = c.Secret(t.Context(), "f")
 	refused(t, err, CodeSecretUnreadable)
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	keyless, err := Open(t.Context(), db, nil, nil)
+	keyless, err := Open(t.Context(), db, Config{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,7 +58,7 @@ func emptyStore(t *testing.T) *sql.DB {
 func open(t *testing.T) (*Catalog, *sql.DB) {
 	t.Helper()
 	db := emptyStore(t)
-	c, err := Open(t.Context(), db, key, nil)
+	c, err := Open(t.Context(), db, Config{Key: key})
 	if err != nil {
 		t.Fatal(err)
 	}

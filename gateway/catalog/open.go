@@ -14,25 +14,35 @@ import (
 // Catalog is the store's definitions. Its methods may be called from any
 // goroutine; each reads or writes the store and nothing is cached.
 type Catalog struct {
-	db   *sql.DB
-	seal *sealer // nil without a key
-	log  *slog.Logger
+	db         *sql.DB
+	seal       *sealer // nil without a key
+	secretsDir string
+	log        *slog.Logger
+}
+
+// Config is what a Catalog needs of its node.
+type Config struct {
+	// Key, of at least 16 bytes and from outside the store, encrypts secrets; with
+	// nil, secrets that would have to be stored are refused.
+	Key []byte
+	// SecretsDir is the absolute folder of secrets FROM FILE; "" means that there
+	// are none.
+	SecretsDir string
+	Logger     *slog.Logger // nil discards
 }
 
 // Open creates the store's schema and tables where they are missing, which any
-// number of nodes may do at once, and checks their version and the key. key (at
-// least 16 bytes, from outside the store) encrypts secrets; with nil, secrets
-// that would have to be stored are refused. db stays open and belongs to the
-// caller. A store of a newer version is CodeNewerStore, one whose secrets were
+// number of nodes may do at once, and checks their version and the key. db stays
+// open and belongs to the caller. A store of a newer version is CodeNewerStore, one whose secrets were
 // encrypted with another key CodeWrongKey.
-func Open(ctx context.Context, db *sql.DB, key []byte, logger *slog.Logger) (*Catalog, error) {
-	if logger == nil {
-		logger = slog.New(slog.DiscardHandler)
+func Open(ctx context.Context, db *sql.DB, cfg Config) (*Catalog, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Catalog{db: db, log: logger}
-	if key != nil {
+	c := &Catalog{db: db, secretsDir: cfg.SecretsDir, log: cfg.Logger}
+	if cfg.Key != nil {
 		var err error
-		if c.seal, err = newSealer(key); err != nil {
+		if c.seal, err = newSealer(cfg.Key); err != nil {
 			return nil, err
 		}
 	}

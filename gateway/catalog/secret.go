@@ -2,21 +2,29 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"strings"
+
+	"sluice/internal/smallfile"
 )
 
 // The places where a secret's value can be.
 const (
 	BackendStore = "STORE" // encrypted in the store
-	BackendFile  = "FILE"  // in a file on each node, read at each use
-	BackendEnv   = "ENV"   // in an environment variable of each node
+	BackendFile  = "FILE"  // in a file on each node, below its folder of secrets, read at each use
+	BackendEnv   = "ENV"   // in an environment variable of each node, read at each use
 )
 
 // maxSecretBytes bounds a secret: room for a private key with its chain.
-const maxSecretBytes = 64 << 10
+const maxSecretBytes = smallfile.MaxSecretBytes
+
+// EnvPrefix begins the names of the variables that secrets may name: whoever may
+// state secrets can send their values to a host of his choice, and a process has
+// other variables.
+const EnvPrefix = "SLUICE_SECRET_"
 
 // SecretValue says where a secret's value is. It prints and logs without it.
 type SecretValue struct {
@@ -57,10 +65,36 @@ func (s *secretSpec) check() error {
 		return fail(CodeBadOption, "use FROM FILE", "a secret's value has at most %d bytes", maxSecretBytes)
 	case s.Backend == BackendStore:
 		return nil
-	case (s.Backend == BackendFile || s.Backend == BackendEnv) && s.Path != "":
-		return nil
+	case s.Backend == BackendEnv && s.Path != "":
+		return checkVariable(s.Path)
+	case s.Backend == BackendFile && s.Path != "":
+		return nil // checkPlace needs the node's folder
 	}
 	return fail(CodeBadOption, "use PASSWORD '..', FROM FILE '..' or FROM ENV '..'", "a secret needs a value, a file or a variable")
+}
+
+func checkVariable(name string) error {
+	if rest, ok := strings.CutPrefix(name, EnvPrefix); !ok || rest == "" || strings.ContainsAny(name, "=\x00") {
+		return fail(CodeBadOption, "name the variable "+EnvPrefix+".. , and set it for the process of every node",
+			"a secret FROM ENV names a variable that begins with %s, and '%s' does not", EnvPrefix, name)
+	}
+	return nil
+}
+
+// checkPlace refuses a file that this node would never read.
+func (c *Catalog) checkPlace(v SecretValue) error {
+	if v.backend != BackendFile {
+		return nil
+	}
+	if c.secretsDir == "" {
+		return fail(CodeBadOption, "start every node with --secrets-dir FOLDER, put the file there, and name it relative to that folder",
+			"this node has no folder of secrets: no file may be named with FROM FILE")
+	}
+	if _, err := smallfile.Local(c.secretsDir, v.path); err != nil {
+		return fail(CodeBadOption, "put the file there, and name it relative to that folder",
+			"a secret FROM FILE names a file below this node's --secrets-dir, %s, and '%s' is none", c.secretsDir, v.path)
+	}
+	return nil
 }
 
 func (s *secretSpec) credentials() map[string]*Credential {
@@ -79,12 +113,18 @@ type SecretInfo struct {
 // CreateSecret stores a new secret. It returns false when ifNotExists is set
 // and the same secret exists.
 func (c *Catalog) CreateSecret(ctx context.Context, name string, v SecretValue, ifNotExists bool, by string) (bool, error) {
+	if err := c.checkPlace(v); err != nil {
+		return false, err
+	}
 	return c.create(ctx, secretKind, name, &secretSpec{v.backend, v.path, v.value}, ifNotExists, by)
 }
 
 // AlterSecret gives a secret another value, whatever its version. It returns
 // false when the value is the same.
 func (c *Catalog) AlterSecret(ctx context.Context, name string, v SecretValue, by string) (bool, error) {
+	if err := c.checkPlace(v); err != nil {
+		return false, err
+	}
 	for {
 		r, err := one(ctx, c.db, secretKind, name, "")
 		if err != nil {
@@ -137,32 +177,52 @@ func (c *Catalog) Secret(ctx context.Context, name string) (string, error) {
 	}
 	switch s.Backend {
 	case BackendFile:
-		return readSecretFile(name, s.Path)
+		return c.readFile(name, s.Path)
 	case BackendEnv:
-		if v, ok := os.LookupEnv(s.Path); ok {
-			return v, nil
-		}
-		return "", fail(CodeSecretUnreadable, "set the variable for the process of every node",
-			"secret '%s' (environment variable %s) is not set on this node", name, s.Path)
+		return readVariable(name, s.Path)
 	}
 	return c.reveal(ctx, s.Value, purpose(secretKind, name, "value"))
 }
 
-func readSecretFile(name, path string) (string, error) {
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxSecretBytes {
-		err = fmt.Errorf("it has more than %d bytes", maxSecretBytes)
+// readFile and readVariable check the place again: the store may be older than
+// the rules, and the node's folder another one than that of the node that made
+// the secret.
+func (c *Catalog) readFile(name, path string) (string, error) {
+	if err := c.checkPlace(FileSecret(path)); err != nil {
+		return "", secretUnreadable(err, "ALTER SECRET `"+name+"` FROM FILE names another file; every node needs --secrets-dir and the file in it",
+			"secret '%s' (file %s) is not read on this node", name, path)
 	}
-	var b []byte
-	if err == nil {
-		b, err = os.ReadFile(path)
-	}
+	b, err := smallfile.ReadBelow(c.secretsDir, path, maxSecretBytes)
 	if err != nil {
-		return "", &Error{Code: CodeSecretUnreadable, State: "42000", Err: err,
-			Message: fmt.Sprintf("secret '%s' (file %s) cannot be read on this node", name, path),
-			Remedy:  "put the file at the same place on every node, readable for the process"}
+		return "", secretUnreadable(err, "put a regular file, no link, of at most 64 KiB at the same place below --secrets-dir of every node, readable for the process",
+			"secret '%s' (file %s) cannot be read on this node", name, path)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), nil
+}
+
+func readVariable(name, variable string) (string, error) {
+	if err := checkVariable(variable); err != nil {
+		return "", secretUnreadable(err, "ALTER SECRET `"+name+"` FROM ENV names another variable",
+			"secret '%s' (environment variable %s) is not read", name, variable)
+	}
+	v, ok := os.LookupEnv(variable)
+	if !ok {
+		return "", fail(CodeSecretUnreadable, "set the variable for the process of every node",
+			"secret '%s' (environment variable %s) is not set on this node", name, variable)
+	}
+	if len(v) > maxSecretBytes {
+		return "", fail(CodeSecretUnreadable, "use FROM FILE and a shorter value",
+			"secret '%s' (environment variable %s) has more than %d bytes", name, variable, maxSecretBytes)
+	}
+	return v, nil
+}
+
+func secretUnreadable(cause error, remedy, format string, args ...any) *Error {
+	var e *Error
+	if errors.As(cause, &e) {
+		cause = errors.New(e.Message) // one remedy is enough
+	}
+	return &Error{Code: CodeSecretUnreadable, State: "42000", Err: cause, Message: fmt.Sprintf(format, args...), Remedy: remedy}
 }
 
 func secretUsers(ctx context.Context, q querier, name string) ([]string, error) {

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -264,6 +265,34 @@ func TestOpenErrors(t *testing.T) {
 		{Host: "h", SSLCert: "only"}, {Host: "h", SSLCA: "/no/such/file"}, {Host: "h", SSLCA: "-----BEGIN NONSENSE"}} {
 		_, err := source.Open(t.Context(), bad)
 		wantError(t, err, 61100, "CONFIG", false)
+	}
+}
+
+// TestFilesOfTLS names what is no PEM file: a pipe that nobody writes to, a
+// device without an end, a folder, and a file that is too large.
+func TestFilesOfTLS(t *testing.T) {
+	pipe, large := filepath.Join(t.TempDir(), "pipe"), filepath.Join(t.TempDir(), "large")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(large, make([]byte, 1<<20+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{pipe: "regular", "/dev/zero": "regular", t.TempDir(): "regular", large: "more than"} {
+		for option, cfg := range map[string]source.Config{"SOURCE_SSL_CA": {SSLCA: path}, "SOURCE_SSL_CERT": {SSLCert: path, SSLKey: path}} {
+			cfg.Host = "h"
+			failed := make(chan error, 1)
+			go func() { _, err := cfg.TLSConfig(); failed <- err }()
+			select {
+			case err := <-failed:
+				wantError(t, err, 61100, "CONFIG", false)
+				if !strings.Contains(err.Error(), option) || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %v", path, err)
+				}
+			case <-time.After(5 * time.Second):
+				t.Fatalf("%s=%s blocks", option, path)
+			}
+		}
 	}
 }
 

@@ -5,8 +5,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
+
+	"sluice/internal/smallfile"
 )
 
 // TLSConfig returns the TLS settings that c asks for, for this package's
@@ -97,16 +98,16 @@ func verifyChain(s tls.ConnectionState, roots *x509.CertPool) error {
 	return err
 }
 
-// pemText returns s if it is PEM text, else the contents of the file s.
+// pemText returns s if it is PEM text, else the content of the file s.
 func pemText(s string) ([]byte, error) {
 	if strings.Contains(s, "-----BEGIN ") {
 		return []byte(s), nil
 	}
-	return os.ReadFile(s)
+	return smallfile.Read(s, smallfile.MaxPEMBytes)
 }
 
 func tlsFileError(option string, err error) error {
-	e := configError("cannot use "+option, "give PEM text, or the name of a PEM file that every node can read")
+	e := configError("cannot use "+option, "give PEM text, or the name of a regular PEM file that every node can read")
 	e.Err = err
 	return e
 }
