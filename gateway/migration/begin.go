@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -75,7 +76,15 @@ func checkNames(tables []sourceTable, rules *ruleset.Rules) error {
 
 func noTables() error {
 	return &replica.Error{Code: 61091, Class: "CONFIG", Message: "the migration's rules match no table of the source",
-		Remedy: "see the REPLICATE_ clauses with SHOW CREATE MIGRATION and the tables with SHOW TABLES on the source; names compare with case"}
+		Remedy: "see the REPLICATE_ clauses with SHOW CREATE MIGRATION and the tables with SHOW TABLES on the source; names compare with case. " +
+			"A channel can wait for its tables once their schema exists on the source"}
+}
+
+// mayWait reports whether a channel may begin without a table: the source has a
+// schema that the rules want, or no schema at all. Otherwise the rules have more
+// likely the wrong names than tables that are still to come.
+func mayWait(schemas []source.SchemaInfo, rules *ruleset.Rules) bool {
+	return len(schemas) == 0 || slices.ContainsFunc(schemas, func(s source.SchemaInfo) bool { return rules.WantedSchema(s.Name) })
 }
 
 // begin gives a channel without a position its first one: it makes the target
@@ -89,7 +98,11 @@ func (x *run) begin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if len(tables) == 0 {
+		schemas, err := x.src.Schemas(ctx)
+		if err != nil {
+			return err
+		}
+		if len(tables) == 0 && !mayWait(schemas, x.cfg.Rules) {
 			return noTables()
 		}
 		if err := checkNames(tables, x.cfg.Rules); err != nil {
@@ -104,14 +117,22 @@ func (x *run) begin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !sameTables(tables, again) {
+		schemasAgain, err := x.src.Schemas(ctx)
+		if err != nil {
+			return err
+		}
+		if !sameTables(tables, again) || !slices.Equal(schemas, schemasAgain) {
 			x.cfg.Log.Info("tables changed while the start position was taken, trying again")
 			continue
 		}
 		if err := x.makeTables(ctx, tables); err != nil {
 			return err
 		}
-		return x.recordStart(ctx, tables, pos, at)
+		schemas = slices.DeleteFunc(schemas, func(s source.SchemaInfo) bool { return !x.cfg.Rules.WantedSchema(s.Name) })
+		if err := x.makeSchemas(ctx, schemas, tables); err != nil {
+			return err
+		}
+		return x.recordStart(ctx, schemas, tables, pos, at)
 	}
 	return &replica.Error{Code: 61092, Class: "SOURCE", Transient: true,
 		Message: "the source's tables change too often to begin", Remedy: "wait until the DDL on the source is over"}
@@ -176,6 +197,24 @@ func (x *run) position(gtids string, at replica.Coordinates) (replica.Position, 
 		return replica.GTIDPosition(m, gtids)
 	}
 	return replica.FilePosition(at), nil
+}
+
+// makeSchemas makes the target's schemas for tables that are created after the
+// start. A schema that the account may not make is needed at once only if it is to
+// hold no table now: otherwise all its tables may have been routed elsewhere.
+func (x *run) makeSchemas(ctx context.Context, schemas []source.SchemaInfo, tables []sourceTable) error {
+	for _, s := range schemas {
+		name := x.cfg.Rules.TargetSchema(s.Name)
+		_, err := x.cfg.Target.ExecContext(ctx, "CREATE DATABASE IF NOT EXISTS "+replica.Quote(name))
+		if isDenied(err) && slices.ContainsFunc(tables, func(t sourceTable) bool { return t.info.Schema == s.Name }) {
+			x.r.event("TABLE", "the target's account may not create the schema "+name+": tables that are created later cannot be put there")
+			continue
+		}
+		if err != nil {
+			return x.targetError(err, "create the schema "+name)
+		}
+	}
+	return nil
 }
 
 // makeTables makes the target's schemas and tables where they are missing and
@@ -432,11 +471,15 @@ func holds(t *replica.Table, ts, tt string, have map[string]bool) error {
 	return nil
 }
 
-// recordStart commits the first position, the tables and their definitions.
-func (x *run) recordStart(ctx context.Context, tables []sourceTable, pos replica.Position, at replica.Coordinates) error {
+// recordStart commits the first position, the tables and their definitions, and
+// the wanted schemas' defaults: the meaning of a CREATE TABLE depends on them.
+func (x *run) recordStart(ctx context.Context, schemas []source.SchemaInfo, tables []sourceTable, pos replica.Position, at replica.Coordinates) error {
 	copies := x.cfg.Start.Kind == StartSnapshot && x.cfg.Mode != ModeIncremental
 	var stmts []apply.Statement
-	schemas := map[string]bool{}
+	for _, s := range schemas {
+		stmts = append(stmts, apply.HistoryStatements(x.cfg.Channel, pos.String(),
+			apply.Definition{Schema: s.Name, Create: s.DefaultCharset + " " + s.DefaultCollation})...)
+	}
 	for _, t := range tables {
 		ts := &tableState{schema: t.info.Schema, table: t.info.Name, state: stateFollow,
 			rowsEstimated: t.info.RowsEstimated, bytesEstimated: t.info.BytesEstimated, note: clip(strings.Join(t.notes, "; "), 1900)}
@@ -447,11 +490,6 @@ func (x *run) recordStart(ctx context.Context, tables []sourceTable, pos replica
 		d := apply.Definition{Schema: t.info.Schema, Table: t.info.Name, Create: t.table.Create}
 		d.TargetSchema, d.TargetTable = x.cfg.Rules.Target(d.Schema, d.Table)
 		stmts = append(stmts, apply.HistoryStatements(x.cfg.Channel, pos.String(), d)...)
-		if !schemas[d.Schema] {
-			schemas[d.Schema] = true
-			stmts = append(stmts, apply.HistoryStatements(x.cfg.Channel, pos.String(),
-				apply.Definition{Schema: d.Schema, Create: t.info.DefaultCharset + " " + t.info.DefaultCollation})...)
-		}
 	}
 	if err := x.copier.Start(ctx, pos, stmts...); err != nil {
 		if shared := apply.SharedTable(err); shared != nil {

@@ -47,7 +47,37 @@ func Check(ctx context.Context, cfg Config) ([]Finding, error) {
 	if err != nil {
 		return append(out, blocking("source.definition", "TABLE", cfg.Source.Name, r.name(err))), nil
 	}
-	return r.checkTables(ctx, out, tables)
+	started, err := r.started(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(tables) == 0 {
+		f, err := r.checkEmpty(ctx, src, started)
+		return append(out, f), err
+	}
+	return r.checkTables(ctx, out, tables, started)
+}
+
+// checkEmpty says what it means that the rules match no table of the source. A
+// channel with a position goes on from there: what the binlog has for tables that
+// are gone now is applied. A new one may wait for its tables.
+func (r *Runner) checkEmpty(ctx context.Context, src *source.Source, started bool) (Finding, error) {
+	f := Finding{ID: "source.tables", Severity: "INFO", Scope: "TABLE", Object: r.cfg.Source.Name, Blocks: "-",
+		Finding: "the rules match no table of the source now; the channel goes on from its position"}
+	if started {
+		return f, nil
+	}
+	schemas, err := src.Schemas(ctx)
+	if err != nil {
+		return f, err
+	}
+	if !mayWait(schemas, r.cfg.Rules) {
+		return blocking(f.ID, f.Scope, f.Object, r.name(noTables())), nil
+	}
+	f.Severity = "WARNING"
+	f.Finding = "the rules match no table of the source yet; tables that are created after the start are replicated"
+	f.Remedy = "none if the tables are still to be created; otherwise correct the rules with ALTER MIGRATION before the start"
+	return f, nil
 }
 
 func blocking(id, scope, object string, e *replica.Error) Finding {
@@ -62,16 +92,9 @@ func cause(e *replica.Error) string {
 }
 
 // checkTables compares the source's tables with what the target has.
-func (r *Runner) checkTables(ctx context.Context, out []Finding, tables []sourceTable) ([]Finding, error) {
-	if len(tables) == 0 {
-		return append(out, blocking("source.tables", "TABLE", r.cfg.Source.Name, noTables().(*replica.Error))), nil
-	}
+func (r *Runner) checkTables(ctx context.Context, out []Finding, tables []sourceTable, started bool) ([]Finding, error) {
 	if err := checkNames(tables, r.cfg.Rules); err != nil {
 		return append(out, blocking("target.names", "TABLE", r.cfg.Migration, r.name(err))), nil
-	}
-	started, err := r.started(ctx)
-	if err != nil {
-		return nil, err
 	}
 	taken, err := r.takenTables(ctx)
 	if err != nil {
@@ -106,10 +129,29 @@ func (r *Runner) started(ctx context.Context) (bool, error) {
 
 // absentIsNil takes a target without Sluice's tables as an empty one.
 func absentIsNil(err error) error {
-	if err != nil && (strings.Contains(err.Error(), "1146") || strings.Contains(err.Error(), "1049")) {
+	if isAbsent(err) {
 		return nil
 	}
 	return err
+}
+
+// isAbsent reports whether a server answered that there is no such table or schema.
+func isAbsent(err error) bool {
+	var me *mysql.MySQLError
+	return errors.As(err, &me) && (me.Number == 1146 || me.Number == 1049)
+}
+
+// isDenied reports whether the target refused for want of a right.
+func isDenied(err error) bool {
+	var me *mysql.MySQLError
+	if !errors.As(err, &me) {
+		return false
+	}
+	switch me.Number {
+	case 1044, 1142, 1143, 1227, 8121:
+		return true
+	}
+	return false
 }
 
 // takenTables returns the target tables that other channels write, another
@@ -181,8 +223,7 @@ func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt strin
 // the one table: information_schema would be searched through.
 func targetColumns(ctx context.Context, db *sql.DB, schemaName, table string) (map[string]bool, error) {
 	rows, err := db.QueryContext(ctx, "SHOW FULL COLUMNS FROM "+replica.QuoteTable(schemaName, table))
-	var me *mysql.MySQLError
-	if errors.As(err, &me) && (me.Number == 1146 || me.Number == 1049) {
+	if isAbsent(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -2,10 +2,8 @@ package source
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
@@ -98,19 +96,66 @@ func (s *Source) listTables(ctx context.Context, wanted func(schema, table strin
 // ShowCreate returns the statement that makes the table. It needs the right
 // SELECT on it.
 func (s *Source) ShowCreate(ctx context.Context, schema, table string) (string, error) {
-	var name, create string
-	err := s.db.QueryRowContext(ctx, "SHOW CREATE TABLE "+replica.QuoteTable(schema, table)).Scan(&name, &create)
+	create, err := s.showCreate(ctx, schema, table)
 	if err != nil {
-		if errors.Is(err, sql.ErrNoRows) || strings.Contains(err.Error(), "expected 4 destination") {
-			err = errNotBase // a view has four columns
-		}
 		return "", Classify(fmt.Errorf("read the definition of %s.%s: %w", schema, table, err))
 	}
 	return create, nil
 }
 
+func (s *Source) showCreate(ctx context.Context, schema, table string) (string, error) {
+	rows, err := s.db.QueryContext(ctx, "SHOW CREATE TABLE "+replica.QuoteTable(schema, table))
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return "", err
+	}
+	if len(columns) != 2 || !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return "", err
+		}
+		return "", errNotBase // a view has four columns
+	}
+	var name, create string
+	if err := rows.Scan(&name, &create); err != nil {
+		return "", err
+	}
+	return create, rows.Err()
+}
+
 // errNotBase is the cause when a definition is asked of what is no base table.
 var errNotBase = errors.New("not a base table")
+
+// SchemaInfo is a schema of the source.
+type SchemaInfo struct {
+	Name                             string
+	DefaultCharset, DefaultCollation string
+}
+
+// Schemas returns the source's schemas without the system's, ordered by name.
+func (s *Source) Schemas(ctx context.Context) ([]SchemaInfo, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME
+		FROM information_schema.SCHEMATA WHERE LOWER(SCHEMA_NAME) NOT IN (`+systemSchemas+`) ORDER BY SCHEMA_NAME`)
+	if err != nil {
+		return nil, Classify(fmt.Errorf("list schemas: %w", err))
+	}
+	defer rows.Close()
+	var schemas []SchemaInfo
+	for rows.Next() {
+		var x SchemaInfo
+		if err := rows.Scan(&x.Name, &x.DefaultCharset, &x.DefaultCollation); err != nil {
+			return nil, Classify(fmt.Errorf("list schemas: %w", err))
+		}
+		schemas = append(schemas, x)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, Classify(fmt.Errorf("list schemas: %w", err))
+	}
+	return schemas, nil
+}
 
 // isNoTable says whether err is MySQL's "table doesn't exist" or "unknown
 // database".
