@@ -22,11 +22,11 @@ type httpServer struct {
 }
 
 // openHTTP listens and serves at once: that the process is alive can be asked
-// while the store is waited for.
-func openHTTP(ctx context.Context, n *Node) (*httpServer, error) {
+// while the store is waited for. It sets n.http, which the pages need.
+func openHTTP(ctx context.Context, n *Node) error {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", n.cfg.HTTPAddr)
 	if err != nil {
-		return nil, badConfig("http-addr", "choose a free address", "%v", err)
+		return badConfig("http-addr", "choose a free address", "%v", err)
 	}
 	h := &httpServer{listener: l, done: make(chan struct{})}
 	mux := http.NewServeMux()
@@ -39,13 +39,14 @@ func openHTTP(ctx context.Context, n *Node) (*httpServer, error) {
 	})
 	serveProfiles(mux)
 	h.server = &http.Server{Handler: mux, ReadHeaderTimeout: httpTimeout, ReadTimeout: httpTimeout, WriteTimeout: httpTimeout}
+	n.http = h
 	go func() {
 		defer close(h.done)
 		if err := h.server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			n.log.Error("the HTTP server ended", "error", err.Error())
 		}
 	}()
-	return h, nil
+	return nil
 }
 
 // serveIndex links to the pages that there are.
@@ -84,8 +85,10 @@ func (h *httpServer) close(ctx context.Context) error {
 // serveReady answers whether the node takes statements and can run channels.
 func (n *Node) serveReady(w http.ResponseWriter) {
 	switch {
+	case n.stopping.Load():
+		http.Error(w, "not ready: the node stops", http.StatusServiceUnavailable)
 	case !n.http.ready.Load():
-		http.Error(w, "not ready: starting or stopping", http.StatusServiceUnavailable)
+		http.Error(w, "not ready: the node is starting: "+n.starting.state(), http.StatusServiceUnavailable)
 	case !n.services.cluster.StoreOK():
 		http.Error(w, "not ready: the store cannot be reached", http.StatusServiceUnavailable)
 	default:

@@ -17,8 +17,9 @@ func pagesOnly(t *testing.T) *Node {
 	t.Helper()
 	n := &Node{cfg: Config{Name: "n1", HTTPAddr: "127.0.0.1:0"}}
 	n.log = NewLogger(n.cfg, &logs{})
-	var err error
-	if n.http, err = openHTTP(t.Context(), n); err != nil {
+	n.starting = startStarting(t.Context(), "127.0.0.1:1", n.log)
+	t.Cleanup(n.starting.end)
+	if err := openHTTP(t.Context(), n); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = n.http.close(context.WithoutCancel(t.Context())) })

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -38,15 +39,18 @@ type Node struct {
 	log        *slog.Logger
 	http       *httpServer
 	db         *sql.DB
+	starting   *starting
 	services   *services
 	supervisor *supervisor
 	controller *controller
 	admin      *sqladmin.Server
+	stopping   atomic.Bool
 	closers    []func(context.Context) error // in the order of opening
 }
 
 // Open listens, waits until the store is there, and joins the cluster: when it
-// returns, the node answers statements. ctx ends the waiting. Its errors tell an
+// returns, the node answers statements. Until then logins fail with 61021. ctx
+// ends the waiting. Its errors tell an
 // operator what to do; nothing stays open after one.
 func Open(ctx context.Context, cfg Config) (*Node, error) {
 	if err := cfg.check(); err != nil {
@@ -80,29 +84,24 @@ func (n *Node) open(ctx context.Context) error {
 		n.log.Warn("no cluster key: gossip is not encrypted, and passwords in the store are encrypted with a key made from the store's account only",
 			"remedy", "give every node the same --cluster-key-file before secrets are stored")
 	}
-	if n.http, err = openHTTP(ctx, n); err != nil {
+	n.starting = startStarting(ctx, store.Addr, n.log)
+	defer n.starting.end()
+	if err := openHTTP(ctx, n); err != nil {
 		return err
 	}
 	n.onClose(n.http.close)
-	listener, admin, err := n.listenAdmin(ctx)
-	if err != nil {
+	if err := n.openAdmin(ctx); err != nil {
 		return err
 	}
-	opened := false
-	defer func() {
-		if !opened {
-			_ = listener.Close()
-		}
-	}()
 	if n.db, err = openPool(store, storeConnections, storeIdle); err != nil {
 		return err
 	}
 	n.onClose(func(context.Context) error { return n.db.Close() })
-	c, err := openStore(ctx, n.db, store.Addr, catalog.Config{Key: k.secrets, SecretsDir: n.cfg.SecretsDir, Logger: n.log})
+	c, err := openStore(ctx, n.db, n.starting, catalog.Config{Key: k.secrets, SecretsDir: n.cfg.SecretsDir, Logger: n.log})
 	if err != nil {
 		return err
 	}
-	if err := n.join(ctx, c, k.gossip, listener.Addr().String()); err != nil {
+	if err := n.join(ctx, c, k.gossip, n.AdminAddr()); err != nil {
 		return err
 	}
 	heart, err := n.openPulse(ctx, store)
@@ -112,13 +111,24 @@ func (n *Node) open(ctx context.Context) error {
 	n.services = &services{cfg: &n.cfg, log: n.log, db: n.db, catalog: c, cluster: n.services.cluster, targets: newTargets(c, store),
 		records: newRecorder(n.log), pulse: heart}
 	n.supervisor = newSupervisor(n.services)
-	if admin.NodeID, err = n.nodeID(ctx, c); err != nil {
+	id, err := n.nodeID(ctx, c)
+	if err != nil {
 		return err
 	}
 	n.controller = newController(n.services)
-	admin.Controller = n.controller
-	opened = true // the server closes it, also when Open fails
-	if n.admin, err = sqladmin.Open(context.WithoutCancel(ctx), admin); err != nil {
+	return n.admin.Serve(n.controller, id)
+}
+
+// openAdmin opens the admin port, which lets nobody in before Serve: a port in
+// use is an error before the store is waited for, and clients learn why they
+// have to wait.
+func (n *Node) openAdmin(ctx context.Context) error {
+	_, cfg, err := n.listenAdmin(ctx)
+	if err != nil {
+		return err
+	}
+	cfg.Starting = n.starting.problem
+	if n.admin, err = sqladmin.Open(context.WithoutCancel(ctx), cfg); err != nil {
 		return fmt.Errorf("open the admin port: %w", err)
 	}
 	n.onClose(n.closeAdmin)
@@ -139,8 +149,7 @@ func (n *Node) openPulse(ctx context.Context, store *mysql.Config) (*pulse, erro
 	return p, nil
 }
 
-// listenAdmin binds the admin port early, so that a port in use is told before
-// a store is waited for.
+// listenAdmin binds the admin port and reads what it needs.
 func (n *Node) listenAdmin(ctx context.Context) (net.Listener, sqladmin.Config, error) {
 	cfg := sqladmin.Config{User: n.cfg.AdminUser, NodeName: n.cfg.Name, Logger: n.log, VersionComment: "Sluice " + Version()}
 	if n.cfg.AdminPasswordFile != "" {
@@ -251,6 +260,7 @@ func (n *Node) Run(ctx context.Context) error {
 
 	<-life.Done()
 	n.log.Info("the node stops", "name", n.cfg.Name)
+	n.stopping.Store(true)
 	n.http.setReady(false)
 	err := n.stop(base, supervised, kill)
 	leave()

@@ -2,13 +2,17 @@ package gateway
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"sluice/cluster"
 	"sluice/gateway/catalog"
@@ -103,6 +107,7 @@ func TestWaitsForTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := testConfig(t, store, "n1")
+	cfg.AdminAddr, cfg.HTTPAddr = freeAddr(t), freeAddr(t)
 	l := &logs{}
 	cfg.Log = slog.New(slog.NewTextHandler(l, nil))
 	type result struct {
@@ -117,7 +122,7 @@ func TestWaitsForTheStore(t *testing.T) {
 		opened <- result{n, err}
 	}()
 	until(t, "the node says that it waits", 5*time.Second, func() bool { return l.count("waiting for it") == 1 })
-	time.Sleep(time.Second) // several attempts: none may say it again
+	waits(t, cfg, "connection refused")
 	if err := store.Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -133,6 +138,122 @@ func TestWaitsForTheStore(t *testing.T) {
 	if err := r.n.Run(stopped); err != nil {
 		t.Error(err)
 	}
+}
+
+// freeAddr returns an address that nobody listens on.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// waits checks what a node that waits for its store says: to a client at once,
+// whether or not the password is right, and on its pages.
+func waits(t *testing.T, cfg Config, why string) {
+	t.Helper()
+	login := func(user string) (code uint16, message string) {
+		c := mysql.NewConfig()
+		c.User, c.Net, c.Addr, c.Logger = user, "tcp", cfg.AdminAddr, silent{}
+		connector, err := mysql.NewConnector(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		db := sql.OpenDB(connector)
+		defer db.Close()
+		began := time.Now()
+		var me *mysql.MySQLError
+		if err := db.PingContext(t.Context()); !errors.As(err, &me) {
+			t.Fatalf("login while the store is waited for: %v", err)
+		}
+		if took := time.Since(began); took > 2*time.Second {
+			t.Errorf("the login is answered after %s", took)
+		}
+		return me.Number, me.Message
+	}
+	if code, message := login("root"); code != 61021 || !strings.Contains(message, cfg.storeAddr()) || !strings.Contains(message, why) ||
+		!strings.Contains(message, "Remedy: ") {
+		t.Errorf("login while the store is waited for: %d %s", code, message)
+	}
+	if code, message := login("nobody"); code != 1045 || strings.Contains(message, cfg.storeAddr()) {
+		t.Errorf("a stranger's login while the store is waited for: %d %s", code, message)
+	}
+	if code, body := get(t, cfg.HTTPAddr, "/readyz"); code != 503 || !strings.Contains(body, cfg.storeAddr()) || !strings.Contains(body, why) {
+		t.Errorf("/readyz while the store is waited for: %d %s", code, body)
+	}
+	if code, _ := get(t, cfg.HTTPAddr, "/healthz"); code != 200 {
+		t.Errorf("/healthz while the store is waited for: %d", code)
+	}
+}
+
+// storeAddr is the store's address.
+func (c *Config) storeAddr() string {
+	store, err := c.storeConfig()
+	if err != nil {
+		return err.Error()
+	}
+	return store.Addr
+}
+
+// TestSilentStore starts a node on a store that accepts connections and never
+// answers, as one behind a broken balancer does.
+func TestSilentStore(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	cfg := statedConfig(t, map[string][]string{"name": {"n1"}, "store": {"root@tcp(" + l.Addr().String() + ")/"}, "data-dir": {t.TempDir()},
+		"admin-addr": {freeAddr(t)}, "http-addr": {freeAddr(t)}})
+	lines := &logs{}
+	cfg.Log = slog.New(slog.NewTextHandler(lines, nil))
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { _, err := Open(ctx, cfg); ended <- err }()
+	until(t, "the admin port is open", 5*time.Second, func() bool { return lines.count("admin port open") == 1 })
+	waits(t, cfg, "it does not answer")
+	until(t, "the log says so", storeSilence+5*time.Second, func() bool { return lines.count("waiting for it") == 1 })
+	cancel()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v", err)
+		}
+	case <-time.After(5 * time.Second):
+		t.Fatal("Open does not end with its context")
+	}
+}
+
+// TestWaitingIsLogged counts the lines about a store that comes after 100 s.
+func TestWaitingIsLogged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &logs{}
+		s := startStarting(t.Context(), "tidb:4000", slog.New(slog.NewTextHandler(l, nil)))
+		for range 50 {
+			s.failed(errors.New("connection refused"))
+			time.Sleep(2 * time.Second)
+		}
+		synctest.Wait()
+		if n := l.count("waiting for it"); n != 4 { // at once, then after 30, 60 and 90 s
+			t.Errorf("%d lines in 100 s:\n%s", n, l)
+		}
+		if e := s.problem(); !strings.Contains(e.Message, "tidb:4000, for 1m40s now: connection refused") {
+			t.Error(e)
+		}
+		s.found()
+		if e := s.problem(); !strings.Contains(e.Message, "joins the cluster") {
+			t.Error(e)
+		}
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if n, found := l.count("waiting for it"), l.count("the store is there"); n != 4 || found != 1 {
+			t.Errorf("%d lines about the waiting, %d about its end:\n%s", n, found, l)
+		}
+		s.end()
+	})
 }
 
 func TestStopWhileWaitingForTheStore(t *testing.T) {

@@ -46,29 +46,23 @@ func pool(connector driver.Connector, most, idle int) *sql.DB {
 	return db
 }
 
-// openStore waits until the store is there, with one line in the log when it
-// has to and one when that is over, and opens the catalog in it. A store that
-// answers with a refusal is an error at once.
-func openStore(ctx context.Context, db *sql.DB, addr string, cfg catalog.Config) (*catalog.Catalog, error) {
-	pause, waiting, log := storePauseLeast, false, cfg.Logger
+// openStore waits until the store is there and opens the catalog in it. A store
+// that answers with a refusal is an error at once.
+func openStore(ctx context.Context, db *sql.DB, s *starting, cfg catalog.Config) (*catalog.Catalog, error) {
+	pause := storePauseLeast
 	for {
 		c, err := catalog.Open(ctx, db, cfg)
 		if err == nil {
-			if waiting {
-				log.Info("the store is there", "store", addr)
-			}
+			s.found()
 			return c, nil
 		}
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("wait for the store: %w", context.Cause(ctx))
 		}
 		if !unreachable(err) {
-			return nil, storeRefusal(err, addr)
+			return nil, storeRefusal(err, s.store)
 		}
-		if !waiting {
-			waiting = true
-			log.Warn("the store cannot be reached: waiting for it", "store", addr, "error", err.Error())
-		}
+		s.failed(err)
 		t := time.NewTimer(pause)
 		select {
 		case <-ctx.Done():

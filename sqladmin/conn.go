@@ -221,6 +221,9 @@ func (c *conn) login(full bool) error {
 
 // welcome enters the session of a user whose password is right.
 func (c *conn) welcome(user string) error {
+	if err := c.server.mayEnter(c.session.ID); err != nil {
+		return err
+	}
 	c.session.reset()
 	c.session.mu.Lock()
 	c.session.User, c.session.Schema = user, ""

@@ -21,7 +21,10 @@ type Config struct {
 	Listener net.Listener
 	Addr     string
 
+	// Controller carries out statements. It may be nil when Starting is set: then
+	// logins are answered with Starting's error until Serve is called.
 	Controller Controller
+	Starting   func() *Error
 
 	// User and Password are the one account; User is root when empty. An empty
 	// password is allowed on a loopback address only.
@@ -73,6 +76,7 @@ type Server struct {
 	rsaKey     func() (*rsa.PrivateKey, error) // made at the first use
 	verifier   verifier
 	started    time.Time
+	serving    atomic.Bool // there is a Controller
 	questions  atomic.Uint64
 	logins     atomic.Uint64
 
@@ -97,7 +101,7 @@ var (
 // Open checks the configuration, listens and serves. It returns at once. When
 // ctx ends, so do all statements and connections; Close is needed all the same.
 func Open(ctx context.Context, cfg Config) (*Server, error) {
-	if cfg.Controller == nil {
+	if cfg.Controller == nil && cfg.Starting == nil {
 		return nil, errors.New("open admin port: no Controller")
 	}
 	if cfg.NodeID > MaxNodeID {
@@ -118,6 +122,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 			return nil, errors.Join(fmt.Errorf("open admin port: make certificate: %w", err), listener.Close())
 		}
 	}
+	s.serving.Store(cfg.Controller != nil)
 	s.base, s.cancel = context.WithCancelCause(ctx)
 	s.drain, s.stop = context.WithCancel(s.base)
 	s.wg.Add(1)
