@@ -2,6 +2,7 @@ package migration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -9,6 +10,7 @@ import (
 	"sluice/replica"
 	"sluice/replica/binlog"
 	"sluice/replica/schema"
+	"sluice/replica/source"
 )
 
 // Table implements binlog.Resolver.
@@ -45,7 +47,7 @@ func (x *run) plan(ctx context.Context, t *replica.Transaction) (*apply.DDLPlan,
 	if t.More && x.planned != nil && x.planned.Txn.ID == t.ID {
 		return x.planned, nil
 	}
-	changes, err := x.tracker.Apply(*t.DDL)
+	changes, err := x.tracker.ApplyAt(*t.DDL, &sourceNow{ctx: ctx, src: x.src})
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +94,22 @@ func (x *run) plan(ctx context.Context, t *replica.Transaction) (*apply.DDLPlan,
 	}
 	p.SourceTable, p.Note = strings.Join(names, ", "), clip(strings.Join(notes, "; "), 1900)
 	return p, nil
+}
+
+// sourceNow answers the tracker's questions during one call of plan.
+type sourceNow struct {
+	ctx context.Context
+	src *source.Source
+}
+
+// ShowCreate implements schema.Source. A view that has the name now is no table.
+func (n *sourceNow) ShowCreate(schemaName, table string) (string, error) {
+	create, err := n.src.ShowCreate(n.ctx, schemaName, table)
+	var e *replica.Error
+	if errors.As(err, &e) && (e.Code == 1146 || e.Code == 1049 || e.Code == 1347) {
+		return "", nil
+	}
+	return create, err
 }
 
 // copiedBehind says whether the change is in the copy of its tables already: a

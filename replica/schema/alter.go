@@ -17,7 +17,7 @@ type alteration struct {
 // alter returns the definition that the actions make of d, which stays as it is.
 func (r *reader) alter(d *definition, actions []action) (*definition, additions) {
 	a := &alteration{r: r, old: d, new: d.clone(), actions: actions, columns: map[*columnDef]*columnDef{}}
-	for _, step := range []func(){a.tableOptions, a.alterColumns, a.fixKeys, a.alterKeys, a.alterChecks, a.addKeys, a.partitions, a.versions} {
+	for _, step := range []func(){a.tableOptions, a.alterColumns, a.fixKeys, a.alterKeys, a.alterChecks, a.addKeys, a.dropImplicit, a.partitions, a.versions} {
 		if step(); r.err != nil {
 			return nil, a.added
 		}
@@ -214,6 +214,13 @@ func (a *alteration) fixKeys() {
 		}
 	}
 	a.new.keys = kept
+	absent := a.new.absent[:0]
+	for _, k := range a.new.absent {
+		if k.follow(final, renames); len(k.parts) > 0 {
+			absent = append(absent, k)
+		}
+	}
+	a.new.absent = absent
 	for _, f := range a.new.foreign {
 		for i, c := range f.columns {
 			if n := renames[strings.ToLower(c)]; n != "" {

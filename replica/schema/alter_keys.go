@@ -8,35 +8,54 @@ func (a *alteration) alterKeys() {
 	for _, act := range a.actions {
 		switch act.kind {
 		case dropPrimary:
-			if d.primary() == nil {
+			if d.primary() == nil && a.old.primary() == nil {
 				a.missing("key", "PRIMARY", false)
 			}
 			d.keys = without(d.keys, d.primary())
 		case dropKey:
-			k := d.key(act.old)
-			if k == nil && len(a.old.foreign) == 0 && !a.trimmedAway(act.old) {
-				// A foreign key brings an index that the statement did not name.
-				a.missing("key", act.old, act.ifExists)
-			}
-			d.keys = without(d.keys, k)
+			a.dropKey(act)
 		case renameKey:
-			k := d.key(act.old)
-			if k == nil && len(a.old.foreign) == 0 {
-				a.missing("key", act.old, act.ifExists)
-			}
-			if k != nil {
-				k.name = act.new
-			}
+			a.renameKey(act)
 		case keyVisible:
 			if k := d.key(act.old); k != nil {
 				k.invisible = !act.on
 			}
 		case dropForeign:
-			if !d.dropForeign(act.old) {
-				a.missing("foreign key", act.old, act.ifExists)
-			}
+			d.dropForeign(act.old) // one that is not known matters to nothing: the target has none
 		}
 	}
+}
+
+func (a *alteration) dropKey(act action) {
+	d := a.new
+	if k := d.key(act.old); k != nil {
+		d.keys = without(d.keys, k)
+		return
+	}
+	if k := d.absentKey(act.old); k != nil {
+		d.absent = without(d.absent, k)
+		return
+	}
+	if !a.trimmedAway(act.old) {
+		a.missing("key", act.old, act.ifExists)
+	}
+}
+
+// renameKey renames an index; the source then takes it for one that a statement
+// asked for. One that the target lacks is made there with its new name.
+func (a *alteration) renameKey(act action) {
+	d := a.new
+	k := d.key(act.old)
+	if k == nil {
+		if k = d.absentKey(act.old); k == nil {
+			a.missing("key", act.old, act.ifExists)
+			return
+		}
+		d.absent = without(d.absent, k)
+		d.keys = append(d.keys, k)
+		a.added.keys = append(a.added.keys, k)
+	}
+	k.name, k.origin = act.new, originStatement
 }
 
 // trimmedAway says whether the table had the key before its columns went.
@@ -97,9 +116,8 @@ func (a *alteration) alterChecks() {
 			case d.dropCheck(act.old), d.dropForeign(act.old):
 			case k != nil && (k.kind == keyPrimary || k.kind == keyUnique):
 				d.keys = without(d.keys, k)
-			case a.old.check(act.old) == nil && a.old.key(act.old) == nil:
-				a.missing("constraint", act.old, act.ifExists)
 			}
+			// One that is not known is a foreign key: all other constraints are known.
 		case checkEnforced:
 			if c := d.check(act.old); c != nil {
 				c.notEnforced = !act.on
@@ -119,7 +137,14 @@ func (a *alteration) addKeys() {
 			continue
 		}
 		also := act.also.clone()
+		skipped := a.addForeign(act, also.foreign)
 		for _, k := range also.keys {
+			if skipped && k.origin == originForeign {
+				continue
+			}
+			if k.origin == originUnsure {
+				k.origin = originStatement
+			}
 			if act.ifNotExists && k.name != "" && d.key(k.name) != nil {
 				continue
 			}
@@ -133,13 +158,6 @@ func (a *alteration) addKeys() {
 			d.keys = append(d.keys, k)
 			a.added.keys = append(a.added.keys, k)
 		}
-		for _, f := range also.foreign {
-			if act.ifNotExists && f.name != "" && d.hasForeign(f.name) {
-				continue
-			}
-			d.foreign = append(d.foreign, f)
-			a.added.foreign = append(a.added.foreign, f)
-		}
 		for _, c := range also.checks {
 			if act.ifNotExists && c.name != "" && d.check(c.name) != nil {
 				continue
@@ -148,6 +166,20 @@ func (a *alteration) addKeys() {
 			a.added.checks = append(a.added.checks, c)
 		}
 	}
+}
+
+// addForeign adds foreign keys; it returns true if IF NOT EXISTS skipped one,
+// and so its index.
+func (a *alteration) addForeign(act action, foreign []*foreignDef) (skipped bool) {
+	for _, f := range foreign {
+		if act.ifNotExists && f.name != "" && a.new.hasForeign(f.name) {
+			skipped = true
+			continue
+		}
+		a.new.foreign = append(a.new.foreign, f)
+		a.added.foreign = append(a.added.foreign, f)
+	}
+	return skipped
 }
 
 func (d *definition) hasForeign(name string) bool {

@@ -58,4 +58,5 @@ type additions struct {
 	keys    []*keyDef
 	checks  []*checkDef
 	foreign []*foreignDef
+	dropped []*keyDef // indexes that went without being named: see foreign.go
 }

@@ -95,7 +95,18 @@ func (r *reader) createTable(schema string) *createTableStmt {
 		r.unexpected("end of CREATE TABLE")
 	}
 	if r.err == nil {
+		if r.ddl {
+			for _, k := range d.keys {
+				if k.origin == originUnsure {
+					k.origin = originStatement
+				}
+			}
+			r.dropRedundant(d)
+		}
 		r.complete(d)
+	}
+	if r.err == nil && !r.ddl {
+		d.settleOrigins()
 	}
 	st.def = d
 	return st

@@ -18,6 +18,9 @@ type Defaults struct {
 	// MariaDB says that the source is MariaDB: JSON is then LONGTEXT, and
 	// unnamed constraints are named differently.
 	MariaDB bool
+	// Version is the source's version as its version comments write it: 80403
+	// for 8.4.3, 101106 for 10.11.6. 0 stands for the newest.
+	Version int
 	// ImplicitTimestamp says that explicit_defaults_for_timestamp is OFF: a
 	// TIMESTAMP column is then NOT NULL unless it says NULL.
 	ImplicitTimestamp bool
@@ -33,6 +36,7 @@ func SourceDefaults(version string) Defaults {
 	minor, _, _ := strings.Cut(rest, ".")
 	m, _ := strconv.Atoi(major)
 	n, _ := strconv.Atoi(minor)
+	d.Version = m*10000 + n*100 + patchOf(rest)
 	switch {
 	case d.MariaDB && (m > 11 || m == 11 && n >= 5):
 		d.Collations = map[string]string{"utf8mb4": "utf8mb4_uca1400_ai_ci", "utf8mb3": "utf8mb3_uca1400_ai_ci",
@@ -41,6 +45,22 @@ func SourceDefaults(version string) Defaults {
 		d.Collations = map[string]string{"utf8mb4": "utf8mb4_0900_ai_ci"}
 	}
 	return d
+}
+
+// patchOf returns the number after the first dot of 11.6-MariaDB.
+func patchOf(rest string) int {
+	_, patch, _ := strings.Cut(rest, ".")
+	end := strings.IndexFunc(patch, func(c rune) bool { return c < '0' || c > '9' })
+	if end < 0 {
+		end = len(patch)
+	}
+	n, _ := strconv.Atoi(patch[:end])
+	return n
+}
+
+// before returns true if the source is a MySQL older than the version.
+func (d Defaults) mysqlBefore(version int) bool {
+	return !d.MariaDB && d.Version > 0 && d.Version < version
 }
 
 // database returns the default charset and collation of what is defined under d.

@@ -8,6 +8,7 @@ type definition struct {
 	name       string
 	columns    []*columnDef
 	keys       []*keyDef
+	absent     []*keyDef // indexes that the source may have and the target has not: see foreign.go
 	foreign    []*foreignDef
 	checks     []*checkDef
 	charset    string
@@ -79,6 +80,7 @@ type keyDef struct {
 	parts     []keyPart
 	invisible bool
 	hash      bool // USING HASH was written
+	origin    keyOrigin
 	comment   string
 	extra     []string // other options, as text
 }
@@ -183,6 +185,10 @@ func (d *definition) clone() *definition {
 	n.keys = make([]*keyDef, len(d.keys))
 	for i, k := range d.keys {
 		n.keys[i] = k.clone()
+	}
+	n.absent = make([]*keyDef, len(d.absent))
+	for i, k := range d.absent {
+		n.absent[i] = k.clone()
 	}
 	n.foreign = make([]*foreignDef, len(d.foreign))
 	for i, f := range d.foreign {

@@ -84,7 +84,10 @@ func (r *reader) columnAttribute(c *columnDef, also *definition) bool {
 	case r.accept("VISIBLE"):
 		c.invisible = false
 	case r.accept("REFERENCES"):
-		also.foreign = append(also.foreign, &foreignDef{columns: []string{c.name}, rest: r.references()})
+		f := &foreignDef{columns: []string{c.name}, rest: r.references()}
+		if !r.ddl || !r.d.mysqlBefore(90000) { // older ones read the clause and ignore it
+			r.addForeign(also, f, "")
+		}
 	case r.peek().is("CONSTRAINT"), r.peek().is("CHECK"):
 		r.columnCheck(c, also)
 	default:

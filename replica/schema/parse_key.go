@@ -32,7 +32,7 @@ func (r *reader) keyOrConstraint(d *definition) (ifNotExists bool) {
 		return ifNotExists
 	case r.accept("FOREIGN", "KEY"):
 		ifNotExists = r.ifNotExists() || ifNotExists
-		d.foreign = append(d.foreign, r.foreignBody(name))
+		r.foreignBody(d, name)
 		return ifNotExists
 	case r.accept("CHECK"):
 		k := &checkDef{name: name, expr: r.expression("check constraint")}
@@ -63,12 +63,17 @@ func (r *reader) keyOrConstraint(d *definition) (ifNotExists bool) {
 	return ifNotExists
 }
 
-func (r *reader) foreignBody(name string) *foreignDef {
-	f := &foreignDef{name: name}
+// foreignBody reads [index name] (columns) REFERENCES .. into d. The name after
+// FOREIGN KEY is that of the index; MariaDB gives it to the constraint too.
+func (r *reader) foreignBody(d *definition, name string) {
+	f, index := &foreignDef{name: name}, name
 	if r.isName() {
-		index := r.name("foreign key name")
-		if f.name == "" {
-			f.name = index
+		given := r.name("foreign key name")
+		if index == "" {
+			index = given
+		}
+		if f.name == "" && r.d.MariaDB {
+			f.name = given
 		}
 	}
 	r.expectPunct("(")
@@ -81,7 +86,7 @@ func (r *reader) foreignBody(name string) *foreignDef {
 	r.expectPunct(")")
 	r.expect("REFERENCES")
 	f.rest = r.references()
-	return f
+	r.addForeign(d, f, index)
 }
 
 // keyBody reads [name] [USING type] (parts) [options].
@@ -153,6 +158,8 @@ func (r *reader) keyOptions(k *keyDef) {
 			r.acceptPunct("=")
 			r.optionValue()
 			continue // says nothing about rows
+		case !r.ddl && r.originMark(k):
+			continue
 		case r.accept("ENGINE_ATTRIBUTE"), r.accept("SECONDARY_ENGINE_ATTRIBUTE"):
 			r.acceptPunct("=")
 			r.optionValue()

@@ -20,6 +20,9 @@ type reader struct {
 	mode   uint64
 	ddl    bool // a statement of the binlog, not what SHOW CREATE TABLE printed
 	d      Defaults
+	// shown returns the table's definition as the source has it now, nil when it
+	// has no such table. It is nil where nobody can ask the source.
+	shown func() (*definition, error)
 }
 
 func (r *reader) fail(format string, args ...any) {

@@ -18,7 +18,10 @@ func (d *definition) sql() string {
 		}
 	}
 	for _, k := range d.keys {
-		items = append(items, k.sql())
+		items = append(items, k.sql()+d.originMark(k))
+	}
+	for _, k := range d.absent {
+		items = append(items, k.sql()+markOf(originAbsent))
 	}
 	for _, f := range d.foreign {
 		items = append(items, f.sql())

@@ -14,6 +14,7 @@ import (
 // Tracker's tables until commit.
 type step struct {
 	t       *Tracker
+	source  Source
 	ddl     replica.DDL
 	set     map[ruleset.TableName]*replica.Table // nil: dropped
 	changes []Change
@@ -228,17 +229,18 @@ func (s *step) alter(st *alterStmt) error {
 	if err != nil {
 		return err
 	}
-	r := s.reader(n[0])
-	r.d.Charset, r.d.Collation = s.t.Database(n[0])
-	def, added := r.alter(def, st.actions)
-	if r.err != nil {
-		return r.err
-	}
 	to := n
 	for _, a := range st.actions {
 		if a.kind == renameTo {
 			to = a.name
 		}
+	}
+	r := s.reader(n[0])
+	r.d.Charset, r.d.Collation = s.t.Database(n[0])
+	r.shown = s.shown(to)
+	def, added := r.alter(def, st.actions)
+	if r.err != nil {
+		return r.err
 	}
 	if to != n {
 		def.renameConstraints(to[1])
@@ -254,6 +256,30 @@ func (s *step) alter(st *alterStmt) error {
 	s.put(after)
 	s.add(Change{Kind: st.kind, Schema: n[0], Table: n[1], Before: before, After: after, actions: st.actions, added: added})
 	return nil
+}
+
+// shown returns the function that reads a wanted table's present definition at
+// the source, once; nil when it cannot be asked or does not matter.
+func (s *step) shown(name [2]string) func() (*definition, error) {
+	if s.source == nil || !s.wanted(name) {
+		return nil
+	}
+	var def *definition
+	asked := false
+	return func() (*definition, error) {
+		if asked {
+			return def, nil
+		}
+		create, err := s.source.ShowCreate(name[0], name[1])
+		if err != nil {
+			return nil, err
+		}
+		asked = true
+		if create != "" {
+			def, err = parseDefinition(create, s.t.in(name[0]))
+		}
+		return def, err
+	}
 }
 
 func (s *step) database(st *databaseStmt) error {

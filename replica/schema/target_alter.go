@@ -25,11 +25,13 @@ type alterTranslator struct {
 	before, after *translator
 	items         []targetItem
 	last          []targetItem // after all others: indexes that were trimmed
+	trimmedKeys   map[string]bool
+	same          map[*keyDef]bool // added ones that the target has already
 	notes         []string
 }
 
 func targetAltered(c Change, rules *ruleset.Rules, name string) (stmts, notes []string, err error) {
-	x := &alterTranslator{c: c, rules: rules}
+	x := &alterTranslator{c: c, rules: rules, trimmedKeys: map[string]bool{}, same: map[*keyDef]bool{}}
 	for _, v := range []struct {
 		table *replica.Table
 		into  **translator
@@ -46,8 +48,9 @@ func targetAltered(c Change, rules *ruleset.Rules, name string) (stmts, notes []
 			return nil, nil, ddlError(err, remedyStatement, "translate a change of table %s", c.Before)
 		}
 	}
+	implicit := x.implicit()
 	x.additions()
-	x.items = append(x.items, x.last...)
+	x.items = append(append(x.items, x.last...), implicit...)
 	stmts = x.statements(name)
 	if to := replica.QuoteTable(rules.Target(c.After.Schema, c.After.Name)); !strings.EqualFold(to, name) {
 		stmts = append(stmts, "RENAME TABLE "+name+" TO "+to)
@@ -153,6 +156,7 @@ func (x *alterTranslator) trimmed() {
 		if _, ok := x.before.carried(k); !hit || !ok || explicit[strings.ToLower(k.name)] || k.kind == keyPrimary {
 			continue
 		}
+		x.trimmedKeys[strings.ToLower(k.name)] = true
 		x.add("DROP INDEX "+replica.Quote(k.name), keyUses(k)...)
 		if n := x.after.d.key(k.name); n != nil && !x.isAdded(n) {
 			if s := x.after.key(n); s != "" {
@@ -174,17 +178,51 @@ func (x *alterTranslator) explicitDrops() map[string]bool {
 }
 
 func (x *alterTranslator) isAdded(k *keyDef) bool {
-	for _, n := range x.c.added.keys {
-		if strings.EqualFold(n.name, k.name) {
-			return true
+	return x.added(k.name) != nil
+}
+
+// implicit returns the statements that drop the indexes which the source
+// dropped by itself. They come last, as the present definition at the source may
+// have decided about them: another decision after a restart moves no other step.
+// An index whose name is used again has to go before.
+func (x *alterTranslator) implicit() []targetItem {
+	var last []targetItem
+	for _, k := range x.c.added.dropped {
+		if _, ok := x.before.carried(k); !ok || x.trimmedKeys[strings.ToLower(k.name)] {
+			continue
+		}
+		item := targetItem{sql: "DROP INDEX " + replica.Quote(k.name), uses: lower(keyUses(k))}
+		again := x.added(k.name)
+		switch {
+		case again == nil:
+			item.alone = true
+			last = append(last, item)
+			x.note("index " + k.name + " goes, as the source dropped it when another one covered its columns")
+		case again.sql() == k.sql():
+			x.same[again] = true
+		default:
+			x.items = append(x.items, item)
 		}
 	}
-	return false
+	return last
+}
+
+// added returns the key of that name that the statement adds, nil when none is.
+func (x *alterTranslator) added(name string) *keyDef {
+	for _, n := range x.c.added.keys {
+		if strings.EqualFold(n.name, name) {
+			return n
+		}
+	}
+	return nil
 }
 
 // additions adds the keys and checks that the statement made.
 func (x *alterTranslator) additions() {
 	for _, k := range x.c.added.keys {
+		if x.same[k] {
+			continue
+		}
 		if s := x.after.key(k); s != "" {
 			// TiDB cannot cluster a table that exists by another key.
 			x.add("ADD "+strings.Replace(s, "] CLUSTERED */", "] NONCLUSTERED */", 1), keyUses(k)...)
@@ -308,6 +346,9 @@ func (x *alterTranslator) keyAction(a *action) {
 		}
 	}
 	k := x.before.d.key(a.old)
+	if k == nil && a.kind == renameKey && x.before.d.absentKey(a.old) != nil {
+		return // it is among the added ones
+	}
 	if k == nil {
 		x.note("index " + a.old + " is not at the target")
 		return

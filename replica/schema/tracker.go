@@ -109,11 +109,23 @@ const (
 	remedyRows      = "set binlog_format=ROW at the source, then RESET MIGRATION and start again"
 )
 
-// Apply follows one statement. Either all of its changes are made, or, with an
+// Source answers what a source has now, which may be newer than the statement
+// that is followed.
+type Source interface {
+	// ShowCreate returns the statement that makes the table, "" when the source
+	// has no such table. Its error is returned by ApplyAt as it is.
+	ShowCreate(schema, table string) (string, error)
+}
+
+// Apply is ApplyAt without a source to ask.
+func (t *Tracker) Apply(ddl replica.DDL) ([]Change, error) { return t.ApplyAt(ddl, nil) }
+
+// ApplyAt follows one statement. Either all of its changes are made, or, with an
 // error, none is. A statement that cannot be understood is an error when it may
 // touch a wanted table or schema; it is no change otherwise. Errors are
-// *replica.Error with CodeDDL.
-func (t *Tracker) Apply(ddl replica.DDL) ([]Change, error) {
+// *replica.Error with CodeDDL, or the source's. The source is asked only where
+// neither statement nor definition says what became of a table; it may be nil.
+func (t *Tracker) ApplyAt(ddl replica.DDL, source Source) ([]Change, error) {
 	st, tokens, err := parse(ddl, t.in(ddl.Schema))
 	if _, data := st.(dataStmt); err == nil && data {
 		if !tokensMayTouch(tokens, ddl.Schema, t.rules) {
@@ -122,11 +134,15 @@ func (t *Tracker) Apply(ddl replica.DDL) ([]Change, error) {
 		return nil, ddlError(nil, remedyRows, "the source logged a statement that is neither DDL nor a row event")
 	}
 	if err == nil {
-		step := &step{t: t, ddl: ddl, set: map[ruleset.TableName]*replica.Table{}}
+		step := &step{t: t, ddl: ddl, source: source, set: map[ruleset.TableName]*replica.Table{}}
 		if err = step.apply(st); err == nil {
 			step.commit(st)
 			return step.changes, nil
 		}
+	}
+	var asked *replica.Error
+	if errors.As(err, &asked) {
+		return nil, asked
 	}
 	if !mayTouch(st, tokens, ddl, t.rules) {
 		t.forget(st)
