@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -93,7 +94,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openAdmin(ctx); err != nil {
 		return err
 	}
-	if n.db, err = openPool(store, storeConnections, storeIdle); err != nil {
+	if n.db, err = openPool(store, storeConnections, storeIdle, n.storeIsPlain(store.Addr)); err != nil {
 		return err
 	}
 	n.onClose(func(context.Context) error { return n.db.Close() })
@@ -135,9 +136,17 @@ func (n *Node) openAdmin(ctx context.Context) error {
 	return nil
 }
 
+// storeIsPlain returns a function that logs once that connections to the store are not encrypted.
+func (n *Node) storeIsPlain(addr string) func() {
+	return sync.OnceFunc(func() {
+		n.log.Warn("the store offers no TLS: what this node writes and reads there, passwords' hashes included, is not encrypted",
+			"store", addr, "remedy", "give TiDB a certificate, and verify it: tls=true in --store")
+	})
+}
+
 // openPulse watches the store until the node is closed.
 func (n *Node) openPulse(ctx context.Context, store *mysql.Config) (*pulse, error) {
-	db, err := openPool(store, 1, 1)
+	db, err := openPool(store, 1, 1, nil)
 	if err != nil {
 		return nil, err
 	}

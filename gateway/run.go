@@ -15,6 +15,7 @@ import (
 	"sluice/gateway/catalog"
 	"sluice/gateway/migration"
 	"sluice/replica"
+	"sluice/replica/protocol"
 	"sluice/replica/source"
 	"sluice/sqladmin"
 )
@@ -308,6 +309,8 @@ func operatorError(err error) *replica.Error {
 	switch {
 	case errors.As(err, &re):
 		return re
+	case protocol.Named(err, "store", "") != nil:
+		return protocol.Named(err, "store", "")
 	case errors.As(err, &ce):
 		return &replica.Error{Code: ce.Code, State: ce.State, Class: "CONFIG", Message: ce.Message, Remedy: ce.Remedy, Err: ce.Err}
 	case errors.As(err, &se):

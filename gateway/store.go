@@ -13,6 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"sluice/gateway/catalog"
+	"sluice/replica/protocol"
 	"sluice/sqladmin"
 )
 
@@ -29,9 +30,10 @@ const (
 	storePauseMost  = 2 * time.Second
 )
 
-// openPool returns a pool of connections; it does no I/O.
-func openPool(cfg *mysql.Config, most, idle int) (*sql.DB, error) {
-	connector, err := mysql.NewConnector(cfg)
+// openPool returns a pool of connections to the store; it does no I/O. plain is called for each connection that is
+// not encrypted although the store's tls=preferred asked for it.
+func openPool(cfg *mysql.Config, most, idle int, plain func()) (*sql.DB, error) {
+	connector, err := protocol.NewConnector(cfg, protocol.Options{AnswerBytes: protocol.AnswerBytes, Plain: plain})
 	if err != nil {
 		return nil, fmt.Errorf("prepare connections to %s: %w", cfg.Addr, err)
 	}
@@ -76,6 +78,9 @@ func openStore(ctx context.Context, db *sql.DB, s *starting, cfg catalog.Config)
 // storeRefusal names what a store that answers does not allow.
 func storeRefusal(err error, addr string) error {
 	var me *mysql.MySQLError
+	if e := protocol.Named(err, "store", ""); e != nil {
+		return e
+	}
 	if !errors.As(err, &me) {
 		return err
 	}
@@ -96,6 +101,9 @@ func unreachable(err error) bool {
 		ne net.Error
 		me *mysql.MySQLError
 	)
+	if protocol.IsMalformed(err) {
+		return true // what answers there is no server
+	}
 	if errors.As(err, &me) {
 		// Shutting down, starting, or without its storage.
 		return me.Number == 1053 || me.Number == 1040 || me.Number >= 9001 && me.Number <= 9005

@@ -18,6 +18,7 @@ import (
 	"sluice/gateway/apply"
 	"sluice/gateway/catalog"
 	"sluice/replica"
+	"sluice/replica/protocol"
 	"sluice/replica/source"
 )
 
@@ -42,6 +43,7 @@ type target struct {
 	name      string
 	connector apply.Connector // for lanes
 	db        *sql.DB         // for reading and claiming
+	plain     atomic.Bool     // PREFERRED, and a host offered no TLS
 	users     int
 	key       [sha256.Size]byte // of everything that connections depend on
 }
@@ -143,10 +145,11 @@ func targetTLSError(err error) error {
 }
 
 func openTarget(name string, configs []*mysql.Config) (*target, error) {
+	t := &target{name: name}
 	var reading pooled
 	var writing hosts[apply.Conn]
 	for _, cfg := range configs {
-		r, err := mysql.NewConnector(cfg)
+		r, err := protocol.NewConnector(cfg, protocol.Options{AnswerBytes: protocol.AnswerBytes, Plain: func() { t.plain.Store(true) }})
 		if err != nil {
 			return nil, fmt.Errorf("prepare connections to target %s: %w", name, err)
 		}
@@ -161,7 +164,8 @@ func openTarget(name string, configs []*mysql.Config) (*target, error) {
 		reading.driver = r.Driver()
 		reading.connect, writing.connect = append(reading.connect, r.Connect), append(writing.connect, wc.Connect)
 	}
-	return &target{name: name, connector: &writing, db: pool(&reading, targetConnections, targetIdle)}, nil
+	t.connector, t.db = &writing, pool(&reading, targetConnections, targetIdle)
+	return t, nil
 }
 
 // hosts connects to several hosts of one target: each connection goes to the

@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"sqladmin/...":       {"sqladmin/...", "ruleset", "internal/..."},
 	"gateway":            {"gateway/...", "replica/...", "cluster", "sqladmin", "ruleset", "internal/smallfile"},
 	"gateway/catalog":    {"sqladmin", "cluster", "ruleset", "internal/smallfile"},
-	"gateway/apply/...":  {"gateway/apply/...", "replica", "replica/schema", "ruleset"},
+	"gateway/apply/...":  {"gateway/apply/...", "replica", "replica/schema", "replica/protocol", "ruleset"},
 	"gateway/migration":  {"replica/...", "gateway/apply/...", "ruleset"},
 	"gateway/verify/...": {"gateway/verify/...", "gateway/apply/...", "replica/...", "ruleset"},
 	"gateway/proxy/...":  {"gateway/proxy/...", "gateway/apply/...", "replica/...", "ruleset", "cluster"},

@@ -11,6 +11,7 @@ import (
 
 	"sluice/gateway/apply/wire"
 	"sluice/replica"
+	"sluice/replica/protocol"
 )
 
 // ErrFenced is returned when another owner has claimed the channel: nothing of
@@ -74,6 +75,8 @@ func classify(err error) outcome {
 		return outcomeConflict
 	case wire.UnknownStatement(err):
 		return outcomeLost // it is another connection now
+	case protocol.IsMalformed(err):
+		return outcomeLost // what it did is not known
 	case errors.As(err, &me):
 		if me.Number == 1062 {
 			return outcomeConflict
@@ -105,6 +108,9 @@ func targetError(err error, what string) error {
 	var re *replica.Error
 	if errors.As(err, &re) {
 		return err
+	}
+	if e := protocol.Named(err, "target", "TARGET"); e != nil {
+		return e
 	}
 	var me *mysql.MySQLError
 	if !errors.As(err, &me) {

@@ -13,6 +13,7 @@ import (
 
 	"sluice/gateway/apply"
 	"sluice/replica"
+	"sluice/replica/protocol"
 	"sluice/replica/schema"
 	"sluice/replica/source"
 )
@@ -227,6 +228,9 @@ func (x *run) targetError(err error, what string) error {
 	var re *replica.Error
 	if errors.As(err, &re) || errors.Is(err, apply.ErrFenced) {
 		return err
+	}
+	if e := protocol.Named(err, "target", "TARGET"); e != nil {
+		return e
 	}
 	var me *mysql.MySQLError
 	e := &replica.Error{Code: 61070, Class: "TARGET", Message: "the target did not " + what, Err: err,

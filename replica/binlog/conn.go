@@ -4,16 +4,14 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"time"
 
-	"github.com/go-mysql-org/go-mysql/client"
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"sluice/replica"
+	"sluice/replica/protocol"
 )
 
 // Config says how to connect to a source as a replica.
@@ -61,53 +59,24 @@ func (c *Config) complete() {
 	}
 }
 
-// errConnectTimeout is the cause when a source does not finish the handshake.
-var errConnectTimeout error = connectTimeout{}
-
-// connectTimeout is a net.Error, as a time-out of the dial itself is.
-type connectTimeout struct{}
-
-func (connectTimeout) Error() string   { return "the source did not answer in time" }
-func (connectTimeout) Timeout() bool   { return true }
-func (connectTimeout) Temporary() bool { return true }
-
 // conn is a dump connection: after dump, packets are only read.
 type conn struct {
-	c       *client.Conn
+	c       *protocol.Conn
 	timeout time.Duration
 	stop    func() bool
-	in      packets // what follows the dump command
+	in      packets // answers, and what follows the dump command
 }
 
 // dial connects, registers as a replica and asks for the binlog from start.
 func dial(ctx context.Context, cfg *Config, start replica.Position) (*conn, error) {
-	opts := []client.Option{}
-	if cfg.TLS != nil {
-		opts = append(opts, func(c *client.Conn) error { c.SetTLSConfig(cfg.TLS); return nil })
-	}
-	k := &conn{timeout: 3*cfg.Heartbeat + 10*time.Second, stop: func() bool { return true }}
-	dialer := func(ctx context.Context, network, addr string) (net.Conn, error) {
-		d := net.Dialer{KeepAlive: 10 * time.Second}
-		nc, err := d.DialContext(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		// The handshake itself knows neither ctx nor a time-out.
-		k.stop = context.AfterFunc(ctx, func() { _ = nc.Close() })
-		return nc, nil
-	}
-	dctx, cancel := context.WithTimeoutCause(ctx, cfg.ConnectTimeout, errConnectTimeout)
-	defer cancel()
-	var err error
-	k.c, err = client.ConnectWithDialer(dctx, "tcp", cfg.Addr, cfg.User, cfg.Password, "", dialer, opts...)
-	k.stop()
+	c, err := protocol.Dial(ctx, protocol.Config{Addr: cfg.Addr, User: cfg.User, Password: cfg.Password, TLS: cfg.TLS,
+		DialTimeout: cfg.ConnectTimeout, LoginTimeout: cfg.ConnectTimeout})
 	if err != nil {
-		if dctx.Err() != nil {
-			err = errors.Join(context.Cause(dctx), err)
-		}
 		return nil, fmt.Errorf("connect to the source: %w", err)
 	}
-	k.stop = context.AfterFunc(ctx, func() { _ = k.c.Conn.Conn.Close() })
+	k := &conn{c: c, timeout: 3*cfg.Heartbeat + 10*time.Second}
+	k.in = packets{nc: c, timeout: k.timeout}
+	k.stop = context.AfterFunc(ctx, func() { _ = c.Close() })
 	if err := k.setUp(cfg, start); err != nil {
 		k.close()
 		return nil, err
@@ -120,16 +89,55 @@ func (k *conn) close() {
 	_ = k.c.Close()
 }
 
-// exec runs one of the session statements a replica sends before its dump.
-func (k *conn) exec(sql string) error {
-	_ = k.c.Conn.Conn.SetDeadline(time.Now().Add(k.timeout))
-	r, err := k.c.Execute(sql)
-	if err != nil {
+// send writes one command; packet begins with room for its header.
+func (k *conn) send(packet []byte) error {
+	if err := k.c.SetWriteDeadline(time.Now().Add(k.timeout)); err != nil {
 		return err
 	}
-	r.Close()
+	k.in.seq = 0
+	for rest, more := packet[packetHead:], true; more; k.in.seq++ {
+		n := min(len(rest), fullPacket)
+		if _, err := k.c.Write([]byte{byte(n), byte(n >> 8), byte(n >> 16), k.in.seq}); err != nil {
+			return err
+		}
+		if _, err := k.c.Write(rest[:n]); err != nil {
+			return err
+		}
+		rest, more = rest[n:], n == fullPacket
+	}
 	return nil
 }
+
+// command sends a command that gives no rows and reads its answer.
+func (k *conn) command(packet []byte) error {
+	if err := k.send(packet); err != nil {
+		return err
+	}
+	b, n, err := k.in.one()
+	switch {
+	case err != nil:
+		return unexpectedEnd(err)
+	case n > maxAnswer:
+		return corrupt(fmt.Sprintf("an answer of %d bytes to a command without rows", n))
+	}
+	return protocol.CheckOK(b)
+}
+
+// maxAnswer is above the length of an answer to a command without rows.
+const maxAnswer = 64 << 10
+
+// exec runs one of the session statements a replica sends before its dump.
+func (k *conn) exec(sql string) error {
+	return k.command(append([]byte{0, 0, 0, 0, comQuery}, sql...))
+}
+
+// Commands of the protocol that a replica sends.
+const (
+	comQuery        = 0x03
+	comBinlogDump   = 0x12
+	comRegister     = 0x15
+	comBinlogDumpID = 0x1e
+)
 
 // writeTimeout is how long the source waits for a replica that does not read. A
 // replica that is gone is noticed by TCP keepalive, and by its successor, whose
@@ -175,7 +183,7 @@ func (k *conn) register(cfg *Config) error {
 		host = host[:60]
 	}
 	b := make([]byte, 4, 64)
-	b = append(b, mysql.COM_REGISTER_SLAVE)
+	b = append(b, comRegister)
 	b = binary.LittleEndian.AppendUint32(b, cfg.ServerID)
 	b = append(b, byte(len(host)))
 	b = append(b, host...)
@@ -183,13 +191,7 @@ func (k *conn) register(cfg *Config) error {
 	b = binary.LittleEndian.AppendUint16(b, cfg.ReportPort)
 	b = binary.LittleEndian.AppendUint32(b, 0) // rank: unused
 	b = binary.LittleEndian.AppendUint32(b, 0) // source id: filled by the server
-	k.c.ResetSequence()
-	_ = k.c.Conn.Conn.SetDeadline(time.Now().Add(k.timeout))
-	if err := k.c.WritePacket(b); err != nil {
-		return err
-	}
-	_, err := k.c.ReadOKPacket()
-	return err
+	return k.command(b)
 }
 
 // dump sends COM_BINLOG_DUMP or COM_BINLOG_DUMP_GTID.
@@ -202,7 +204,7 @@ func (k *conn) dump(cfg *Config, start replica.Position) error {
 			return err
 		}
 		data := set.Encode()
-		b = append(b, mysql.COM_BINLOG_DUMP_GTID)
+		b = append(b, comBinlogDumpID)
 		b = binary.LittleEndian.AppendUint16(b, heartbeatV2)
 		b = binary.LittleEndian.AppendUint32(b, cfg.ServerID)
 		b = binary.LittleEndian.AppendUint32(b, 0) // no file name
@@ -226,14 +228,7 @@ func (k *conn) dump(cfg *Config, start replica.Position) error {
 	default:
 		return fmt.Errorf("no start position")
 	}
-	k.c.ResetSequence()
-	if err := k.c.WritePacket(b); err != nil {
-		return err
-	}
-	// Every answer before has been read to its end, so that nothing of the
-	// stream is in the client's own buffer. Packet 0 was the command.
-	k.in = packets{nc: k.c.Conn.Conn, timeout: k.timeout, seq: 1}
-	return nil
+	return k.send(b)
 }
 
 // heartbeatV2 asks for heartbeats that tell positions above 4 GiB
@@ -241,7 +236,7 @@ func (k *conn) dump(cfg *Config, start replica.Position) error {
 const heartbeatV2 = 2
 
 func appendDump(b []byte, serverID uint32, flags uint16, file string, pos uint32) []byte {
-	b = append(b, mysql.COM_BINLOG_DUMP)
+	b = append(b, comBinlogDump)
 	b = binary.LittleEndian.AppendUint32(b, pos)
 	b = binary.LittleEndian.AppendUint16(b, flags)
 	b = binary.LittleEndian.AppendUint32(b, serverID)
@@ -256,15 +251,15 @@ func (k *conn) read() (b []byte, shared bool, rest io.Reader, err error) {
 	switch {
 	case err != nil:
 	case len(p) == 0:
-		err = errors.New("empty packet")
+		err = corrupt("an empty packet")
 	case p[0] == 0x00:
 		return p[1:], shared, rest, nil
 	case p[0] == 0xff:
-		return nil, false, nil, k.c.HandleErrorPacket(p)
+		return nil, false, nil, protocol.ParseError(p)
 	case p[0] == 0xfe:
 		return nil, false, nil, errEndOfStream
 	default:
-		err = fmt.Errorf("unknown packet type %#x", p[0])
+		err = corrupt(fmt.Sprintf("a packet of type %#x", p[0]))
 	}
 	return nil, false, nil, fmt.Errorf("read the binlog stream: %w", err)
 }

@@ -196,7 +196,7 @@ func sha2Accounts(t *testing.T, l *lab) {
 			if len(l.collect(t, rd)) != 0 {
 				t.Error("there is more than the mark")
 			}
-			_, encrypted := rd.k.c.Conn.Conn.(*tls.Conn)
+			encrypted := rd.k.c.Encrypted
 			if encrypted != (secure != nil) {
 				t.Errorf("encrypted %v", encrypted)
 			}

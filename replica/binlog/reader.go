@@ -48,8 +48,8 @@ type Reader struct {
 }
 
 // Open connects to the source and asks for everything behind start. The
-// connection ends when ctx does. Errors of the source are *mysql.MyError of
-// go-mysql inside; errors of what the binlog holds are *replica.Error.
+// connection ends when ctx does. Errors of the source are *mysql.MySQLError of
+// go-sql-driver inside; errors of what the binlog holds are *replica.Error.
 func Open(ctx context.Context, cfg Config, start replica.Position, resolver Resolver) (*Reader, error) {
 	cfg.complete()
 	k, err := dial(ctx, &cfg, start)
@@ -74,7 +74,7 @@ func (r *Reader) Close() {
 }
 
 // ConnectionID returns the dump connection's id at the source.
-func (r *Reader) ConnectionID() uint32 { return r.k.c.GetConnectionID() }
+func (r *Reader) ConnectionID() uint32 { return r.k.c.Connection }
 
 // Next returns the next transaction, the next part of a large one, or a
 // keepalive. It blocks until there is one; the source sends a heartbeat when it

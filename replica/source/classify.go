@@ -15,6 +15,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"sluice/replica"
+	"sluice/replica/protocol"
 )
 
 // Codes of Sluice's own, in the range 61100 to 61199, which belongs to this
@@ -46,6 +47,9 @@ func classify(err error) *replica.Error {
 	var done *replica.Error
 	if errors.As(err, &done) {
 		return done
+	}
+	if e := protocol.Named(err, "source", "SOURCE"); e != nil {
+		return e
 	}
 	var byDriver *mysql.MySQLError
 	if errors.As(err, &byDriver) {

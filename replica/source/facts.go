@@ -82,12 +82,7 @@ func readFacts(ctx context.Context, db *sql.DB, want Flavor) (Facts, error) {
 	if err != nil {
 		return Facts{}, fmt.Errorf("read server variables: %w", err)
 	}
-	status, err := pairs(ctx, db, "SHOW SESSION STATUS LIKE 'Ssl_cipher'")
-	if err != nil {
-		return Facts{}, fmt.Errorf("read server status: %w", err)
-	}
 	f := factsOf(vars)
-	f.Encrypted = status["ssl_cipher"] != ""
 	if want != FlavorAuto && want != f.Flavor {
 		return Facts{}, configError(
 			fmt.Sprintf("FLAVOR is %s but the server says that it is %s %s", want, f.Flavor, f.Version), "set FLAVOR=AUTO")

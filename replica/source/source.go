@@ -5,11 +5,15 @@ import (
 	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"maps"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"sluice/replica/protocol"
 )
 
 // Source is an open source server: a pool of connections whose sessions are
@@ -18,7 +22,9 @@ import (
 type Source struct {
 	cfg   Config
 	facts Facts
-	db    *sql.DB
+	db    *sql.DB // for what is collected in memory: the answers are bounded
+	rows  *sql.DB // for tables' rows, which go on as they come
+	plain bool    // PREFERRED, and the server offered no TLS
 }
 
 // LockWait bounds how long a statement of these sessions waits for a metadata
@@ -29,6 +35,9 @@ const LockWait = 30 * time.Second
 // their connections.
 const idleTime = time.Minute
 
+// idleConnections is how many unused connections each of the two pools keeps.
+const idleConnections = 3
+
 // Open connects to the server and learns its facts. Its errors are
 // *replica.Error. The caller closes the Source.
 func Open(ctx context.Context, cfg Config) (*Source, error) {
@@ -37,8 +46,9 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		return nil, err
 	}
 	// A first connection with nothing but the settings that every server knows
-	// tells which other settings this server has.
-	probe, err := openPool(cfg, baseSession())
+	// shows which other settings this server has.
+	var plain atomic.Bool
+	probe, err := openPool(cfg, baseSession(), protocol.Options{AnswerBytes: protocol.AnswerBytes, Plain: func() { plain.Store(true) }})
 	if err != nil {
 		return nil, err
 	}
@@ -49,20 +59,31 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, Classify(fmt.Errorf("connect to %s: %w", cfg, err))
 	}
-	db, err := openPool(cfg, session(facts))
-	if err != nil {
+	s := &Source{cfg: cfg, facts: facts, plain: plain.Load()}
+	if s.facts.Encrypted = cfg.SSLMode != SSLDisabled && !s.plain; s.facts.Encrypted && cfg.SSLMode == SSLPreferred {
+		// The server can encrypt: a later connection that finds no TLS was tampered with.
+		cfg.SSLMode = SSLRequired
+	}
+	if s.db, err = openPool(cfg, session(facts), protocol.Options{AnswerBytes: protocol.AnswerBytes}); err != nil {
 		return nil, err
 	}
-	if err := db.PingContext(probeCtx); err != nil {
-		db.Close()
-		return nil, Classify(fmt.Errorf("set up a session on %s: %w", cfg, err))
+	if s.rows, err = openPool(cfg, session(facts), protocol.Options{}); err != nil {
+		return nil, errors.Join(err, s.db.Close())
 	}
-	return &Source{cfg: cfg, facts: facts, db: db}, nil
+	if err := s.db.PingContext(probeCtx); err != nil {
+		return nil, errors.Join(Classify(fmt.Errorf("set up a session on %s: %w", cfg, err)), s.Close())
+	}
+	return s, nil
 }
 
-// DB returns the pool. A text in a result is UTF-8, a TIMESTAMP is in UTC, and
+// DB returns the pool for rows of tables: an answer may be of any length, so that
+// its rows must go on as they come. A text in a result is UTF-8, a TIMESTAMP is in UTC, and
 // a statement without arguments uses the text protocol. Close closes it.
-func (s *Source) DB() *sql.DB { return s.db }
+func (s *Source) DB() *sql.DB { return s.rows }
+
+// Plain returns true if the connections are not encrypted although the mode is
+// PREFERRED: the server offered no TLS, or somebody on the way said so.
+func (s *Source) Plain() bool { return s.plain }
 
 // Facts returns what was learnt about the server at Open.
 func (s *Source) Facts() Facts { return s.facts }
@@ -81,7 +102,7 @@ func (s *Source) TLSConfig() (*tls.Config, error) {
 }
 
 // Close closes all connections.
-func (s *Source) Close() error { return s.db.Close() }
+func (s *Source) Close() error { return errors.Join(s.rows.Close(), s.db.Close()) }
 
 // Discard closes c for good instead of returning it to its pool: a session
 // that holds locks, a snapshot or changed settings must not be used again.
@@ -139,7 +160,7 @@ func session(f Facts) map[string]string {
 }
 
 // openPool makes a pool whose sessions have the settings. It does not connect.
-func openPool(cfg Config, settings map[string]string) (*sql.DB, error) {
+func openPool(cfg Config, settings map[string]string, o protocol.Options) (*sql.DB, error) {
 	t, err := cfg.TLSConfig()
 	if err != nil {
 		return nil, err
@@ -151,12 +172,11 @@ func openPool(cfg Config, settings map[string]string) (*sql.DB, error) {
 	c.TLS = t
 	c.AllowFallbackToPlaintext = cfg.SSLMode == SSLPreferred
 	c.Params = settings
-	c.ConnectionAttributes = "program_name:sluice"
 	c.Logger = driverLog{cfg.Log}
 	if err := c.Apply(mysql.Charset("utf8mb4", "utf8mb4_general_ci")); err != nil {
 		return nil, fmt.Errorf("set character set: %w", err)
 	}
-	connector, err := mysql.NewConnector(c)
+	connector, err := protocol.NewConnector(c, o)
 	if err != nil {
 		e := configError("the source's options do not fit together", "check the source's options")
 		e.Err = err
@@ -164,6 +184,6 @@ func openPool(cfg Config, settings map[string]string) (*sql.DB, error) {
 	}
 	db := sql.OpenDB(connector)
 	db.SetConnMaxIdleTime(idleTime)
-	db.SetMaxIdleConns(4)
+	db.SetMaxIdleConns(idleConnections)
 	return db, nil
 }

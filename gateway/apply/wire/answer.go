@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
+
+	"sluice/replica/protocol"
 )
 
 // First bytes of an answer's packets.
@@ -34,10 +36,13 @@ func (c *Conn) read() ([]byte, error) {
 			return nil, fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
 		}
 		if c.seq != 0 && h[3] != c.seq {
-			return nil, mysql.ErrPktSync
+			return nil, &protocol.Malformed{What: "a packet out of order"}
 		}
 		c.seq = h[3] + 1 // a long command's answer begins with its own next number
 		n, at := int(h[0])|int(h[1])<<8|int(h[2])<<16, len(c.payload)
+		if err := c.take(HeaderBytes + n); err != nil {
+			return nil, err
+		}
 		if cap(c.payload) < at+n {
 			c.payload = append(make([]byte, 0, at+n), c.payload...)
 		}
@@ -50,27 +55,12 @@ func (c *Conn) read() ([]byte, error) {
 		}
 	}
 	if len(c.payload) == 0 {
-		return nil, mysql.ErrMalformPkt
+		return nil, &protocol.Malformed{What: "an empty packet"}
 	}
 	if c.payload[0] == errPacket {
-		return nil, serverError(c.payload)
+		return nil, protocol.ParseError(c.payload)
 	}
 	return c.payload, nil
-}
-
-// serverError reads an error packet: number, '#', state, message.
-func serverError(p []byte) error {
-	if len(p) < 3 {
-		return mysql.ErrMalformPkt
-	}
-	e := &mysql.MySQLError{Number: binary.LittleEndian.Uint16(p[1:])}
-	p = p[3:]
-	if len(p) >= 6 && p[0] == '#' {
-		copy(e.SQLState[:], p[1:6])
-		p = p[6:]
-	}
-	e.Message = string(p)
-	return e
 }
 
 // UnknownStatement says whether err is a server's answer that it has no prepared
@@ -84,7 +74,25 @@ func UnknownStatement(err error) bool {
 // unexpected is the error of an answer of another kind than was asked for. The
 // connection is of no use then: it has more to say.
 func unexpected(p []byte) error {
-	return fmt.Errorf("%w: an answer begins with 0x%02x", mysql.ErrMalformPkt, p[0])
+	return &protocol.Malformed{What: fmt.Sprintf("an answer that begins with 0x%02x", p[0])}
+}
+
+// answerBytes bounds the answer to one command, which is kept in memory: a lane asks for single rows, and the rows
+// that hold a key's values. A server that never ends an answer must not fill the memory.
+const answerBytes = 64 << 20
+
+// valueBytes is what a value takes in memory besides its bytes.
+const valueBytes = 16
+
+// mostColumns is above what a result has.
+const mostColumns = 4096
+
+// take counts the memory of the answer under way.
+func (c *Conn) take(n int) error {
+	if c.taken += n; c.taken > answerBytes {
+		return &protocol.Malformed{What: fmt.Sprintf("an answer of more than %d bytes", answerBytes)}
+	}
+	return nil
 }
 
 // okFields reads an OK packet's affected rows and status.
@@ -160,7 +168,7 @@ func (c *Conn) resultSet() ([][]string, error) {
 		return nil, nil
 	}
 	columns, null, rest, ok := length(p)
-	if !ok || null || len(rest) > 0 {
+	if !ok || null || len(rest) > 0 || columns > mostColumns {
 		return nil, unexpected(p)
 	}
 	if err := c.skipFields(int(columns)); err != nil {
@@ -177,11 +185,14 @@ func (c *Conn) resultSet() ([][]string, error) {
 			}
 			return rows, nil
 		}
+		if err := c.take(valueBytes * int(columns)); err != nil {
+			return nil, err
+		}
 		row := make([]string, columns)
 		for i := range row {
 			n, null, rest, ok := length(p)
 			if !ok || !null && uint64(len(rest)) < n {
-				return nil, mysql.ErrMalformPkt
+				return nil, &protocol.Malformed{What: "a row that is cut off"}
 			}
 			if null {
 				n = 0

@@ -18,6 +18,7 @@ type Conn struct {
 	in      *bufio.Reader
 	payload []byte        // of the packet read last
 	seq     byte          // of the next packet of an answer
+	taken   int           // memory of the answer under way
 	wait    time.Duration // for an answer; 0: as long as it takes
 	// writeWait is how long the server may take to take in a piece of a command.
 	writeWait time.Duration
@@ -81,7 +82,7 @@ func (c *Conn) send(packet []byte) error {
 			return fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
 		}
 	}
-	c.seq = 0
+	c.seq, c.taken = 0, 0
 	return nil
 }
 
@@ -104,7 +105,7 @@ func (c *Conn) Exec(ctx context.Context, packet []byte) (counts []int64, err err
 			}
 			n, status, ok := okFields(p)
 			if !ok {
-				return mysql.ErrMalformPkt
+				return unexpected(p)
 			}
 			counts = append(counts, n)
 			if status&moreResults == 0 {

@@ -3,8 +3,7 @@
 // without a boxed value for each, and an answer is the affected rows of each
 // statement.
 //
-// go-mysql's client does the handshake, TLS and authentication; the connection
-// is then taken over. Errors of the server are go-sql-driver's *mysql.MySQLError,
+// Package replica/protocol does the login. Errors of the server are go-sql-driver's *mysql.MySQLError,
 // a broken connection is its ErrInvalidConn, so that callers judge errors of
 // both libraries alike.
 //
