@@ -21,7 +21,9 @@ type RowChange struct {
 	After  []Value
 }
 
-// DDL is a data definition statement as the source executed it.
+// DDL is a data definition statement as the source executed it, with the
+// session settings that decide what it means. A setting that the source did not
+// log, because the statement did not depend on it, has its zero value.
 type DDL struct {
 	Schema  string // the session's default database; may be empty
 	Text    string // the statement
@@ -29,7 +31,37 @@ type DDL struct {
 	// CharsetID is the session's character_set_client as a collation number; 0
 	// when unknown.
 	CharsetID uint16
+	// ServerCollationID is the number of the session's collation_server: the
+	// default of CREATE DATABASE. 0 when unknown.
+	ServerCollationID uint16
+	// TimeZone is the session's time_zone as the source names it: an offset, a
+	// zone's name, or SYSTEM. It is logged when the statement used it.
+	TimeZone string
+	// At is the time that CURRENT_TIMESTAMP has in the statement, with
+	// microseconds where the statement used them. It may be set by the session.
+	At time.Time
+	// ExplicitTimestamp is the session's explicit_defaults_for_timestamp. A
+	// MySQL source logs it with statements on TIMESTAMP columns; a MariaDB source
+	// logs On, and leaves Off Unknown.
+	ExplicitTimestamp Setting
+	// Collations maps a character set's collation to the one that the session
+	// takes as that character set's default, both as numbers: MySQL's
+	// default_collation_for_utf8mb4, MariaDB's character_set_collations.
+	Collations map[uint16]uint16
+	// Unread is the code of the first logged setting whose format is not
+	// known; the settings after it are then missing. 0 means that all were read.
+	Unread byte
 }
+
+// Setting is a switch that may not be known.
+type Setting uint8
+
+// The states of a Setting.
+const (
+	Unknown Setting = iota
+	Off
+	On
+)
 
 // Coordinates say where in the source's binlog files something is: for people,
 // for high-water marks and for sources without GTIDs.

@@ -176,12 +176,7 @@ func copyError(err error, b *Binding) error {
 func (c *Copier) RunDDL(ctx context.Context, p *DDLPlan) error {
 	s := c.slots[0]
 	d := &ddlRunner{cfg: &c.cfg, control: s, checkpoint: func() (string, *replica.TxnSet) { return c.claimed.Base.String(), s.extra }}
-	for i := range p.Steps {
-		if err := d.runStep(ctx, p, i); err != nil {
-			return err
-		}
-	}
-	return nil
+	return d.run(ctx, p)
 }
 
 // Empty deletes a target table's rows in fenced transactions of some thousand

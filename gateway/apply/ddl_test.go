@@ -50,7 +50,7 @@ func (tt *testTarget) interrupt(a *Applier, p *DDLPlan) *interrupted {
 		tt.t.Fatal(err)
 	}
 	tt.t.Cleanup(r.drop)
-	fp, err := d.fingerprint(ctx, &p.Steps[0])
+	fp, err := d.fingerprint(ctx, p.Steps[0].Tables, p.Steps[0].Schema)
 	if err != nil {
 		tt.t.Fatal(err)
 	}

@@ -159,6 +159,31 @@ func (s *session) culprit(ctx context.Context, vars []sessionVar, err error) err
 	return fmt.Errorf("set the session's variables: %w", err)
 }
 
+// assume makes the session one in which a DDL means what it meant at the source.
+// An error of the target's is that it does not know a setting.
+func (s *session) assume(ctx context.Context, as DDLSession) error {
+	var vars []sessionVar
+	if as.TimeZone != "" {
+		vars = append(vars, sessionVar{"time_zone", Literal(as.TimeZone), as.TimeZone})
+	}
+	if as.SQLMode != "" || as.TimeZone != "" {
+		vars = append(vars, sessionVar{"sql_mode", Literal(as.SQLMode), as.SQLMode})
+	}
+	if len(vars) > 0 {
+		if err := s.setAll(ctx, vars); err != nil {
+			return err
+		}
+	}
+	if as.At.IsZero() {
+		return nil
+	}
+	at := fmt.Sprintf("%d.%06d", as.At.Unix(), as.At.Nanosecond()/1000)
+	if _, err := s.exec(ctx, []byte("SET SESSION timestamp="+at)); err != nil {
+		return fmt.Errorf("set the session's timestamp: %w", err)
+	}
+	return nil
+}
+
 // keepPlans lifts the bound of 200 parameters above which TiDB keeps no plan.
 // A TiDB before 7.1 has no such setting: then statements go as text.
 func (s *session) keepPlans(ctx context.Context) (bool, error) {

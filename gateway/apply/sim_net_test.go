@@ -295,7 +295,7 @@ func (db *simDB) statement(c *simConn, txn **simTxn, sql string) (int64, [][]str
 			v.closeServer()
 		}
 		return 0, nil, nil
-	case "SELECT", "SHOW":
+	case "SELECT", "SHOW", "ADMIN":
 		rows, err := db.query(c, *txn, sql)
 		return 0, rows, err
 	}
@@ -324,6 +324,12 @@ func (db *simDB) query(c *simConn, x *simTxn, sql string) ([][]string, error) {
 			return nil, nil
 		}
 		return [][]string{{"1"}}, nil
+	case strings.HasPrefix(sql, "ADMIN SHOW DDL JOB QUERIES"):
+		var out [][]string
+		for _, j := range db.jobs {
+			out = append(out, []string{strconv.Itoa(j.id), j.query})
+		}
+		return out, nil
 	case strings.Contains(sql, "ddl_jobs"):
 		tag := simTag.FindStringSubmatch(sql)[1]
 		for _, j := range db.jobs {

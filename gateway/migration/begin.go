@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"golang.org/x/sync/errgroup"
@@ -36,6 +37,11 @@ func defaults(ctx context.Context, src *source.Source) (schema.Defaults, error) 
 		return d, source.Classify(err)
 	}
 	d.ImplicitTimestamp = explicit == "0" || strings.EqualFold(explicit, "OFF")
+	if d.CollationNames, err = collationNames(ctx, src); err != nil {
+		return d, err
+	}
+	z := &zones{src: src}
+	d.Zones = func(name string) (*time.Location, string, error) { return z.find(ctx, name) }
 	return d, nil
 }
 
@@ -409,7 +415,7 @@ func (x *run) create(ctx context.Context, sql, ts, tt string) (there bool, err e
 		return false, x.targetError(err, "create the table "+ts+"."+tt)
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "SET SESSION sql_mode='ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'"); err != nil {
+	if _, err := conn.ExecContext(ctx, "SET SESSION sql_mode='ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00'"); err != nil {
 		return false, x.targetError(err, "create the table "+ts+"."+tt)
 	}
 	_, err = conn.ExecContext(ctx, sql)

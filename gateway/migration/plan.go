@@ -55,44 +55,19 @@ func (x *run) plan(ctx context.Context, t *replica.Transaction) (*apply.DDLPlan,
 	if t.More {
 		x.planned = p
 	}
-	var names, notes []string
+	d := ddlDraft{run: x, plan: p}
 	for _, c := range changes {
 		if c.Kind == schema.Other {
 			continue
 		}
-		stmts, more, err := schema.TargetDDL(c, x.cfg.Rules)
-		if err != nil {
+		if err := d.add(ctx, c); err != nil {
 			return nil, err
-		}
-		notes = append(notes, more...)
-		behind, err := x.copiedBehind(c, t)
-		if err != nil {
-			return nil, err
-		}
-		if behind {
-			stmts = nil
-		}
-		if c.Kind == schema.DropDatabase && len(stmts) > 0 {
-			if err := x.dropsOthers(ctx, c); err != nil {
-				return nil, err
-			}
-		}
-		if len(stmts) == 0 && len(more) > 0 {
-			x.r.event("DDL", fmt.Sprintf("transaction %s changes nothing in the target: %s", t.ID, strings.Join(more, "; ")))
-		}
-		for _, s := range stmts {
-			p.Steps = append(p.Steps, x.step(c, s))
-		}
-		p.History = append(p.History, x.history(c)...)
-		if len(stmts) > 0 {
-			names = append(names, strings.TrimSuffix(c.Schema+"."+c.Table, "."))
 		}
 	}
-	if len(p.Steps) == 0 && len(p.History) == 0 && !t.More {
+	if !d.finish() && !t.More {
 		t.DDL = nil
 		return nil, nil
 	}
-	p.SourceTable, p.Note = strings.Join(names, ", "), clip(strings.Join(notes, "; "), 1900)
 	return p, nil
 }
 
@@ -110,6 +85,119 @@ func (n *sourceNow) ShowCreate(schemaName, table string) (string, error) {
 		return "", nil
 	}
 	return create, err
+}
+
+// ddlDraft makes the plan of one statement out of its changes.
+type ddlDraft struct {
+	run          *run
+	plan         *apply.DDLPlan
+	names, notes []string
+}
+
+// add adds what a change becomes. A change without a translation refuses the
+// whole statement, at its barrier: what comes before it is applied.
+func (d *ddlDraft) add(ctx context.Context, c schema.Change) error {
+	x, p := d.run, d.plan
+	tr, err := schema.TargetDDL(c, x.cfg.Rules)
+	covered, cerr := x.copiedBehind(c, p.Txn)
+	if cerr != nil {
+		return cerr
+	}
+	if covered {
+		tr.Statements, tr.Conditions, err = nil, nil, nil
+	}
+	if err != nil {
+		var refused *replica.Error
+		if !errors.As(err, &refused) {
+			return err
+		}
+		d.refuse(c, refused)
+	}
+	d.notes = append(d.notes, tr.Notes...)
+	if c.Kind == schema.DropDatabase && len(tr.Statements) > 0 {
+		if err := x.dropsOthers(ctx, c); err != nil {
+			return err
+		}
+	}
+	if len(tr.Statements) == 0 && len(tr.Notes) > 0 && err == nil {
+		x.r.event("DDL", fmt.Sprintf("transaction %s changes nothing in the target: %s", p.Txn.ID, strings.Join(tr.Notes, "; ")))
+	}
+	for _, s := range tr.Statements {
+		p.Steps = append(p.Steps, x.step(c, s))
+	}
+	for _, c := range tr.Conditions {
+		p.Conditions = append(p.Conditions, apply.DDLCondition{Query: c.Query, Failed: d.located(c.Failed), Values: c.Values})
+	}
+	if tr.Session != (schema.Session{}) {
+		p.Session = apply.DDLSession{TimeZone: tr.Session.TimeZone, SQLMode: tr.Session.SQLMode, At: tr.Session.At}
+	}
+	if len(tr.Statements) > 0 || len(tr.Conditions) > 0 || err != nil {
+		d.names = append(d.names, strings.TrimSuffix(c.Schema+"."+c.Table, "."))
+		d.expect(c)
+	}
+	p.History = append(p.History, x.history(c)...)
+	return nil
+}
+
+// refuse notes that the statement has no translation.
+func (d *ddlDraft) refuse(c schema.Change, err *replica.Error) {
+	if d.plan.Refused != nil {
+		return
+	}
+	e := *d.located(err)
+	if e.Table == "" {
+		e.Table = strings.TrimSuffix(c.Schema+"."+c.Table, ".")
+	}
+	d.plan.Refused = &e
+}
+
+// located adds to an error which transaction it is about.
+func (d *ddlDraft) located(err *replica.Error) *replica.Error {
+	e := *err
+	e.Message = fmt.Sprintf("transaction %s at %s: %s", d.plan.Txn.ID, d.plan.Txn.Start, e.Message)
+	return &e
+}
+
+// expect notes how the target's tables have to be after the change.
+func (d *ddlDraft) expect(c schema.Change) {
+	x := d.run
+	set := func(schemaName, name string, want *replica.Table) {
+		if !x.cfg.Rules.Wanted(schemaName, name) {
+			return
+		}
+		ts, tt := x.cfg.Rules.Target(schemaName, name)
+		e := apply.Expected{Table: [2]string{ts, tt}, Differs: func(create string) []string { return schema.Differences(want, create) }}
+		for i := range d.plan.Expected {
+			if d.plan.Expected[i].Table == e.Table { // RENAME TABLE a TO b, c TO a
+				d.plan.Expected[i] = e
+				return
+			}
+		}
+		d.plan.Expected = append(d.plan.Expected, e)
+	}
+	switch c.Kind {
+	case schema.CreateDatabase, schema.DropDatabase, schema.AlterDatabase:
+		for _, t := range c.Dropped {
+			set(t.Schema, t.Name, nil)
+		}
+		return
+	}
+	if c.After == nil || c.After.Schema != c.Schema || c.After.Name != c.Table {
+		set(c.Schema, c.Table, nil)
+	}
+	if c.After != nil {
+		set(c.After.Schema, c.After.Name, c.After)
+	}
+}
+
+// finish completes the plan; it returns false if the statement changes nothing.
+func (d *ddlDraft) finish() bool {
+	p := d.plan
+	if p.Refused != nil {
+		p.Steps, p.Conditions = nil, nil
+	}
+	p.SourceTable, p.Note = strings.Join(d.names, ", "), clip(strings.Join(d.notes, "; "), 1900)
+	return len(p.Steps) > 0 || len(p.History) > 0 || p.Refused != nil || len(p.Conditions) > 0
 }
 
 // copiedBehind says whether the change is in the copy of its tables already: a

@@ -104,7 +104,7 @@ func parseQuery(e *event) (replica.DDL, error) {
 	schema := int(c.uint(1))
 	c.take(2)
 	vars := &cursor{b: c.take(int(c.uint(2)))}
-	ddl := replica.DDL{Schema: string(c.take(schema))}
+	ddl := replica.DDL{Schema: string(c.take(schema)), At: time.Unix(int64(e.time), 0).UTC()}
 	c.take(1)
 	if c.bad {
 		return ddl, corrupt("a query event is cut off")
@@ -116,7 +116,9 @@ func parseQuery(e *event) (replica.DDL, error) {
 			return ddl, corrupt("a compressed query event does not decompress")
 		}
 	}
-	statusVars(vars, &ddl)
+	if !statusVars(vars, &ddl) {
+		return ddl, corrupt("the settings of a query event are cut off")
+	}
 	ddl.Text = string(text)
 	return ddl, nil
 }
@@ -130,30 +132,6 @@ func isBegin(body []byte) bool {
 	}
 	at := fixed + int(binary.LittleEndian.Uint16(body[11:])) + int(body[8]) + 1
 	return len(body) == at+len(begin) && string(body[at:]) == begin
-}
-
-// statusVars reads the session variables up to the character set; they are
-// logged in the order of their codes.
-func statusVars(c *cursor, ddl *replica.DDL) {
-	for len(c.b) > 0 && !c.bad {
-		switch c.uint(1) {
-		case 0: // flags2
-			c.take(4)
-		case 1:
-			ddl.SQLMode = c.uint(8)
-		case 2: // catalog with a zero byte
-			c.take(int(c.uint(1)) + 1)
-		case 3: // auto_increment_increment, _offset
-			c.take(4)
-		case 4:
-			ddl.CharsetID = uint16(c.uint(2))
-			c.take(4)
-		case 6: // catalog
-			c.take(int(c.uint(1)))
-		default:
-			return
-		}
-	}
 }
 
 // query handles BEGIN, COMMIT and their like, DDL, and writes logged as text.

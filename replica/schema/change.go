@@ -47,6 +47,9 @@ type Change struct {
 	// Dropped lists the known tables that went with a dropped schema.
 	Dropped []*replica.Table
 
+	ddl     replica.DDL // the statement
+	session Defaults    // and what holds in its session
+
 	replaced bool     // CREATE OR REPLACE TABLE: Before, if any, was dropped
 	actions  []action // of ALTER TABLE, CREATE INDEX, DROP INDEX
 	added    additions

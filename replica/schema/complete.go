@@ -3,6 +3,7 @@ package schema
 import (
 	"strconv"
 	"strings"
+	"time"
 )
 
 // complete resolves what a definition's text leaves to rules and defaults, as
@@ -145,6 +146,9 @@ func (r *reader) completeNulls(d *definition) {
 		if c.null == nullDefault {
 			c.null = nullYes
 		}
+		if !c.settled && r.ddl {
+			r.timestampToUTC(c)
+		}
 		c.settled = true
 	}
 }
@@ -267,4 +271,24 @@ func (d *definition) highest(prefix string) int {
 		look(c.name)
 	}
 	return top
+}
+
+// timestampToUTC moves the literal default of a TIMESTAMP column that a
+// statement defines from its session's time zone to UTC, in which definitions
+// are kept: SHOW CREATE TABLE prints it so to Sluice's own sessions.
+func (r *reader) timestampToUTC(c *columnDef) {
+	if c.typ.base != "timestamp" || !c.hasDefault || r.d.zone == "" {
+		return
+	}
+	from, _, err := r.d.location()
+	if err != nil {
+		r.fail("column %s: %v", c.name, err)
+		return
+	}
+	moved, ok := moveTimestamp(c.def, from, time.UTC)
+	if !ok {
+		r.fail("column %s: the form of its default is not read", c.name)
+		return
+	}
+	c.def = moved
 }

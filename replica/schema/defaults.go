@@ -1,8 +1,14 @@
 package schema
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
+	"time"
+
+	tidbcharset "github.com/pingcap/tidb/pkg/parser/charset"
+
+	"sluice/replica"
 )
 
 // Defaults are the properties of a source that a statement's meaning depends
@@ -24,6 +30,18 @@ type Defaults struct {
 	// ImplicitTimestamp says that explicit_defaults_for_timestamp is OFF: a
 	// TIMESTAMP column is then NOT NULL unless it says NULL.
 	ImplicitTimestamp bool
+	// SaysExplicit says that the source logs explicit_defaults_for_timestamp=ON
+	// with each statement, so that a statement without it ran under OFF.
+	SaysExplicit bool
+	// CollationNames has the source's collations by number, as
+	// information_schema lists them. Numbers that it lacks are those of MySQL.
+	CollationNames map[uint16]string
+	// Zones finds the location that a session's time_zone stands for, and the
+	// name of it that the target understands. nil knows offsets and the names of
+	// the IANA database, but not SYSTEM.
+	Zones func(name string) (*time.Location, string, error)
+
+	zone string // the session's time_zone; "" when the statement did not use it
 }
 
 // SourceDefaults returns the Defaults that follow from a source's
@@ -31,6 +49,7 @@ type Defaults struct {
 // to the caller, who asks the source for them, as is ImplicitTimestamp.
 func SourceDefaults(version string) Defaults {
 	var d Defaults
+	d.SaysExplicit = saysExplicit(version)
 	d.MariaDB = strings.Contains(strings.ToLower(version), "mariadb")
 	major, rest, _ := strings.Cut(version, ".")
 	minor, _, _ := strings.Cut(rest, ".")
@@ -61,6 +80,72 @@ func patchOf(rest string) int {
 // before returns true if the source is a MySQL older than the version.
 func (d Defaults) mysqlBefore(version int) bool {
 	return !d.MariaDB && d.Version > 0 && d.Version < version
+}
+
+// saysExplicit returns true for the MariaDB versions that log the setting:
+// 10.8.4, 10.9.2, 10.10.2 and newer ones of each series (MDEV-29225).
+func saysExplicit(version string) bool {
+	if !strings.Contains(strings.ToLower(version), "mariadb") {
+		return false
+	}
+	var major, minor, patch int
+	for i, p := range strings.SplitN(strings.TrimPrefix(version, "5.5.5-"), ".", 3) {
+		digits := p
+		if end := strings.IndexFunc(p, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+			digits = p[:end]
+		}
+		n, _ := strconv.Atoi(digits) // an odd version counts as an old one
+		*[]*int{&major, &minor, &patch}[i] = n
+	}
+	if major != 10 {
+		return major > 10
+	}
+	first, known := map[int]int{8: 4, 9: 2, 10: 2}[minor]
+	return known && patch >= first || minor > 10
+}
+
+// session returns the defaults that hold in the session of a statement.
+func (d Defaults) session(ddl replica.DDL) (Defaults, error) {
+	switch {
+	case ddl.ExplicitTimestamp != replica.Unknown:
+		d.ImplicitTimestamp = ddl.ExplicitTimestamp == replica.Off
+	case d.SaysExplicit && !ddl.At.IsZero():
+		d.ImplicitTimestamp = true
+	}
+	if len(ddl.Collations) > 0 {
+		all := make(map[string]string, len(d.Collations)+len(ddl.Collations))
+		for charset, collation := range d.Collations {
+			all[charset] = collation
+		}
+		for from, to := range ddl.Collations {
+			charset, collation, err := d.collation(from)
+			if err != nil {
+				return d, err
+			}
+			if _, collation, err = d.collation(to); err != nil {
+				return d, err
+			}
+			all[charset] = collation
+		}
+		d.Collations = all
+	}
+	d.zone = ddl.TimeZone
+	return d, nil
+}
+
+// collation returns the names of the charset and collation with a number.
+func (d Defaults) collation(id uint16) (charset, collation string, err error) {
+	if name := d.CollationNames[id]; name != "" {
+		collation = canonicalCollation(name)
+		if charset = collationCharset(collation); charset != "" {
+			return charset, collation, nil
+		}
+	}
+	c, err := tidbcharset.GetCollationByID(int(id))
+	if err != nil {
+		return "", "", fmt.Errorf("collation number %d is not known", id)
+	}
+	return canonicalCharset(c.CharsetName), canonicalCollation(c.Name), nil
 }
 
 // database returns the default charset and collation of what is defined under d.

@@ -66,11 +66,11 @@ func checkFollowed(t *testing.T, tr *Tracker, source Source, stmts []string, key
 			t.Fatalf("%s: %v", s, err)
 		}
 		for _, ch := range changes {
-			out, _, err := TargetDDL(ch, tr.rules)
+			to, err := TargetDDL(ch, tr.rules)
 			if err != nil {
 				t.Fatalf("%s: %v", s, err)
 			}
-			made = append(made, out...)
+			made = append(made, to.Statements...)
 		}
 		roundTrip(t, tr.Table("d", "c"))
 	}

@@ -241,9 +241,9 @@ func followDrawn(t *testing.T, source, target *servers.Server, seed uint64, relo
 func (l *live) applyToTarget(changes []Change, history []string) {
 	l.t.Helper()
 	for _, c := range changes {
-		stmts, _, err := TargetDDL(c, l.rules)
+		to, err := TargetDDL(c, l.rules)
 		l.must(err)
-		for _, s := range stmts {
+		for _, s := range to.Statements {
 			if l.behind {
 				return
 			}

@@ -242,7 +242,8 @@ func (l *live) step(stmt string, mayRefuse bool) {
 		l.t.Fatalf("%s: %v", stmt, err)
 	}
 	for _, c := range changes {
-		stmts, _, err := TargetDDL(c, l.rules)
+		tr, err := TargetDDL(c, l.rules)
+		stmts := tr.Statements
 		if err != nil {
 			l.t.Fatalf("%s: %v", stmt, err)
 		}

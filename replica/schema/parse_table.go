@@ -105,7 +105,7 @@ func (r *reader) partitionClause() *partitioning {
 			depth--
 		}
 	}
-	p := &partitioning{header: strings.TrimSpace(r.text(r.tokens[start:r.i]))}
+	p := &partitioning{header: strings.TrimSpace(r.partitionText(r.tokens[start:r.i]))}
 	if r.peek().punct("(") {
 		p.parts = r.partitionList()
 	}
@@ -123,7 +123,7 @@ func (r *reader) partitionList() []partitionDef {
 		name := r.name("partition name")
 		r.until()
 		if r.err == nil {
-			parts = append(parts, partitionDef{name: name, text: r.text(r.tokens[start:r.i])})
+			parts = append(parts, partitionDef{name: name, text: r.partitionText(r.tokens[start:r.i])})
 		}
 		if !r.acceptPunct(",") {
 			break
@@ -131,4 +131,33 @@ func (r *reader) partitionList() []partitionDef {
 	}
 	r.expectPunct(")")
 	return parts
+}
+
+// partitionText renders a part of a partitioning clause. UNIX_TIMESTAMP of a
+// literal, the one function of the time zone that may be in it, becomes the
+// number that it is in the statement's session.
+func (r *reader) partitionText(tokens []token) string {
+	if !r.ddl || r.d.zone == "" {
+		return r.text(tokens)
+	}
+	var out []token
+	for i := 0; i < len(tokens); i++ {
+		if i+3 >= len(tokens) || !tokens[i].is("UNIX_TIMESTAMP") || !tokens[i+1].punct("(") || tokens[i+2].kind != tokString || !tokens[i+3].punct(")") {
+			out = append(out, tokens[i])
+			continue
+		}
+		from, _, err := r.d.location()
+		if err != nil {
+			r.fail("partitioning: %v", err)
+			return ""
+		}
+		n, ok := unixTimestamp(tokens[i+2].text, from)
+		if !ok {
+			r.fail("partitioning: the form of the time in UNIX_TIMESTAMP is not read")
+			return ""
+		}
+		out = append(out, token{kind: tokNumber, text: n, space: tokens[i].space})
+		i += 3
+	}
+	return r.text(out)
 }

@@ -109,7 +109,7 @@ func TestHistoryProperty(t *testing.T) {
 				t.Fatalf("%s: %v", after.Create, err)
 			}
 			for _, c := range changes {
-				if _, _, err := TargetDDL(c, rules); err != nil {
+				if _, err := TargetDDL(c, rules); err != nil {
 					t.Fatalf("%s on %s: %v", s, c.Before.Create, err)
 				}
 			}
@@ -215,7 +215,7 @@ func FuzzApply(f *testing.F) {
 			if c.After != nil {
 				roundTrip(t, c.After)
 			}
-			if _, _, err := TargetDDL(c, rules); err != nil && c.Kind == Other {
+			if _, err := TargetDDL(c, rules); err != nil && c.Kind == Other {
 				t.Fatal(err)
 			}
 		}

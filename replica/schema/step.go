@@ -16,6 +16,7 @@ type step struct {
 	t       *Tracker
 	source  Source
 	ddl     replica.DDL
+	session Defaults                             // the tracker's, as the statement's session changes them
 	set     map[ruleset.TableName]*replica.Table // nil: dropped
 	changes []Change
 }
@@ -31,14 +32,36 @@ func (s *step) table(schema, name string) *replica.Table {
 func (s *step) put(table *replica.Table) { s.set[s.t.key(table.Schema, table.Name)] = table }
 func (s *step) drop(schema, name string) { s.set[s.t.key(schema, name)] = nil }
 func (s *step) wanted(n [2]string) bool  { return s.t.rules.Wanted(n[0], n[1]) }
-func (s *step) add(c Change)             { s.changes = append(s.changes, c) }
+func (s *step) add(c Change) {
+	c.ddl, c.session = s.ddl, s.session
+	s.changes = append(s.changes, c)
+}
+
+// relevant returns true if the step changes a wanted table or schema.
+func (s *step) relevant() bool {
+	for _, c := range s.changes {
+		switch c.Kind {
+		case Other:
+		case CreateDatabase, DropDatabase, AlterDatabase:
+			if s.t.rules.WantedSchema(c.Schema) {
+				return true
+			}
+		default:
+			if s.t.rules.Wanted(c.Schema, c.Table) || c.After != nil && s.t.rules.Wanted(c.After.Schema, c.After.Name) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 func (s *step) unknown(n [2]string) error {
 	return fmt.Errorf("%s.%s: %w", n[0], n[1], errUnknownTable)
 }
 
 // reader returns a reader without text, for the rules of completing a table.
 func (s *step) reader(schema string) *reader {
-	return &reader{tokens: []token{{kind: tokEOF}}, ddl: true, mode: s.ddl.SQLMode, d: s.t.in(schema)}
+	return &reader{tokens: []token{{kind: tokEOF}}, ddl: true, mode: s.ddl.SQLMode, d: s.t.with(s.session, schema)}
 }
 
 func (s *step) definition(table *replica.Table) (*definition, error) {
@@ -127,7 +150,7 @@ func (s *step) createTable(st *createTableStmt) error {
 		def.likeFor(st.name, s.t.defaults.MariaDB)
 	} else if !strings.EqualFold(st.schema, s.ddl.Schema) {
 		// The statement was read with the defaults of the session's schema.
-		again, _, err := parse(s.ddl, s.t.in(st.schema))
+		again, _, err := parse(s.ddl, s.t.with(s.session, st.schema))
 		if err != nil {
 			return err
 		}
@@ -286,14 +309,20 @@ func (s *step) database(st *databaseStmt) error {
 	c := Change{Kind: st.kind, Schema: st.name}
 	switch st.kind {
 	case CreateDatabase:
-		charset, collation := s.t.defaults.database()
-		c.Charset, c.Collation = s.t.defaults.resolve(st.charset, st.collation, charset, collation)
+		charset, collation := s.session.database()
+		if id := s.ddl.ServerCollationID; id != 0 {
+			var err error
+			if charset, collation, err = s.session.collation(id); err != nil {
+				return err
+			}
+		}
+		c.Charset, c.Collation = s.session.resolve(st.charset, st.collation, charset, collation)
 		if _, known := s.t.schemas[s.t.key(st.name, "").Schema]; known && !st.replace {
 			c.Charset, c.Collation = s.t.Database(st.name) // IF NOT EXISTS
 		}
 	case AlterDatabase:
 		charset, collation := s.t.Database(st.name)
-		c.Charset, c.Collation = s.t.defaults.resolve(st.charset, st.collation, charset, collation)
+		c.Charset, c.Collation = s.session.resolve(st.charset, st.collation, charset, collation)
 	}
 	if _, ok := charsets[c.Charset]; !ok && st.kind != DropDatabase {
 		return fmt.Errorf("character set %q is not known", c.Charset)

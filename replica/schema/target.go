@@ -28,17 +28,16 @@ func TargetCreate(t *replica.Table, targetSchema, targetTable string) (sql strin
 	return sql, x.notes, nil
 }
 
-// TargetDDL translates one change for the target: the statements to execute in
-// order, fully qualified and renamed by the rules, and notes on what was left
-// out or done otherwise. There are no statements when nothing wanted changed.
-// Statements that TiDB itself refuses are not foreseen: its error is the word.
-func TargetDDL(c Change, rules *ruleset.Rules) (stmts []string, notes []string, err error) {
+// TargetDDL translates one change for the target. The statements are fully
+// qualified and renamed by the rules. Statements that TiDB itself refuses are not
+// foreseen. An error is a *replica.Error with CodeDDL: the change cannot be made
+// in the target by a statement of Sluice's.
+func TargetDDL(c Change, rules *ruleset.Rules) (Translation, error) {
 	switch c.Kind {
 	case CreateDatabase, DropDatabase, AlterDatabase:
-		stmts, notes = targetDatabase(c, rules)
-		return stmts, notes, nil
+		return targetDatabase(c, rules), nil
 	case Other:
-		return nil, nil, nil
+		return Translation{}, nil
 	}
 	from := ruleset.TableName{Schema: c.Schema, Table: c.Table}
 	wanted := rules.Wanted(c.Schema, c.Table)
@@ -48,56 +47,62 @@ func TargetDDL(c Change, rules *ruleset.Rules) (stmts []string, notes []string, 
 	}
 	if stays := rules.Wanted(after.Schema, after.Table); wanted != stays {
 		if stays {
-			return nil, nil, ddlError(nil, "RESET MIGRATION and start again, to copy "+after.String(),
-				"table %s, which is not replicated, was renamed to %s, which is", from, after)
+			return Translation{Conditions: []Condition{never(ddlError(nil, "STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, "+
+				"and START MIGRATION, which copies them again, with "+after.String(),
+				"table %s, which is not replicated, was renamed to %s, which is: its rows are not in the target", from, after))}}, nil
 		}
-		return nil, []string{fmt.Sprintf("%s was renamed to %s, which is not replicated: the target table stays as it is", from, after)}, nil
+		return Translation{Notes: []string{fmt.Sprintf("%s was renamed to %s, which is not replicated: the target table stays as it is", from, after)}}, nil
 	}
 	if !wanted {
-		return nil, nil, nil
+		return Translation{}, nil
 	}
 	name := replica.QuoteTable(rules.Target(c.Schema, c.Table))
 	switch c.Kind {
 	case CreateTable:
 		return targetCreated(c, rules, name)
 	case DropTable:
-		return []string{"DROP TABLE IF EXISTS " + name}, nil, nil
+		return Translation{Statements: []string{"DROP TABLE IF EXISTS " + name}}, nil
 	case TruncateTable:
-		return []string{"TRUNCATE TABLE " + name}, nil, nil
+		return Translation{Statements: []string{"TRUNCATE TABLE " + name}}, nil
 	case RenameTable:
-		stmts, notes := targetRenamed(name, after, rules)
-		return stmts, notes, nil
+		return targetRenamed(name, after, rules), nil
 	}
 	return targetAltered(c, rules, name)
 }
 
-func targetCreated(c Change, rules *ruleset.Rules, name string) (stmts, notes []string, err error) {
+func targetCreated(c Change, rules *ruleset.Rules, name string) (Translation, error) {
+	var t Translation
 	if c.Before == c.After {
-		return nil, []string{"the table exists already"}, nil
+		t.Notes = []string{"the table exists already"}
+		return t, nil
 	}
 	if c.replaced {
-		stmts = append(stmts, "DROP TABLE IF EXISTS "+name)
+		t.Statements = append(t.Statements, "DROP TABLE IF EXISTS "+name)
 	}
-	s, t := rules.Target(c.Schema, c.Table)
-	sql, notes, err := TargetCreate(c.After, s, t)
+	schemaName, table := rules.Target(c.Schema, c.Table)
+	sql, notes, err := TargetCreate(c.After, schemaName, table)
+	t.Notes = notes
 	if err != nil {
-		return nil, notes, err
+		return t, err
 	}
-	return append(stmts, sql), notes, nil
+	t.Statements = append(t.Statements, sql)
+	t.Session, err = c.targetSession(false)
+	return t, err
 }
 
-func targetRenamed(name string, after ruleset.TableName, rules *ruleset.Rules) (stmts, notes []string) {
+func targetRenamed(name string, after ruleset.TableName, rules *ruleset.Rules) Translation {
 	to := replica.QuoteTable(rules.Target(after.Schema, after.Table))
 	if strings.EqualFold(name, to) {
-		return nil, []string{"the target table keeps its name"}
+		return Translation{Notes: []string{"the target table keeps its name"}}
 	}
-	return []string{"RENAME TABLE " + name + " TO " + to}, nil
+	return Translation{Statements: []string{"RENAME TABLE " + name + " TO " + to}}
 }
 
-func targetDatabase(c Change, rules *ruleset.Rules) (stmts, notes []string) {
+func targetDatabase(c Change, rules *ruleset.Rules) Translation {
 	if !rules.WantedSchema(c.Schema) {
-		return nil, nil
+		return Translation{}
 	}
+	var stmts, notes []string
 	target := replica.Quote(rules.TargetSchema(c.Schema))
 	if c.Kind == DropDatabase || len(c.Dropped) > 0 {
 		if rules.Whole(c.Schema) {
@@ -112,7 +117,7 @@ func targetDatabase(c Change, rules *ruleset.Rules) (stmts, notes []string) {
 		}
 	}
 	if c.Kind == DropDatabase {
-		return stmts, notes
+		return Translation{Statements: stmts, Notes: notes}
 	}
 	x := &translator{}
 	charset, collation := x.text("schema "+target, c.Charset, c.Collation)
@@ -121,5 +126,5 @@ func targetDatabase(c Change, rules *ruleset.Rules) (stmts, notes []string) {
 		verb = "CREATE DATABASE IF NOT EXISTS "
 	}
 	stmts = append(stmts, verb+target+" DEFAULT CHARACTER SET "+charset+" COLLATE "+collation)
-	return stmts, append(notes, x.notes...)
+	return Translation{Statements: stmts, Notes: append(notes, x.notes...)}
 }

@@ -24,45 +24,61 @@ type alterTranslator struct {
 	rules         *ruleset.Rules
 	before, after *translator
 	items         []targetItem
-	last          []targetItem // after all others: indexes that were trimmed
+	last          []targetItem // after all others: indexes that were trimmed, defaults that would be computed
 	trimmedKeys   map[string]bool
 	same          map[*keyDef]bool // added ones that the target has already
 	notes         []string
+	name          string // the target table, quoted
+	usesZone      bool   // the meaning of a statement depends on the session's time zone
+	conditions    []Condition
 }
 
-func targetAltered(c Change, rules *ruleset.Rules, name string) (stmts, notes []string, err error) {
-	x := &alterTranslator{c: c, rules: rules, trimmedKeys: map[string]bool{}, same: map[*keyDef]bool{}}
+func targetAltered(c Change, rules *ruleset.Rules, name string) (Translation, error) {
+	x := &alterTranslator{c: c, rules: rules, name: name, trimmedKeys: map[string]bool{}, same: map[*keyDef]bool{}}
 	for _, v := range []struct {
 		table *replica.Table
 		into  **translator
 	}{{c.Before, &x.before}, {c.After, &x.after}} {
 		d, err := parseDefinition(v.table.Create, Defaults{})
 		if err != nil {
-			return nil, nil, ddlError(err, remedyStatement, "translate a change of table %s", v.table)
+			return Translation{}, ddlError(err, remedyStatement, "translate a change of table %s", v.table)
 		}
 		*v.into = newTranslator(d)
+	}
+	if x.usesZone = x.dependsOnZone(); x.usesZone {
+		zone, _, err := c.session.location()
+		if err != nil {
+			return Translation{}, ddlError(err, remedyZone, "translate a change of table %s, which depends on the session's time zone", c.Before)
+		}
+		x.after.zone = zone
 	}
 	x.trimmed()
 	for i := range c.actions {
 		if err := x.action(&c.actions[i]); err != nil {
-			return nil, nil, ddlError(err, remedyStatement, "translate a change of table %s", c.Before)
+			return Translation{}, ddlError(err, remedyByHand, "translate a change of table %s", c.Before)
 		}
 	}
 	implicit := x.implicit()
 	x.additions()
 	x.items = append(append(x.items, x.last...), implicit...)
-	stmts = x.statements(name)
+	t := Translation{Statements: x.statements(name), Notes: append(x.notes, x.after.notes...), Conditions: x.conditions}
 	if to := replica.QuoteTable(rules.Target(c.After.Schema, c.After.Name)); !strings.EqualFold(to, name) {
-		stmts = append(stmts, "RENAME TABLE "+name+" TO "+to)
+		t.Statements = append(t.Statements, "RENAME TABLE "+name+" TO "+to)
 	}
-	for _, s := range stmts {
-		if !x.after.kept && !tidbParses(s) {
-			return nil, nil, ddlError(errors.New("TiDB cannot read the translated statement"), remedyStatement,
+	for _, s := range t.Statements {
+		if !tidbParses(s) {
+			return Translation{}, ddlError(errors.New("TiDB cannot read the translated statement"), remedyByHand,
 				"translate a change of table %s", c.Before)
 		}
 	}
-	return stmts, append(x.notes, x.after.notes...), nil
+	var err error
+	t.Session, err = c.targetSession(x.usesZone)
+	return t, err
 }
+
+// remedyByHand is for a statement that has no translation, though the
+// definition that it leads to is known.
+const remedyByHand = "see SHOW MIGRATION DDL for the statement; bring the target's table to the definition that it leads to by hand, then START MIGRATION again"
 
 // statements groups items so that no two of a statement name the same thing.
 func (x *alterTranslator) statements(name string) []string {
@@ -285,8 +301,11 @@ func (x *alterTranslator) columnAction(a *action) error {
 	case setVisible:
 		x.note("column " + a.old + ": TiDB has no invisible columns, so it is visible")
 	case setDefault:
-		c := x.before.d.column(a.old).clone()
-		c.def, c.hasDefault = a.value, true
+		c := x.after.d.column(a.old)
+		if c == nil { // the same statement changes it otherwise, too
+			c = x.before.d.column(a.old).clone()
+			c.def, c.hasDefault = a.value, true
+		}
 		t, err := x.after.typ(c)
 		if err != nil {
 			return err
@@ -305,9 +324,15 @@ func (x *alterTranslator) defineColumn(verb, name, old string, pos position) err
 	if c == nil {
 		return errors.New("the statement changes column " + name + " twice")
 	}
-	x.after.adding = verb == "ADD COLUMN"
+	if verb == "ADD COLUMN" {
+		var err error
+		if c, err = x.addedColumn(c); err != nil {
+			return err
+		}
+	} else if err := x.numberedColumn(c, name, old); err != nil {
+		return err
+	}
 	def, err := x.after.column(c)
-	x.after.adding = false
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"sluice/replica"
 )
@@ -88,53 +89,78 @@ func noDefault(base string) bool {
 }
 
 // defaultValue returns a default that TiDB takes, or "" with a note: rows carry
-// every value, so a default only matters to whoever writes at the target.
+// every value, so a default only matters to whoever writes at the target. An
+// added column is different, see addedDefault.
 func (x *translator) defaultValue(c *columnDef, t typeDef) string {
-	def := c.def
-	if strings.EqualFold(def, "NULL") {
-		return "NULL"
-	}
-	dropped := func() string {
-		if x.adding {
-			// Without it, rows would have another value than at the source:
-			// TiDB shall refuse the statement.
-			x.kept = true
-			x.note("column %s: rows that exist have its default's value at the source, which TiDB does not make", c.name)
-			return def
-		}
+	def, ok := x.targetDefault(c, t)
+	if !ok {
 		x.note("column %s: its default is left out, as TiDB does not take it", c.name)
-		return ""
+	}
+	return def
+}
+
+// targetDefault returns a column's default as TiDB takes it; ok is false if it
+// takes none that gives the same values.
+func (x *translator) targetDefault(c *columnDef, t typeDef) (def string, ok bool) {
+	def = c.def
+	if strings.EqualFold(def, "NULL") {
+		return "NULL", true
 	}
 	if noDefault(t.base) {
-		return dropped()
+		return "", false
 	}
+	tokens, ok := defaultTokens(def)
+	if !ok {
+		return "", false
+	}
+	switch {
+	case isNow(tokens[0]) && isCall(tokens):
+		if t.base == "datetime" || t.base == "timestamp" {
+			return nowOf(t), true
+		}
+		return "", false
+	case len(tokens) == 3 && tokens[0].is("UUID") && (t.base == "char" || t.base == "varchar") && t.length >= 36:
+		return "(UUID())", true
+	case len(tokens) == 2 && tokens[0].kind == tokWord && tokens[1].kind == tokString && unicodeIntroducer(tokens[0].text):
+		tokens = tokens[1:]
+	case t.base == "date" && tokens[0].isAny("CURRENT_DATE", "CURDATE") && isCall(tokens):
+		return "(CURRENT_DATE)", true
+	}
+	if !isLiteral(tokens) {
+		return "", false
+	}
+	if t.base == "timestamp" && x.zone != nil {
+		return moveTimestamp(joinTokens(tokens), time.UTC, x.zone)
+	}
+	return joinTokens(tokens), true
+}
+
+// defaultTokens returns the tokens of a default without the parentheses around
+// it.
+func defaultTokens(def string) ([]token, bool) {
 	tokens, err := tokenize(def, 0)
-	if err != nil {
-		return dropped()
+	if err != nil || len(tokens) < 2 {
+		return nil, false
 	}
 	tokens = tokens[:len(tokens)-1]
 	for len(tokens) > 2 && tokens[0].punct("(") && closes(tokens) {
 		tokens = tokens[1 : len(tokens)-1]
 	}
-	if isNow(tokens[0]) && (len(tokens) == 1 || len(tokens) <= 4 && tokens[1].punct("(")) {
-		if t.base == "datetime" || t.base == "timestamp" {
-			if x.adding {
-				x.note("column %s: rows that exist get the time at which the target adds it, not the source's", c.name)
-			}
-			return nowOf(t)
-		}
-		return dropped()
+	return tokens, true
+}
+
+// isCall returns true for a name alone, or with parentheses around at most a
+// number.
+func isCall(tokens []token) bool {
+	switch {
+	case len(tokens) == 1:
+		return true
+	case len(tokens) == 3:
+		return tokens[1].punct("(") && tokens[2].punct(")")
+	case len(tokens) == 4:
+		return tokens[1].punct("(") && tokens[2].kind == tokNumber && tokens[3].punct(")")
 	}
-	if len(tokens) == 3 && tokens[0].is("UUID") && (t.base == "char" || t.base == "varchar") && t.length >= 36 {
-		return "(UUID())"
-	}
-	if len(tokens) == 2 && tokens[0].kind == tokWord && tokens[1].kind == tokString && unicodeIntroducer(tokens[0].text) {
-		tokens = tokens[1:]
-	}
-	if !isLiteral(tokens) {
-		return dropped()
-	}
-	return joinTokens(tokens)
+	return false
 }
 
 // closes says whether the first token's parenthesis is closed by the last one.

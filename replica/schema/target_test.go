@@ -3,6 +3,7 @@ package schema
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"sluice/replica"
 	"sluice/ruleset"
@@ -37,8 +38,8 @@ func TestTargetCreate(t *testing.T) {
 		{name: "long keys of other charsets", in: "create table t (a varchar(1000) not null, b int, unique u (a), key k (b, a)) charset latin1 collate latin1_bin", has: []string{"UNIQUE KEY `u` (`a`)", "KEY `k` (`b`,`a`(384))"},
 			notes: []string{"index u is longer", "index k is over prefixes"}},
 		{name: "defaults", in: "create table t (a int default (1), b varchar(40) default (uuid()), c date default (curdate()), d text default ('x'), e json default (json_array()), f datetime(3) default current_timestamp(3) on update now(3), g varchar(3) default (_utf8mb4'x'), h bit(3) default b'101', i int default -1, j int default (1 + 1), k datetime default (now()), l int default null, m varchar(5) default x'41')",
-			has:   []string{"`a` int NULL DEFAULT 1", "`b` varchar(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL DEFAULT (UUID())", "`c` date NULL,", "`d` text CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL,", "`e` json NULL,", "DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3)", "NULL DEFAULT 'x'", "DEFAULT b'101'", "`i` int NULL DEFAULT -1", "`j` int NULL,", "`k` datetime NULL DEFAULT CURRENT_TIMESTAMP", "`l` int NULL DEFAULT NULL", "DEFAULT x'41'"},
-			notes: []string{"column c: its default", "column d: its default", "column e: its default", "column j: its default"}},
+			has:   []string{"`a` int NULL DEFAULT 1", "`b` varchar(40) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL DEFAULT (UUID())", "`c` date NULL DEFAULT (CURRENT_DATE)", "`d` text CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL,", "`e` json NULL,", "DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3)", "NULL DEFAULT 'x'", "DEFAULT b'101'", "`i` int NULL DEFAULT -1", "`j` int NULL,", "`k` datetime NULL DEFAULT CURRENT_TIMESTAMP", "`l` int NULL DEFAULT NULL", "DEFAULT x'41'"},
+			notes: []string{"column d: its default", "column e: its default", "column j: its default"}},
 		{name: "constraints", in: "create table t (a int, b int invisible, check (a > 0) not enforced, constraint fk foreign key (a) references u (b) on delete cascade)",
 			has: []string{"CONSTRAINT `t_chk_1` CHECK (a > 0) NOT ENFORCED"}, not: []string{"FOREIGN", "INVISIBLE"}, notes: []string{"column b: TiDB has no invisible", "foreign key fk is left out"}},
 		{name: "mariadb types", in: "create table t (a uuid primary key, b inet6, c inet4, d vector(5))",
@@ -104,19 +105,23 @@ func TestTargetDDL(t *testing.T) {
 		want  string // joined with ;
 		notes []string
 		err   string
+		// condition is a part of the message of a condition that does not hold.
+		condition string
 	}{
 		{stmts: []string{"drop table if exists t, no1, other.x"}, want: "DROP TABLE IF EXISTS `new`.`t`;DROP TABLE IF EXISTS `other`.`x`"},
 		{stmts: []string{base, "truncate t"}, want: "TRUNCATE TABLE `new`.`t`"},
 		{stmts: []string{base, "rename table t to x, x to r_t"}, want: "RENAME TABLE `new`.`t` TO `new`.`x`;RENAME TABLE `new`.`x` TO `routed`.`r_t`"},
 		{stmts: []string{base, "rename table t to no1"}, notes: []string{"app.t was renamed to app.no1, which is not replicated"}},
-		{stmts: []string{"create table no1 (a int)", "rename table no1 to t"}, err: "app.no1, which is not replicated, was renamed to app.t, which is"},
+		{stmts: []string{"create table no1 (a int)", "rename table no1 to t"}, condition: "app.no1, which is not replicated, was renamed to app.t, which is"},
 		{stmts: []string{"create table no1 (a int)", "alter table no1 add b int"}},
 		{stmts: []string{base, "alter table t add e varchar(3) charset latin1 default 'x' after a, drop d"},
 			want: "ALTER TABLE `new`.`t` DROP INDEX `u`, DROP INDEX `s`, ADD COLUMN `e` varchar(3) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NULL DEFAULT 'x' AFTER `a`|DROP COLUMN `d`, ADD UNIQUE KEY `u` (`c`)", notes: []string{"column e: collation latin1_swedish_ci"}},
 		{stmts: []string{base, "alter table t add e int, add f int after e"}, want: "ALTER TABLE `new`.`t` ADD COLUMN `e` int NULL;ALTER TABLE `new`.`t` ADD COLUMN `f` int NULL AFTER `e`"},
-		{stmts: []string{base, "alter table t add e int default (1 + 1)"}, want: "ALTER TABLE `new`.`t` ADD COLUMN `e` int NULL DEFAULT (1 + 1)", notes: []string{"column e: rows that exist have its default's value"}},
-		{stmts: []string{base, "alter table t add e date default (curdate())"}, want: "ALTER TABLE `new`.`t` ADD COLUMN `e` date NULL DEFAULT (curdate())", notes: []string{"column e: rows that exist have its default's value"}},
-		{stmts: []string{base, "alter table t add e datetime default now()"}, want: "ALTER TABLE `new`.`t` ADD COLUMN `e` datetime NULL DEFAULT CURRENT_TIMESTAMP", notes: []string{"column e: rows that exist get the time"}},
+		{stmts: []string{base, "alter table t add e int default (1 + 1)"}, want: "ALTER TABLE `new`.`t` ADD COLUMN `e` int NULL", notes: []string{"column e: its default is left out"}, condition: "the new column e has a default that is computed"},
+		{stmts: []string{base, "alter table t add e date default (curdate())"}, want: "ALTER TABLE `new`.`t` ADD COLUMN `e` date NULL DEFAULT '2020-02-03'|ALTER COLUMN `e` SET DEFAULT (CURRENT_DATE)"},
+		{stmts: []string{base, "alter table t add e datetime default now()"}, want: "ALTER TABLE `new`.`t` ADD COLUMN `e` datetime NULL DEFAULT CURRENT_TIMESTAMP"},
+		{stmts: []string{base, "alter table t add e varchar(36) default (uuid())"}, want: "ALTER TABLE `new`.`t` ADD COLUMN `e` varchar(36) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NULL DEFAULT (UUID())", condition: "the new column e has a default that is computed"},
+		{stmts: []string{base, "alter table t add e int auto_increment unique"}, want: "ALTER TABLE `new`.`t` ADD COLUMN `e` int NOT NULL AUTO_INCREMENT|ADD UNIQUE KEY `e` (`e`)", condition: "it numbered them for the new column e"},
 		{stmts: []string{base, "alter table t modify c int default (1 + 1)"}, want: "ALTER TABLE `new`.`t` MODIFY COLUMN `c` int NULL", notes: []string{"column c: its default is left out"}},
 		{stmts: []string{base, "alter table t drop index k, add index k (c), algorithm=inplace"}, want: "ALTER TABLE `new`.`t` DROP INDEX `k`;ALTER TABLE `new`.`t` ADD KEY `k` (`c`)"},
 		{stmts: []string{base, "alter table t change c cc bigint, rename to y"}, want: "ALTER TABLE `new`.`t` CHANGE COLUMN `c` `cc` bigint NULL;RENAME TABLE `new`.`t` TO `new`.`y`"},
@@ -146,16 +151,21 @@ func TestTargetDDL(t *testing.T) {
 			rules := compile(t, spec)
 			tr := NewTracker(rules, Defaults{})
 			var stmts, notes []string
+			var condition string
 			var err error
 			for _, s := range c.stmts {
-				changes, applyErr := tr.Apply(replica.DDL{Schema: "app", Text: s})
+				changes, applyErr := tr.Apply(replica.DDL{Schema: "app", Text: s, At: time.Date(2020, 2, 3, 12, 0, 0, 250000000, time.UTC)})
 				if applyErr != nil {
 					err = applyErr
 					break
 				}
 				stmts, notes = nil, nil
 				for _, change := range changes {
-					a, b, e := TargetDDL(change, rules)
+					tr, e := TargetDDL(change, rules)
+					a, b := tr.Statements, tr.Notes
+					for _, x := range tr.Conditions {
+						condition += x.Failed.Message
+					}
 					if stmts, notes = append(stmts, a...), append(notes, b...); e != nil {
 						err = e
 					}
@@ -174,6 +184,9 @@ func TestTargetDDL(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
 			checkNotes(t, notes, c.notes)
+			if !strings.Contains(condition, c.condition) || c.condition == "" && condition != "" {
+				t.Errorf("condition %q instead of %q", condition, c.condition)
+			}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"sluice/replica"
 )
@@ -15,10 +16,9 @@ type translator struct {
 	// keep3 keeps utf8mb3 columns in utf8: under utf8mb4 an index would be
 	// longer than TiDB allows.
 	keep3 bool
-	// adding: the column is added to a table that may have rows, which get its
-	// default's value. The binlog does not have those.
-	adding bool
-	kept   bool // such a default is in a statement as the source has it
+	// zone is the time zone of the session that executes the statement, in which
+	// it reads the defaults of TIMESTAMP columns; nil means UTC.
+	zone *time.Location
 }
 
 func newTranslator(d *definition) *translator {

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"fmt"
 	"sort"
 	"strings"
 
@@ -56,9 +57,11 @@ func (t *Tracker) Database(schema string) (charset, collation string) {
 	return t.defaults.database()
 }
 
-// in returns the defaults for statements on tables of the schema.
-func (t *Tracker) in(schema string) Defaults {
-	d := t.defaults
+// in returns the defaults for the definitions of tables of the schema.
+func (t *Tracker) in(schema string) Defaults { return t.with(t.defaults, schema) }
+
+// with returns a session's defaults for statements on tables of the schema.
+func (t *Tracker) with(d Defaults, schema string) Defaults {
 	d.Charset, d.Collation = t.Database(schema)
 	return d
 }
@@ -126,7 +129,8 @@ func (t *Tracker) Apply(ddl replica.DDL) ([]Change, error) { return t.ApplyAt(dd
 // *replica.Error with CodeDDL, or the source's. The source is asked only where
 // neither statement nor definition says what became of a table; it may be nil.
 func (t *Tracker) ApplyAt(ddl replica.DDL, source Source) ([]Change, error) {
-	st, tokens, err := parse(ddl, t.in(ddl.Schema))
+	session, serr := t.defaults.session(ddl)
+	st, tokens, err := parse(ddl, t.with(session, ddl.Schema))
 	if _, data := st.(dataStmt); err == nil && data {
 		if !tokensMayTouch(tokens, ddl.Schema, t.rules) {
 			return []Change{{Kind: Other}}, nil
@@ -134,8 +138,11 @@ func (t *Tracker) ApplyAt(ddl replica.DDL, source Source) ([]Change, error) {
 		return nil, ddlError(nil, remedyRows, "the source logged a statement that is neither DDL nor a row event")
 	}
 	if err == nil {
-		step := &step{t: t, ddl: ddl, source: source, set: map[ruleset.TableName]*replica.Table{}}
-		if err = step.apply(st); err == nil {
+		step := &step{t: t, ddl: ddl, session: session, source: source, set: map[ruleset.TableName]*replica.Table{}}
+		if err = step.apply(st); err == nil && step.relevant() {
+			err = unreadSettings(ddl, serr)
+		}
+		if err == nil {
 			step.commit(st)
 			return step.changes, nil
 		}
@@ -152,6 +159,15 @@ func (t *Tracker) ApplyAt(ddl replica.DDL, source Source) ([]Change, error) {
 		return nil, ddlError(err, remedyUnknown, "follow a DDL of the source")
 	}
 	return nil, ddlError(err, remedyStatement, "follow a DDL of the source")
+}
+
+// unreadSettings returns an error for a statement whose session's settings were
+// not all understood: what the statement means may depend on them.
+func unreadSettings(ddl replica.DDL, err error) error {
+	if ddl.Unread != 0 {
+		return fmt.Errorf("the source logged a setting of the session (code %d) that this version of Sluice does not know", ddl.Unread)
+	}
+	return err
 }
 
 // forget drops the versions of unwanted tables that a statement changed in a

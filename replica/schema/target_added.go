@@ -1,0 +1,194 @@
+package schema
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/replica"
+)
+
+// dependsOnZone returns true if what the statement does to the rows that exist
+// depends on the time zone of its session: where a column becomes a TIMESTAMP or
+// is one no more, and where the current time or a generated column is computed.
+func (x *alterTranslator) dependsOnZone() bool {
+	if x.c.session.zone == "" {
+		return false
+	}
+	for _, a := range x.c.actions {
+		if a.kind != addColumn && a.kind != changeColumn || a.column == nil {
+			continue
+		}
+		now := x.after.d.column(a.column.name)
+		if now == nil {
+			continue
+		}
+		if a.kind == addColumn {
+			if now.generated != "" || now.typ.base != "timestamp" && readsClock(now.def) {
+				return true
+			}
+			continue
+		}
+		was := x.before.d.column(a.old)
+		if was == nil {
+			continue
+		}
+		if now.generated != "" || (was.typ.base == "timestamp") != (now.typ.base == "timestamp") {
+			return true
+		}
+	}
+	return false
+}
+
+// clockFunctions are the functions of the current time that a default may use.
+var clockFunctions = []string{"NOW", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP", "CURRENT_DATE", "CURDATE", "CURRENT_TIME",
+	"CURTIME", "SYSDATE", "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP", "UNIX_TIMESTAMP"}
+
+func readsClock(def string) bool {
+	tokens, err := tokenize(def, 0)
+	if err != nil {
+		return false
+	}
+	for _, t := range tokens {
+		if t.isAny(clockFunctions...) {
+			return true
+		}
+	}
+	return false
+}
+
+// addedColumn returns the definition with which a column is added. The rows that
+// exist get the default's value at the source, and no row event says which:
+//
+//   - a literal, NULL, or the type's implicit default: the target gives the same;
+//   - the current time in a type and precision of its own: the statement runs
+//     with the source's clock;
+//   - the current time otherwise: the column is added with the value as a
+//     literal, and gets its real default after that;
+//   - every other default, and AUTO_INCREMENT: only a table without rows can
+//     have the column added.
+func (x *alterTranslator) addedColumn(c *columnDef) (*columnDef, error) {
+	if c.autoInc {
+		x.conditions = append(x.conditions, emptyTable(x.c.Before, x.name, "it numbered them for the new column "+c.name))
+		return c, nil
+	}
+	if !c.hasDefault || c.generated != "" {
+		return c, nil
+	}
+	t, err := x.after.typ(c)
+	if err != nil {
+		return nil, err
+	}
+	tokens, read := defaultTokens(c.def)
+	def, known := (&translator{d: x.after.d, zone: x.after.zone}).targetDefault(c, t)
+	clock := readsClock(c.def)
+	switch {
+	case known && !clock && def != "(UUID())":
+		return c, nil
+	case known && read && clock && strings.HasPrefix(def, "CURRENT_TIMESTAMP") && digitsOf(tokens) == max(t.scale, 0) && !x.c.ddl.At.IsZero():
+		return c, nil // the session's clock is that of the source's statement
+	}
+	if value, ok := x.clockValue(tokens, t); ok && read {
+		added := c.clone()
+		added.def = quoteString(value)
+		item := targetItem{sql: "ALTER COLUMN " + replica.Quote(c.name) + " DROP DEFAULT", uses: lower([]string{useColumn(c.name)})}
+		if known {
+			item.sql = "ALTER COLUMN " + replica.Quote(c.name) + " SET DEFAULT " + def
+		} else {
+			x.note("column " + c.name + ": its default is left out, as TiDB does not take it")
+		}
+		x.last = append(x.last, item)
+		return added, nil
+	}
+	x.conditions = append(x.conditions, emptyTable(x.c.Before, x.name, "the new column "+c.name+" has a default that is computed for each of them"))
+	return c, nil
+}
+
+// digitsOf returns the precision of a call such as NOW(3).
+func digitsOf(call []token) int {
+	if len(call) == 4 {
+		n, err := strconv.Atoi(call[2].text)
+		if err != nil {
+			return -1
+		}
+		return n
+	}
+	return 0
+}
+
+// clockValue returns what a function of the current time gave at the source when
+// it executed the statement, as a literal of the column's type.
+func (x *alterTranslator) clockValue(tokens []token, t typeDef) (string, bool) {
+	if len(tokens) == 0 || !isCall(tokens) || x.c.ddl.At.IsZero() {
+		return "", false
+	}
+	zone, _, err := x.c.session.location()
+	if err != nil {
+		return "", false
+	}
+	digits := digitsOf(tokens)
+	if digits < 0 || digits > 6 {
+		return "", false
+	}
+	at := x.c.ddl.At.Truncate(time.Second)
+	if digits > 0 {
+		step := time.Second
+		for range digits {
+			step /= 10
+		}
+		at = x.c.ddl.At.Truncate(step)
+	}
+	at = at.In(zone)
+	if t.base == "timestamp" {
+		at = at.UTC() // as definitions have it
+	}
+	switch {
+	case isNow(tokens[0]):
+	case tokens[0].isAny("CURRENT_DATE", "CURDATE") && t.base != "timestamp":
+		at = time.Date(at.Year(), at.Month(), at.Day(), 0, 0, 0, 0, zone)
+	default:
+		return "", false
+	}
+	scale := max(t.scale, 0)
+	switch t.base {
+	case "date":
+		// A time of day is cut off here, or rounded, by the source's version.
+		if isNow(tokens[0]) && digits > 0 {
+			return "", false
+		}
+		return at.Format("2006-01-02"), true
+	case "datetime", "timestamp":
+		if scale < digits {
+			return "", false // rounded by rules of the session
+		}
+		return at.Format(dateTimeLayout), true
+	}
+	return "", false
+}
+
+// numberedColumn handles a column that becomes AUTO_INCREMENT: the source gave
+// new numbers to the rows that had 0 there.
+func (x *alterTranslator) numberedColumn(c *columnDef, name, old string) error {
+	if old == "" {
+		old = name
+	}
+	was := x.before.d.column(old)
+	if was == nil || was.autoInc || !c.autoInc {
+		return nil
+	}
+	zero := "=0"
+	if x.c.ddl.SQLMode&modeNoAutoValueOnZero != 0 {
+		zero = " IS NULL"
+	} else if was.nullable() {
+		zero = "=0 OR " + replica.Quote(old) + " IS NULL"
+	}
+	if zero == " IS NULL" && !was.nullable() {
+		return nil
+	}
+	cond := emptyTable(x.c.Before, x.name, "it numbered the rows that had no number in the column "+old)
+	cond.Query = fmt.Sprintf("SELECT 1 FROM %s WHERE %s%s LIMIT 1", x.name, replica.Quote(old), zero)
+	cond.Values = false
+	x.conditions = append(x.conditions, cond)
+	return nil
+}
