@@ -26,6 +26,9 @@ type Cluster struct {
 	changed chan struct{} // what Changed returns
 	refresh chan struct{} // asks Run to look at the store before its next tick
 
+	newcomers chan struct{} // asks Run to look for nodes that gossip does not know
+	strange   strange
+
 	statsMu sync.Mutex
 	stats   Stats
 }
@@ -40,11 +43,12 @@ func Open(ctx context.Context, cfg Config) (*Cluster, error) {
 		return nil, err
 	}
 	cfg.Logger = cfg.Logger.With("node", cfg.Node)
-	t, err := newTransport(ctx, &cfg)
+	lines := newGossipLog(cfg.Logger)
+	t, err := newTransport(ctx, &cfg, lines)
 	if err != nil {
 		return nil, err
 	}
-	c, err := open(ctx, cfg, t)
+	c, err := open(ctx, cfg, t, lines)
 	if err != nil {
 		_ = t.Shutdown() // nothing was sent on it; memberlist allows a second call
 		return nil, err
@@ -52,10 +56,10 @@ func Open(ctx context.Context, cfg Config) (*Cluster, error) {
 	return c, nil
 }
 
-func open(ctx context.Context, cfg Config, t *transport) (*Cluster, error) {
+func open(ctx context.Context, cfg Config, t *transport, lines *gossipLog) (*Cluster, error) {
 	c := &Cluster{
 		cfg: cfg, log: cfg.Logger, store: &store{cfg.DB, cfg.Node}, view: &view{}, place: newPlacement(),
-		changed: make(chan struct{}, 1), refresh: make(chan struct{}, 1),
+		changed: make(chan struct{}, 1), refresh: make(chan struct{}, 1), newcomers: make(chan struct{}, 1),
 	}
 	addr, err := gossipAddr(ctx, &cfg, t)
 	if err != nil {
@@ -64,17 +68,17 @@ func open(ctx context.Context, cfg Config, t *transport) (*Cluster, error) {
 	if c.incarnation, err = c.register(ctx, addr); err != nil {
 		return nil, err
 	}
-	if c.gossip, err = startGossip(ctx, &cfg, t, c.incarnation, c.gossipChanged); err != nil {
+	rows, err := c.store.nodes(ctx) // before the gossip, which asks for them
+	if err == nil {
+		c.view.set(rows, time.Now())
+		c.gossip, err = startGossip(ctx, &cfg, t, lines, c.registered, c.incarnation, c.gossipChanged)
+	}
+	if err != nil {
 		return nil, errors.Join(err, c.store.leave(ctx, c.incarnation))
 	}
 	c.place.wake = c.wake
 	c.place.hold(time.Now().Add(ownerGrace), time.Time{})
-	rows, err := c.store.nodes(ctx)
-	if err == nil {
-		c.view.set(rows, time.Now())
-		err = c.joinPeers(cfg.Join)
-	}
-	if err != nil {
+	if err := c.joinPeers(cfg.Join); err != nil {
 		return nil, errors.Join(err, c.gossip.stop(), c.store.leave(ctx, c.incarnation))
 	}
 	return c, nil
@@ -156,10 +160,14 @@ func (c *Cluster) Run(ctx context.Context) error {
 
 // Close leaves the gossip and records in the store that this incarnation ended,
 // so that its channels may be claimed at once. Call it after Run returned and
-// the node's channels were released. Its context bounds the store's part.
+// the node's channels were released. Its context bounds the store's part, which
+// goes on beside the gossip's: members that do not answer must not use it up.
 func (c *Cluster) Close(ctx context.Context) error {
 	c.place.stop()
-	return errors.Join(c.gossip.stop(), c.store.leave(ctx, c.incarnation))
+	recorded := make(chan error, 1)
+	go func() { recorded <- c.store.leave(ctx, c.incarnation) }()
+	err := c.gossip.stop()
+	return errors.Join(err, <-recorded)
 }
 
 // Node returns this node's name.

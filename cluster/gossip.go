@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -53,6 +54,13 @@ type gossip struct {
 	wake    func() // called without blocking whenever something changed
 	log     *slog.Logger
 
+	transport *transport
+	lines     *gossipLog
+	// known reports whether the store has a node's incarnation at an address. It
+	// does not block.
+	known    func(node string, incarnation uint64, addr string) bool
+	rejected atomic.Uint64 // messages about, or of, members that there are not
+
 	list   *memberlist.Memberlist
 	queue  memberlist.TransmitLimitedQueue
 	notify atomic.Uint64 // number of the last notification sent
@@ -60,30 +68,6 @@ type gossip struct {
 	mu    sync.Mutex
 	peers map[peerKey]peer
 	heard map[string]uint64 // last notification number by member name
-}
-
-// transport is the sockets that gossip uses.
-type transport = memberlist.NetTransport
-
-// newTransport listens on the configured address; startGossip takes part there.
-// Who does not get that far shuts the transport down.
-func newTransport(ctx context.Context, cfg *Config) (*transport, error) {
-	host, port, err := resolve(ctx, cfg.BindAddr)
-	if err != nil {
-		return nil, err
-	}
-	// A free port is picked for TCP and then taken for UDP, which can be in
-	// use: the library retries nothing here, so another port is tried.
-	for attempt := 0; ; attempt++ {
-		t, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
-			BindAddrs: []string{host}, BindPort: port, Logger: logAdapter(cfg.Logger)})
-		if err == nil {
-			return t, nil
-		}
-		if port != 0 || attempt == 10 {
-			return nil, fmt.Errorf("listen for gossip on %s: %w", cfg.BindAddr, err)
-		}
-	}
 }
 
 func resolve(ctx context.Context, addr string) (host string, port int, err error) {
@@ -124,9 +108,10 @@ func gossipAddr(ctx context.Context, cfg *Config, t *transport) (string, error) 
 }
 
 // startGossip makes the node a member, of a cluster of its own until join.
-func startGossip(ctx context.Context, cfg *Config, t *transport, incarnation uint64, wake func()) (*gossip, error) {
+func startGossip(ctx context.Context, cfg *Config, t *transport, log *gossipLog, known func(node string, incarnation uint64, addr string) bool,
+	incarnation uint64, wake func()) (*gossip, error) {
 	g := &gossip{
-		self: meta{Node: cfg.Node, Incarnation: incarnation}, wake: wake, log: cfg.Logger,
+		self: meta{Node: cfg.Node, Incarnation: incarnation}, wake: wake, log: cfg.Logger, transport: t, lines: log, known: known,
 		peers: map[peerKey]peer{}, heard: map[string]uint64{},
 	}
 	g.storeOK.Store(true)
@@ -147,9 +132,12 @@ func startGossip(ctx context.Context, cfg *Config, t *transport, incarnation uin
 	mc.SuspicionMult, mc.SuspicionMaxTimeoutMult = suspicionMult, 3
 	mc.TCPTimeout = gossipTCPTimeout
 	mc.Delegate, mc.Events = g, g
-	mc.Logger = logAdapter(cfg.Logger)
+	mc.Logger = log.adapter()
 	if mc.SecretKey, err = cfg.gossipKey(); err != nil {
 		return nil, err
+	}
+	if mc.SecretKey == nil {
+		mc.Alive = g // with a key, only members can send
 	}
 	g.queue.RetransmitMult = mc.RetransmitMult
 	g.queue.NumNodes = g.size
@@ -276,17 +264,40 @@ func (g *gossip) saw(n *memberlist.Node) {
 	}
 }
 
+// memberKey reads a member's name; ok is false for one that memberName does not
+// make.
+func memberKey(name string) (k peerKey, ok bool) {
+	i := strings.LastIndexByte(name, '/')
+	if i < 1 {
+		return k, false
+	}
+	inc, err := strconv.ParseUint(name[i+1:], 10, 64)
+	k = peerKey{name[:i], inc}
+	return k, err == nil && memberName(k.node, k.incarnation) == name
+}
+
+func (g *gossip) isSelf(k peerKey) bool {
+	return k.node == g.self.Node && k.incarnation == g.self.Incarnation
+}
+
+var errInvented = errors.New("the store knows no such member")
+
+// NotifyAlive is memberlist's callback for a message that a member lives: an
+// error makes memberlist ignore it. It is used where gossip has no key, so that
+// anybody on this machine can send such messages: without it each invented
+// member would take memory for ever, and hold up the leaving of this one.
+func (g *gossip) NotifyAlive(n *memberlist.Node) error {
+	k, ok := memberKey(n.Name)
+	if ok && (g.isSelf(k) || g.known(k.node, k.incarnation, n.Address())) {
+		return nil
+	}
+	g.rejected.Add(1)
+	return errInvented
+}
+
 func (g *gossip) set(n *memberlist.Node, s gossipState) {
-	i := strings.LastIndexByte(n.Name, '/')
-	if i < 0 {
-		return
-	}
-	inc, err := strconv.ParseUint(n.Name[i+1:], 10, 64)
-	if err != nil {
-		return
-	}
-	k := peerKey{n.Name[:i], inc}
-	if k.node == g.self.Node && k.incarnation == g.self.Incarnation {
+	k, ok := memberKey(n.Name)
+	if !ok || g.isSelf(k) {
 		return
 	}
 	g.mu.Lock()
@@ -298,6 +309,7 @@ func (g *gossip) set(n *memberlist.Node, s gossipState) {
 		for old := range g.peers { // a newer incarnation ends the older ones
 			if old.node == k.node && old.incarnation < k.incarnation {
 				delete(g.peers, old)
+				delete(g.heard, memberName(old.node, old.incarnation))
 			}
 		}
 	}
@@ -323,12 +335,24 @@ func (g *gossip) NotifyMsg(b []byte) {
 		return
 	}
 	seq, name := binary.BigEndian.Uint64(b), string(b[8:])
+	k, ok := memberKey(name)
+	if ok && g.isSelf(k) {
+		return
+	}
 	g.mu.Lock()
-	fresh := seq > g.heard[name] && name != memberName(g.self.Node, g.self.Incarnation)
+	// Only members are remembered: anybody may invent names where gossip has no
+	// key. The notification of a member that is not known yet is lost; the store
+	// is looked at within a second anyway.
+	p := g.peers[k]
+	ok = ok && (p.state == gossipAlive || p.state == gossipCut)
+	fresh := ok && seq > g.heard[name]
 	if fresh {
 		g.heard[name] = seq
 	}
 	g.mu.Unlock()
+	if !ok {
+		g.rejected.Add(1)
+	}
 	if fresh {
 		g.queue.QueueBroadcast(note(name, seq))
 		g.wake()

@@ -120,6 +120,9 @@ func (c *Cluster) exchange(ctx context.Context, beat, forced bool) error {
 		return err
 	}
 	c.view.set(rows, time.Now())
+	if c.strange.met.Swap(false) {
+		poke(c.newcomers) // a member that was not accepted may be a node that has just registered
+	}
 	return nil
 }
 
@@ -131,6 +134,7 @@ func (c *Cluster) rejoin(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(rejoinEvery + rand.N(rejoinEvery/2)):
+		case <-c.newcomers:
 		}
 		addrs := c.strangers()
 		if len(addrs) == 0 {

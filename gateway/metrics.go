@@ -71,6 +71,9 @@ func (n *Node) writeOwnMetrics(w io.Writer) {
 	metrics.WriteGaugeUint64(w, "sluice_gateway_queue_bytes", uint64(stats.QueueBytes))
 	metrics.WriteGaugeUint64(w, "sluice_gateway_memory_bytes", uint64(stats.MemoryBytes))
 	metrics.WriteCounterUint64(w, "sluice_gateway_records_dropped_total", n.services.records.dropped.Load())
+	gossip := n.services.cluster.GossipCounts()
+	metrics.WriteCounterUint64(w, "sluice_cluster_gossip_errors_total", gossip.Errors)
+	metrics.WriteCounterUint64(w, "sluice_cluster_gossip_rejected_total", gossip.Rejected)
 	states := map[cluster.State]uint64{cluster.Alive: 0, cluster.Suspect: 0, cluster.Dead: 0, cluster.Left: 0}
 	for _, m := range n.services.cluster.Members() {
 		states[m.State]++

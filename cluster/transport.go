@@ -1,0 +1,125 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"sync/atomic"
+
+	"github.com/hashicorp/memberlist"
+)
+
+const (
+	// maxStreams is how many gossip streams others may have open at this node:
+	// each may make memberlist allocate for a million members, for as long as
+	// gossipTCPTimeout. A member that is turned away tries again.
+	maxStreams = 16
+	// maxStreamBytes bounds what is read of one stream; a member takes about 200
+	// bytes of it.
+	maxStreamBytes = 4 << 20
+)
+
+// transport is the sockets that gossip uses: memberlist's, with a bound on the
+// streams that others open.
+type transport struct {
+	*memberlist.NetTransport
+	streams chan net.Conn
+	slots   chan struct{}
+	stop    chan struct{}
+	done    chan struct{}
+	end     func() error
+	refused atomic.Uint64 // streams turned away
+}
+
+// newTransport listens on the configured address; startGossip takes part there.
+// A caller that does not get that far shuts the transport down.
+func newTransport(ctx context.Context, cfg *Config, log *gossipLog) (*transport, error) {
+	host, port, err := resolve(ctx, cfg.BindAddr)
+	if err != nil {
+		return nil, err
+	}
+	// A free port is picked for TCP and then taken for UDP, which can be in
+	// use: the library retries nothing here, so another port is tried.
+	for attempt := 0; ; attempt++ {
+		t, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
+			BindAddrs: []string{host}, BindPort: port, Logger: log.adapter()})
+		if err == nil {
+			return bounded(t), nil
+		}
+		if port != 0 || attempt == 10 {
+			return nil, fmt.Errorf("listen for gossip on %s: %w", cfg.BindAddr, err)
+		}
+	}
+}
+
+func bounded(inner *memberlist.NetTransport) *transport {
+	t := &transport{NetTransport: inner, streams: make(chan net.Conn), slots: make(chan struct{}, maxStreams),
+		stop: make(chan struct{}), done: make(chan struct{})}
+	t.end = sync.OnceValue(func() error {
+		err := inner.Shutdown() // it hands over a stream for as long as it takes
+		close(t.stop)
+		<-t.done
+		return err
+	})
+	go t.pass()
+	return t
+}
+
+// StreamCh implements memberlist.Transport.
+func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
+
+// Shutdown implements memberlist.Transport. It may be called again.
+func (t *transport) Shutdown() error { return t.end() }
+
+// pass hands over the streams for which there is a slot, until Shutdown.
+func (t *transport) pass() {
+	defer close(t.done)
+	for {
+		select {
+		case <-t.stop:
+			return
+		case conn := <-t.NetTransport.StreamCh():
+			select {
+			case t.slots <- struct{}{}:
+			default:
+				t.refused.Add(1)
+				_ = conn.Close() // whoever opened it tries again
+				continue
+			}
+			s := &stream{Conn: conn, left: maxStreamBytes, release: sync.OnceFunc(func() { <-t.slots })}
+			select {
+			case t.streams <- s:
+			case <-t.stop:
+				_ = s.Close() // nobody waits for it
+				return
+			}
+		}
+	}
+}
+
+var errStreamTooLong = errors.New("the stream is too long")
+
+// stream is a connection that another member opened.
+type stream struct {
+	net.Conn
+	left    int64
+	release func()
+}
+
+// Read implements net.Conn for the first maxStreamBytes.
+func (s *stream) Read(p []byte) (int, error) {
+	if s.left <= 0 {
+		return 0, errStreamTooLong
+	}
+	n, err := s.Conn.Read(p[:min(int64(len(p)), s.left)])
+	s.left -= int64(n)
+	return n, err
+}
+
+// Close implements net.Conn and gives the slot back.
+func (s *stream) Close() error {
+	defer s.release()
+	return s.Conn.Close()
+}
