@@ -28,7 +28,7 @@ func (x *run) Table(m *binlog.TableMap) (*replica.Table, error) {
 
 // Statement implements binlog.Resolver: a write that was logged as text.
 func (x *run) Statement(stmt replica.DDL) error {
-	if stmt.Text != "LOAD DATA" && !schema.MayTouch(stmt, x.cfg.Rules) {
+	if stmt.Text != "LOAD DATA" && !x.tracker.MayTouch(stmt) {
 		return nil
 	}
 	return &replica.Error{Code: 61105, Class: "SOURCE",
@@ -51,6 +51,9 @@ func (x *run) plan(ctx context.Context, t *replica.Transaction) (*apply.DDLPlan,
 	if err != nil {
 		return nil, err
 	}
+	decoded := *t.DDL
+	decoded.Text, decoded.CharsetID = schema.Text(*t.DDL), 0 // the DDL log is UTF-8
+	t.DDL = &decoded
 	p := &apply.DDLPlan{Txn: t}
 	if t.More {
 		x.planned = p

@@ -529,17 +529,17 @@ func FuzzKeyword(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, sql string) {
-		word, rest := keyword(sql)
+		word, rest := mysqlDialect.keyword(sql)
 		if word != strings.ToUpper(word) || strings.ContainsAny(word, spaces+";(/*#-") {
 			t.Errorf("word %q", word)
 		}
 		if !strings.HasSuffix(sql, rest) || len(word)+len(rest) > len(sql) {
 			t.Errorf("%q then %q of %q", word, rest, sql)
 		}
-		again, _ := keyword(" \n/* c */-- d\n" + sql)
+		again, _ := mysqlDialect.keyword(" \n/* c */-- d\n" + sql)
 		if again != word {
 			t.Errorf("behind comments %q, alone %q", again, word)
 		}
-		_, _ = isData(word, rest), isTemporary(word, rest)
+		_, _ = mysqlDialect.isData(word, rest), mysqlDialect.isTemporary(word, rest)
 	})
 }

@@ -1,24 +1,38 @@
 package binlog
 
-import "strings"
+import (
+	"strings"
+
+	"sluice/replica"
+)
+
+// dialect is the server that wrote the binlog: it decides which comments are
+// code.
+type dialect struct{ replica.Dialect }
+
+// dialectOf reads the server's version in a format description.
+func dialectOf(e *event) dialect {
+	version, _, _ := strings.Cut(string(e.body[2:2+50]), "\x00")
+	return dialect{replica.ParseDialect(version)}
+}
 
 // spaces are the characters that separate words for a server.
 const spaces = " \t\r\n\v\f"
 
 // keyword returns a statement's first word in upper case, comments skipped,
 // and what follows it. A statement of nothing but comments has no word and no
-// rest. The text inside a version comment counts: a server writes those that
-// it did not run as plain comments.
-func keyword(sql string) (word, rest string) {
+// rest. The text inside a version comment counts if the server runs it.
+func (d dialect) keyword(sql string) (word, rest string) {
 	for {
 		sql = strings.TrimLeft(sql, spaces+";(")
 		switch {
 		case strings.HasPrefix(sql, "/*"):
-			if strings.HasPrefix(sql, "/*!") || strings.HasPrefix(sql, "/*M!") {
-				sql = strings.TrimLeft(strings.TrimLeft(sql[2:], "M!"), "0123456789")
+			size, runs := d.VersionComment(sql)
+			if runs {
+				sql = sql[size:]
 				continue
 			}
-			_, after, ok := strings.Cut(sql[2:], "*/")
+			after, ok := replica.SkipComment(sql[max(size, 2):], size > 0)
 			if !ok {
 				return "", ""
 			}
@@ -49,9 +63,9 @@ var dataWords = map[string]bool{"INSERT": true, "UPDATE": true, "DELETE": true, 
 
 // isData says whether a statement changes rows, as far as its first words tell.
 // MariaDB's SET STATEMENT .. FOR can stand before a DDL.
-func isData(word, rest string) bool {
+func (d dialect) isData(word, rest string) bool {
 	if word == "SET" {
-		next, _ := keyword(rest)
+		next, _ := d.keyword(rest)
 		return next != "STATEMENT"
 	}
 	return dataWords[word]
@@ -60,19 +74,19 @@ func isData(word, rest string) bool {
 // isTemporary says whether a statement makes or drops temporary tables only,
 // which are no table of a channel whatever their names: MariaDB logs these in
 // the middle of transactions.
-func isTemporary(word, rest string) bool {
+func (d dialect) isTemporary(word, rest string) bool {
 	if word != "CREATE" && word != "DROP" {
 		return false
 	}
-	next, rest := keyword(rest)
+	next, rest := d.keyword(rest)
 	if next == "OR" {
-		if next, rest = keyword(rest); next == "REPLACE" {
-			next, rest = keyword(rest)
+		if next, rest = d.keyword(rest); next == "REPLACE" {
+			next, rest = d.keyword(rest)
 		}
 	}
 	if next != "TEMPORARY" {
 		return false
 	}
-	next, _ = keyword(rest)
+	next, _ = d.keyword(rest)
 	return next == "TABLE"
 }

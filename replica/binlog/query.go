@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-mysql-org/go-mysql/replication"
 
@@ -144,7 +143,7 @@ func (r *Reader) query(e *event) error {
 	if err != nil {
 		return err
 	}
-	word, rest := keyword(q.Text)
+	word, rest := r.dialect.keyword(q.Text)
 	switch word {
 	case "BEGIN":
 		if r.txn == nil { // servers that log no GTID event
@@ -174,14 +173,14 @@ func (r *Reader) rollback(e *event, rest string) error {
 			Message: fmt.Sprintf("transaction %s was rolled back in part: it mixes engines with and without transactions", r.txn.ID),
 			Remedy:  "convert the tables of this migration to InnoDB on the source, then RESET MIGRATION and start again"}
 	}
-	if w, _ := keyword(rest); w == "TO" {
+	if w, _ := r.dialect.keyword(rest); w == "TO" {
 		return nil
 	}
 	return r.commit(e)
 }
 
 func (r *Reader) xa(e *event, rest string) error {
-	switch w, _ := keyword(rest); w {
+	switch w, _ := r.dialect.keyword(rest); w {
 	case "START", "BEGIN":
 		if r.txn != nil {
 			r.grouped, r.xaGroup = true, true
@@ -202,23 +201,18 @@ func (r *Reader) xa(e *event, rest string) error {
 }
 
 func (r *Reader) statement(e *event, q replica.DDL, word, rest string) error {
-	if isTemporary(word, rest) || word == "" && rest == "" {
+	if r.dialect.isTemporary(word, rest) || word == "" && rest == "" {
 		if r.txn != nil && !r.grouped {
 			r.finish()
 		}
 		return nil
-	}
-	if !isData(word, rest) && !utf8.ValidString(q.Text) {
-		return &replica.Error{Code: 61112, Class: "DDL",
-			Message: fmt.Sprintf("a statement at %s is not UTF-8 text", r.at),
-			Remedy:  "run DDL with names outside ASCII from sessions with character_set_client=utf8mb4, then RESET MIGRATION and start again"}
 	}
 	if r.txn == nil {
 		if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0)); err != nil {
 			return err
 		}
 	}
-	if isData(word, rest) {
+	if r.dialect.isData(word, rest) {
 		if err := r.resolver.Statement(q); err != nil {
 			return err
 		}

@@ -26,6 +26,7 @@ type Reader struct {
 	mode     replica.Mode
 	k        *conn
 	checksum byte
+	dialect  dialect // of the server that wrote the binlog
 
 	at      replica.Coordinates // the end of the newest event
 	tables  map[uint64]*TableMap
@@ -233,6 +234,7 @@ func (r *Reader) handle(e *event) error {
 	case evFormat:
 		r.tables = map[uint64]*TableMap{}
 		r.checksum = checksumOf(e)
+		r.dialect = dialectOf(e)
 		return r.abandon()
 	case evRotate:
 		if len(e.body) < 8 {

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/pingcap/tidb/pkg/parser/charset"
@@ -48,30 +49,73 @@ func clientCharset(id uint16) string {
 	return canonicalCharset(c.CharsetName)
 }
 
-// decodeText returns the statement in UTF-8.
-func decodeText(ddl replica.DDL) (string, error) {
+// undecoded stands in decoded text for bytes that are no text of the statement's
+// character set.
+const undecoded = "\uFFFD"
+
+// decodeText returns the statement in UTF-8. damaged is true if some of its
+// bytes are no text of its character set: undecoded stands for them.
+func decodeText(ddl replica.DDL) (text string, damaged bool) {
 	ascii := true
 	for i := 0; i < len(ddl.Text) && ascii; i++ {
 		ascii = ddl.Text[i] < 0x80
 	}
 	if ascii {
-		return ddl.Text, nil
+		return ddl.Text, false
 	}
-	switch cs := clientCharset(ddl.CharsetID); cs {
+	cs := clientCharset(ddl.CharsetID)
+	switch cs {
 	case "", "utf8mb3", "utf8mb4", "binary", "ascii":
-		if !utf8.ValidString(ddl.Text) {
-			return "", fmt.Errorf("statement is not valid UTF-8")
-		}
-		return ddl.Text, nil
-	default:
-		enc := clientCharsets[cs]
-		if enc == nil {
-			return "", fmt.Errorf("statement is in character set %q, which cannot be decoded", cs)
-		}
-		text, err := enc.NewDecoder().String(ddl.Text)
-		if err != nil {
-			return "", fmt.Errorf("decode statement from %s: %w", cs, err)
-		}
-		return text, nil
+		return strings.ToValidUTF8(ddl.Text, undecoded), !utf8.ValidString(ddl.Text)
 	}
+	if enc := clientCharsets[cs]; enc != nil {
+		text, err := enc.NewDecoder().String(ddl.Text)
+		if err == nil {
+			return text, strings.Contains(text, undecoded)
+		}
+	}
+	var b strings.Builder
+	for i := range len(ddl.Text) {
+		if c := ddl.Text[i]; c < 0x80 {
+			b.WriteByte(c)
+		} else {
+			b.WriteString(undecoded)
+		}
+	}
+	return b.String(), true
+}
+
+// Text returns the statement in UTF-8, with U+FFFD for bytes that are no text of
+// its character set.
+func Text(ddl replica.DDL) string {
+	text, _ := decodeText(ddl)
+	return text
+}
+
+// CodeText is the error code of a statement that matters and has bytes that are
+// no text of its character set.
+const CodeText = 61112
+
+// damagedError returns the error for a damaged statement whose damage is outside
+// its comments; nil for others. The source itself replaces such bytes in a
+// COMMENT.
+func damagedError(ddl replica.DDL, tokens []token) error {
+	for i, t := range tokens {
+		if !strings.Contains(t.text, undecoded) || t.kind == tokString && afterComment(tokens[:i]) {
+			continue
+		}
+		return &replica.Error{Code: CodeText, Class: "DDL",
+			Message: fmt.Sprintf("a statement has bytes that are no text of its character set (%s)", clientCharset(ddl.CharsetID)),
+			Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or run the statement with character_set_client=utf8mb4, RESET MIGRATION and start again"}
+	}
+	return nil
+}
+
+// afterComment returns true if the tokens end with COMMENT or COMMENT =.
+func afterComment(tokens []token) bool {
+	n := len(tokens)
+	if n > 1 && tokens[n-1].punct("=") {
+		n--
+	}
+	return n > 0 && tokens[n-1].is("COMMENT")
 }

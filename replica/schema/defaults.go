@@ -55,7 +55,7 @@ func SourceDefaults(version string) Defaults {
 	minor, _, _ := strings.Cut(rest, ".")
 	m, _ := strconv.Atoi(major)
 	n, _ := strconv.Atoi(minor)
-	d.Version = m*10000 + n*100 + patchOf(rest)
+	d.Version = replica.ParseDialect(version).Version
 	switch {
 	case d.MariaDB && (m > 11 || m == 11 && n >= 5):
 		d.Collations = map[string]string{"utf8mb4": "utf8mb4_uca1400_ai_ci", "utf8mb3": "utf8mb3_uca1400_ai_ci",
@@ -66,18 +66,7 @@ func SourceDefaults(version string) Defaults {
 	return d
 }
 
-// patchOf returns the number after the first dot of 11.6-MariaDB.
-func patchOf(rest string) int {
-	_, patch, _ := strings.Cut(rest, ".")
-	end := strings.IndexFunc(patch, func(c rune) bool { return c < '0' || c > '9' })
-	if end < 0 {
-		end = len(patch)
-	}
-	n, _ := strconv.Atoi(patch[:end])
-	return n
-}
-
-// before returns true if the source is a MySQL older than the version.
+// mysqlBefore returns true if the source is a MySQL older than the version.
 func (d Defaults) mysqlBefore(version int) bool {
 	return !d.MariaDB && d.Version > 0 && d.Version < version
 }
@@ -146,6 +135,10 @@ func (d Defaults) collation(id uint16) (charset, collation string, err error) {
 		return "", "", fmt.Errorf("collation number %d is not known", id)
 	}
 	return canonicalCharset(c.CharsetName), canonicalCollation(c.Name), nil
+}
+
+func (d Defaults) dialect() *replica.Dialect {
+	return &replica.Dialect{MariaDB: d.MariaDB, Version: d.Version}
 }
 
 // database returns the default charset and collation of what is defined under d.

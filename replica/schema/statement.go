@@ -45,16 +45,18 @@ type dataStmt struct{}
 // parse reads one statement. The result is one of the types above; an error
 // says that the statement, or a part of it, is not understood.
 func parse(ddl replica.DDL, d Defaults) (any, []token, error) {
-	text, err := decodeText(ddl)
-	if err != nil {
-		return nil, nil, err
-	}
-	tokens, err := tokenize(text, ddl.SQLMode)
+	text, damaged := decodeText(ddl)
+	tokens, err := tokenizeFor(text, ddl.SQLMode, d.dialect())
 	if err != nil {
 		return nil, nil, err
 	}
 	r := &reader{tokens: tokens, mode: ddl.SQLMode, ddl: true, d: d}
 	st := r.statement(ddl.Schema)
+	if damaged {
+		if err := damagedError(ddl, tokens); err != nil {
+			return st, tokens, err
+		}
+	}
 	return st, tokens, r.err
 }
 

@@ -3,6 +3,8 @@ package schema
 import (
 	"fmt"
 	"strings"
+
+	"sluice/replica"
 )
 
 // tokenKind classifies a token of SQL text.
@@ -35,10 +37,12 @@ const (
 	modeNoBackslashEscapes = 1 << 20
 )
 
-// lexer splits a statement into tokens. The content of version comments
-// (/*!50100 .. */ and MariaDB's /*M! .. */) counts as text: a source writes
-// them only around what it executes itself.
+// lexer splits a statement into tokens. The content of a version comment
+// (/*!50100 .. */ and MariaDB's /*M! .. */) counts as text if the dialect's
+// server executes it. In a printed definition it always does: a server prints
+// only what it executes itself.
 type lexer struct {
+	dialect   *replica.Dialect // nil for printed definitions
 	s         string
 	i         int
 	ansi      bool
@@ -48,9 +52,13 @@ type lexer struct {
 	tokens    []token
 }
 
-// tokenize returns the statement's tokens, the last of kind tokEOF.
-func tokenize(s string, mode uint64) ([]token, error) {
-	l := &lexer{s: s, ansi: mode&modeANSIQuotes != 0, noEscapes: mode&modeNoBackslashEscapes != 0}
+// tokenize returns the tokens of a printed definition or a part of one, the
+// last of kind tokEOF.
+func tokenize(s string, mode uint64) ([]token, error) { return tokenizeFor(s, mode, nil) }
+
+// tokenizeFor returns a statement's tokens as the dialect's server reads them.
+func tokenizeFor(s string, mode uint64, dialect *replica.Dialect) ([]token, error) {
+	l := &lexer{dialect: dialect, s: s, ansi: mode&modeANSIQuotes != 0, noEscapes: mode&modeNoBackslashEscapes != 0}
 	for {
 		space, err := l.skip()
 		if err != nil {
@@ -106,16 +114,10 @@ func (l *lexer) skip() (bool, error) {
 		case l.has("*/") && l.depth > 0:
 			l.depth--
 			l.i += 2
-		case l.has("/*!"):
-			l.openVersionComment(3)
-		case l.has("/*M!"):
-			l.openVersionComment(4)
 		case l.has("/*"):
-			end := strings.Index(l.s[l.i+2:], "*/")
-			if end < 0 {
-				return false, l.fail("comment is not closed")
+			if err := l.comment(); err != nil {
+				return false, err
 			}
-			l.i += end + 4
 		default:
 			return l.i > start, nil
 		}
@@ -126,12 +128,38 @@ func (l *lexer) skip() (bool, error) {
 	return l.i > start, nil
 }
 
-func (l *lexer) openVersionComment(n int) {
-	l.depth++
-	l.i += n
-	for digits := 0; l.i < len(l.s) && isDigit(l.s[l.i]) && digits < 6; digits++ {
-		l.i++
+// comment passes a comment, or the beginning of one whose content counts.
+func (l *lexer) comment() error {
+	size, runs := l.versionComment()
+	if runs {
+		l.depth++
+		l.i += size
+		return nil
 	}
+	rest, ok := replica.SkipComment(l.s[l.i+max(size, 2):], size > 0)
+	if !ok {
+		return l.fail("comment is not closed")
+	}
+	l.i = len(l.s) - len(rest)
+	return nil
+}
+
+func (l *lexer) versionComment() (size int, runs bool) {
+	if l.dialect != nil {
+		return l.dialect.VersionComment(l.s[l.i:])
+	}
+	switch {
+	case l.has("/*!"):
+		size = 3
+	case l.has("/*M!"):
+		size = 4
+	default:
+		return 0, false
+	}
+	for digits := 0; l.i+size < len(l.s) && isDigit(l.s[l.i+size]) && digits < 6; digits++ {
+		size++
+	}
+	return size, true
 }
 
 func (l *lexer) skipLine() {

@@ -1,18 +1,32 @@
 package schema
 
 import (
+	"strings"
+
 	"sluice/replica"
 	"sluice/ruleset"
 )
 
 // MayTouch says whether a statement may touch a wanted table or schema. It errs
 // on the side of true where the statement is not understood.
-func MayTouch(ddl replica.DDL, rules *ruleset.Rules) bool {
-	st, tokens, err := parse(ddl, Defaults{})
+func (t *Tracker) MayTouch(ddl replica.DDL) bool {
+	st, tokens, err := parse(ddl, t.in(ddl.Schema))
 	if _, data := st.(dataStmt); data && err == nil {
-		return tokensMayTouch(tokens, ddl.Schema, rules)
+		return tokensMayTouch(tokens, ddl.Schema, t.rules)
 	}
-	return mayTouch(st, tokens, ddl, rules)
+	return mayTouch(st, tokens, ddl, t.rules)
+}
+
+// mayBe returns true if the name may be that of a wanted table. A name that
+// could not be decoded may be any.
+func mayBe(rules *ruleset.Rules, schema, table string) bool {
+	switch {
+	case strings.Contains(schema, undecoded):
+		return true
+	case strings.Contains(table, undecoded):
+		return rules.WantedSchema(schema)
+	}
+	return rules.Wanted(schema, table)
 }
 
 func mayTouch(st any, tokens []token, ddl replica.DDL, rules *ruleset.Rules) bool {
@@ -20,7 +34,7 @@ func mayTouch(st any, tokens []token, ddl replica.DDL, rules *ruleset.Rules) boo
 	case otherStmt:
 		return false
 	case *databaseStmt:
-		return st.name == "" || rules.WantedSchema(st.name)
+		return st.name == "" || strings.Contains(st.name, undecoded) || rules.WantedSchema(st.name)
 	case *sequenceStmt:
 		return false
 	}
@@ -29,7 +43,7 @@ func mayTouch(st any, tokens []token, ddl replica.DDL, rules *ruleset.Rules) boo
 		return tokens == nil || tokensMayTouch(tokens, ddl.Schema, rules)
 	}
 	for _, n := range names {
-		if n.Table == "" || rules.Wanted(n.Schema, n.Table) {
+		if n.Table == "" || mayBe(rules, n.Schema, n.Table) {
 			return true
 		}
 	}
@@ -85,12 +99,12 @@ func tokensMayTouch(tokens []token, schema string, rules *ruleset.Rules) bool {
 		}
 		dotted := i > 0 && tokens[i-1].punct(".")
 		if i+2 < len(tokens) && tokens[i+1].punct(".") && name(tokens[i+2]) {
-			if rules.Wanted(t.text, tokens[i+2].text) {
+			if mayBe(rules, t.text, tokens[i+2].text) {
 				return true
 			}
 			continue
 		}
-		if !dotted && rules.Wanted(schema, t.text) {
+		if !dotted && mayBe(rules, schema, t.text) {
 			return true
 		}
 	}

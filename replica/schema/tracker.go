@@ -147,13 +147,13 @@ func (t *Tracker) ApplyAt(ddl replica.DDL, source Source) ([]Change, error) {
 			return step.changes, nil
 		}
 	}
-	var asked *replica.Error
-	if errors.As(err, &asked) {
-		return nil, asked
-	}
 	if !mayTouch(st, tokens, ddl, t.rules) {
 		t.forget(st)
 		return []Change{{Kind: Other}}, nil
+	}
+	var named *replica.Error
+	if errors.As(err, &named) {
+		return nil, named
 	}
 	if errors.Is(err, errUnknownTable) {
 		return nil, ddlError(err, remedyUnknown, "follow a DDL of the source")

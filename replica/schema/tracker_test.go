@@ -143,7 +143,7 @@ func TestErrorsHideValues(t *testing.T) {
 }
 
 func TestMayTouch(t *testing.T) {
-	rules := compile(t, onlyApp)
+	tr := NewTracker(compile(t, onlyApp), Defaults{})
 	for sql, want := range map[string]bool{
 		"drop table t": true, "drop table other.t": false, "drop table other.t, t": true, "drop table skip_me": false,
 		"rename table other.a to app.b": true, "rename table other.a to app.skip1": false, "alter table other.a rename to app.b": true,
@@ -165,11 +165,11 @@ func TestMayTouch(t *testing.T) {
 		"create spatial index i on t (a)":       true,
 		"create trigger t before insert on t x": false,
 	} {
-		if got := MayTouch(replica.DDL{Schema: "app", Text: sql}, rules); got != want {
+		if got := tr.MayTouch(replica.DDL{Schema: "app", Text: sql}); got != want {
 			t.Errorf("%s: %v", sql, got)
 		}
 	}
-	if MayTouch(replica.DDL{Schema: "other", Text: "insert into t select * from other.u"}, rules) {
+	if tr.MayTouch(replica.DDL{Schema: "other", Text: "insert into t select * from other.u"}) {
 		t.Error("a statement in an unwanted schema")
 	}
 }
@@ -190,6 +190,72 @@ func TestDecodeText(t *testing.T) {
 	}
 	if cs := clientCharset(1032); cs != "latin1" {
 		t.Error(cs)
+	}
+}
+
+// TestDamagedText: bytes that are no text stop the channel only where they are
+// part of what a migrated table is.
+func TestDamagedText(t *testing.T) {
+	for _, c := range []struct {
+		sql     string
+		charset uint16
+		stops   bool
+	}{
+		{"create table other.x (id int comment 'caf\xe9')", 8, false},
+		{"create table other.x (id int, `caf\xe9` int)", 45, false},
+		{"create table other.`caf\xe9` (id int)", 45, false},
+		{"insert into other.`caf\xe9` values (1)", 45, false},
+		{"create table app.x (id int comment 'caf\xe9')", 8, false},
+		{"create table app.x (id int comment 'caf\xe9')", 45, false}, // the source cuts or replaces it
+		{"create table app.x (id int) comment = 'caf\xe9'", 45, false},
+		{"create table app.x (id int /* caf\xe9 */)", 45, false},
+		{"create table app.x (id int default 'caf\xe9')", 45, true},
+		{"create table app.x (id int, `caf\xe9` int)", 45, true},
+		{"create table app.x (id int, `caf\xe9` int)", 8, false},
+		{"create table app.x (id int, `caf\xe9` int)", 3, true}, // dec8, which is not decoded
+		{"create table app.`caf\xe9` (id int)", 45, true},
+		{"create table app.skip_me (`caf\xe9` int)", 45, false},
+		{"create table `\xe9`.x (id int)", 45, true},
+		{"create view app.`caf\xe9` as select 'caf\xe9'", 45, false},
+		{"drop database `caf\xe9`", 45, true},
+		{"insert into app.`caf\xe9` values (1)", 45, true},
+	} {
+		tr := NewTracker(compile(t, onlyApp), Defaults{})
+		_, err := tr.Apply(replica.DDL{Text: c.sql, CharsetID: c.charset})
+		var e *replica.Error
+		if stops := err != nil; stops != c.stops || stops && errors.As(err, &e) && e.Code != CodeText && !strings.HasPrefix(c.sql, "insert") {
+			t.Errorf("%q in %d: %v", c.sql, c.charset, err)
+		}
+	}
+	if got := Text(replica.DDL{Text: "alter table t comment 'caf\xe9'", CharsetID: 8}); got != "alter table t comment 'café'" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestVersionComments: a statement is read as the source's server reads it.
+func TestVersionComments(t *testing.T) {
+	mysql, maria := SourceDefaults("8.0.36"), SourceDefaults("10.11.6-MariaDB")
+	for _, c := range []struct {
+		sql          string
+		mysql, maria string // the table's columns
+	}{
+		{"/*M!999999\\- enable the sandbox mode */ create table t (a int)", "a", "a"},
+		{"create table t (a int /*M! , b int */ /*!50100 , c int */ /*!80016 , d int */ /*!80400 , e int */ /*M!101100 , f int */ /*M!120000 , g int */)", "a c d", "a b c f"},
+		{"create table t (a int /*!99999 , b int /* c */ , d int */)", "a", "a"},
+	} {
+		for i, d := range []Defaults{mysql, maria} {
+			tr := NewTracker(compile(t, ruleset.Spec{}), d)
+			if _, err := tr.Apply(replica.DDL{Schema: "d", Text: c.sql}); err != nil {
+				t.Fatalf("%s: %v", c.sql, err)
+			}
+			var names []string
+			for _, col := range tr.Table("d", "t").Columns {
+				names = append(names, col.Name)
+			}
+			if got := strings.Join(names, " "); got != []string{c.mysql, c.maria}[i] {
+				t.Errorf("%s: %q", c.sql, got)
+			}
+		}
 	}
 }
 
