@@ -11,8 +11,10 @@ import (
 
 // Definition is a source table's definition from a position on; an empty
 // Create says that there is no such table any more.
-// Table is "" for a schema, whose Create is "charset collation".
+// Table is "" for a schema, whose Create is "charset collation". Object is true
+// for a view or sequence, whose Create is its kind: the target has none of these.
 type Definition struct {
+	Object                    bool
 	Schema, Table             string
 	Create                    string
 	TargetSchema, TargetTable string
@@ -25,7 +27,7 @@ func HistoryStatements(channel, position string, d Definition) []Statement {
 	values := "(" + Literal(channel) + "," + Literal(d.Schema) + "," + Literal(d.Table) + "," + Literal(position) + "," + Literal(d.Create) + "," +
 		Literal(d.TargetSchema) + "," + Literal(d.TargetTable) + ")"
 	out := []Statement{{SQL: "REPLACE INTO " + MetaSchema + ".schema_history VALUES " + values, Want: -1}}
-	if d.Table == "" {
+	if d.Table == "" || d.Object {
 		return out
 	}
 	return append(out, OwnTable(channel, d))

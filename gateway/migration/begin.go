@@ -114,7 +114,15 @@ func (x *run) begin(ctx context.Context) error {
 		if err := checkNames(tables, x.cfg.Rules); err != nil {
 			return err
 		}
+		objects, err := x.src.Objects(ctx, x.cfg.Rules.Wanted)
+		if err != nil {
+			return err
+		}
 		pos, at, err := x.firstPosition(ctx, tables)
+		if err != nil {
+			return err
+		}
+		later, err := x.src.Objects(ctx, x.cfg.Rules.Wanted)
 		if err != nil {
 			return err
 		}
@@ -138,7 +146,7 @@ func (x *run) begin(ctx context.Context) error {
 		if err := x.makeSchemas(ctx, schemas, tables); err != nil {
 			return err
 		}
-		return x.recordStart(ctx, schemas, tables, pos, at)
+		return x.recordStart(ctx, schemas, tables, append(objects, later...), pos, at)
 	}
 	return &replica.Error{Code: 61092, Class: "SOURCE", Transient: true,
 		Message: "the source's tables change too often to begin", Remedy: "wait until the DDL on the source is over"}
@@ -479,9 +487,9 @@ func holds(t *replica.Table, ts, tt string, have map[string]bool) error {
 
 // recordStart commits the first position, the tables and their definitions, and
 // the wanted schemas' defaults: the meaning of a CREATE TABLE depends on them.
-func (x *run) recordStart(ctx context.Context, schemas []source.SchemaInfo, tables []sourceTable, pos replica.Position, at replica.Coordinates) error {
+func (x *run) recordStart(ctx context.Context, schemas []source.SchemaInfo, tables []sourceTable, objects []source.ObjectInfo, pos replica.Position, at replica.Coordinates) error {
 	copies := x.cfg.Start.Kind == StartSnapshot && x.cfg.Mode != ModeIncremental
-	var stmts []apply.Statement
+	stmts := x.objectStatements(pos.String(), objects)
 	for _, s := range schemas {
 		stmts = append(stmts, apply.HistoryStatements(x.cfg.Channel, pos.String(),
 			apply.Definition{Schema: s.Name, Create: s.DefaultCharset + " " + s.DefaultCollation})...)

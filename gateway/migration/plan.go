@@ -61,6 +61,7 @@ func (x *run) plan(ctx context.Context, t *replica.Transaction) (*apply.DDLPlan,
 	d := ddlDraft{run: x, plan: p}
 	for _, c := range changes {
 		if c.Kind == schema.Other {
+			p.History = append(p.History, objectHistory(c)...)
 			continue
 		}
 		if err := d.add(ctx, c); err != nil {
@@ -88,6 +89,12 @@ func (n *sourceNow) ShowCreate(schemaName, table string) (string, error) {
 		return "", nil
 	}
 	return create, err
+}
+
+// Kind implements schema.Source.
+func (n *sourceNow) Kind(schemaName, name string) (schema.ObjectKind, error) {
+	kind, err := n.src.Kind(n.ctx, schemaName, name)
+	return schema.ObjectKind(kind), err
 }
 
 // ddlDraft makes the plan of one statement out of its changes.

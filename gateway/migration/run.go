@@ -144,7 +144,7 @@ func (x *run) load(ctx context.Context) error {
 		x.tables[t.key()] = t
 	}
 	for _, d := range st.history {
-		if d.Table == "" || d.Create == "" {
+		if d.Table == "" || d.Create == "" || isObject(&d) {
 			continue
 		}
 		t, err := x.tracker.Load(d.Schema, d.Create)
@@ -154,6 +154,9 @@ func (x *run) load(ctx context.Context) error {
 		if x.cfg.Rules.Wanted(d.Schema, d.Table) {
 			x.show(t)
 		}
+	}
+	if err := x.loadObjects(ctx, st.history); err != nil {
+		return err
 	}
 	var last sql.NullString
 	err = x.cfg.Target.QueryRowContext(ctx, "SELECT source_sql FROM "+apply.MetaSchema+".ddl_log WHERE channel=? ORDER BY started_at DESC LIMIT 1", x.cfg.Channel).Scan(&last)

@@ -46,6 +46,9 @@ type Change struct {
 	Charset, Collation string
 	// Dropped lists the known tables that went with a dropped schema.
 	Dropped []*replica.Table
+	// Objects lists the wanted views and sequences that were made or went. The
+	// Kind is then Other.
+	Objects []Object
 
 	ddl     replica.DDL // the statement
 	session Defaults    // and what holds in its session

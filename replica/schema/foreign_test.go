@@ -12,6 +12,7 @@ import (
 type shownNow string
 
 func (s shownNow) ShowCreate(string, string) (string, error) { return string(s), nil }
+func (s shownNow) Kind(string, string) (ObjectKind, error)   { return BaseTable, nil }
 
 // TestForeignKeyIndexOfUnknownOrigin: a table was copied, so that nothing shows
 // which of its indexes the source made for foreign keys.

@@ -145,6 +145,15 @@ func (s *askSource) ShowCreate(schema, table string) (string, error) {
 	return create, err
 }
 
+func (s *askSource) Kind(schema, name string) (ObjectKind, error) {
+	var kind ObjectKind
+	err := s.l.source.QueryRowContext(s.l.t.Context(), "SELECT table_type FROM information_schema.tables WHERE table_schema=? AND table_name=?", schema, name).Scan(&kind)
+	if errors.Is(err, sql.ErrNoRows) {
+		return None, nil
+	}
+	return kind, err
+}
+
 // compareIndexes compares every index that the tracker knows with the source's.
 func (l *live) compareIndexes(history []string) {
 	l.t.Helper()

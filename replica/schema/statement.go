@@ -9,7 +9,10 @@ type dropTableStmt struct {
 }
 
 // renameStmt is RENAME TABLE: from and to, in order.
-type renameStmt struct{ pairs [][2][2]string }
+type renameStmt struct {
+	pairs    [][2][2]string
+	ifExists bool // MariaDB: a pair whose first name nothing has is skipped
+}
 
 // truncateStmt is TRUNCATE TABLE.
 type truncateStmt struct{ name [2]string }
@@ -105,6 +108,8 @@ func (r *reader) definitionStatement(schema string) any {
 	case object.isAny("INDEX", "UNIQUE", "FULLTEXT", "VECTOR"),
 		object.is("SPATIAL") && r.objectAfterSpatial():
 		return r.indexStatement(schema)
+	case verb.isAny("CREATE", "DROP") && object.isAny("VIEW", "ALGORITHM", "DEFINER", "SQL"):
+		return r.viewStatement(schema)
 	case object.is("ALGORITHM"), object.isAny(harmlessObjects...):
 		return otherStmt{}
 	case verb.is("TRUNCATE"):
@@ -187,8 +192,7 @@ func (r *reader) finish(what string) {
 func (r *reader) renameTable(schema string) any {
 	r.next()
 	r.next()
-	r.ifExists()
-	st := &renameStmt{}
+	st := &renameStmt{ifExists: r.ifExists()}
 	for r.err == nil {
 		var p [2][2]string
 		p[0][0], p[0][1] = r.tableName(schema)

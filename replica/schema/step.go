@@ -18,6 +18,7 @@ type step struct {
 	ddl     replica.DDL
 	session Defaults                             // the tracker's, as the statement's session changes them
 	set     map[ruleset.TableName]*replica.Table // nil: dropped
+	objects objects                              // what became of views and sequences
 	changes []Change
 }
 
@@ -74,15 +75,12 @@ func (s *step) apply(st any) error {
 		return s.createTable(st)
 	case *dropTableStmt:
 		for _, n := range st.names {
-			if before := s.table(n[0], n[1]); before != nil || s.wanted(n) && !s.t.Sequence(n[0], n[1]) {
-				s.add(Change{Kind: DropTable, Schema: n[0], Table: n[1], Before: before})
-			}
-			s.drop(n[0], n[1])
+			s.dropTable(n)
 		}
 		return nil
 	case *renameStmt:
 		for _, p := range st.pairs {
-			if err := s.rename(p[0], p[1]); err != nil {
+			if err := s.rename(p[0], p[1], st.ifExists); err != nil {
 				return err
 			}
 		}
@@ -93,28 +91,39 @@ func (s *step) apply(st any) error {
 		return s.alter(st)
 	case *databaseStmt:
 		return s.database(st)
+	case *viewStmt:
+		s.viewsOrSequences(st.names, View, st.drop)
+	case *sequenceStmt:
+		s.viewsOrSequences(st.names, Sequence, st.drop)
 	}
 	return nil
 }
 
+// dropTable drops a table or, on MariaDB, a sequence. A view stays.
+func (s *step) dropTable(n [2]string) {
+	switch s.object(n) {
+	case Sequence:
+		s.setObject(n, None)
+	case View:
+	default:
+		if before := s.table(n[0], n[1]); before != nil || s.wanted(n) {
+			s.add(Change{Kind: DropTable, Schema: n[0], Table: n[1], Before: before})
+		}
+		s.drop(n[0], n[1])
+	}
+}
+
 // commit makes the step's result the Tracker's.
-func (s *step) commit(st any) {
+func (s *step) commit() {
 	for k, table := range s.set {
 		if table == nil {
 			delete(s.t.tables, k)
-			delete(s.t.sequences, k)
 		} else {
 			s.t.tables[k] = table
 		}
 	}
-	if q, ok := st.(*sequenceStmt); ok {
-		for _, n := range q.names {
-			if k := s.t.key(n[0], n[1]); q.drop {
-				delete(s.t.sequences, k)
-			} else {
-				s.t.sequences[k] = true
-			}
-		}
+	if changed := s.commitObjects(); len(changed) > 0 {
+		s.add(Change{Kind: Other, Objects: changed})
 	}
 	for _, c := range s.changes {
 		switch k := s.t.key(c.Schema, "").Schema; c.Kind {
@@ -131,6 +140,14 @@ func (s *step) commit(st any) {
 
 func (s *step) createTable(st *createTableStmt) error {
 	before := s.table(st.schema, st.name)
+	name := [2]string{st.schema, st.name}
+	if s.isSequence(st) {
+		s.setObject(name, Sequence)
+		return nil
+	}
+	if s.object(name) != None && st.ifNotExists && !st.replace {
+		return nil // the name is a view's or a sequence's
+	}
 	c := Change{Kind: CreateTable, Schema: st.schema, Table: st.name, Before: before, replaced: st.replace}
 	if before != nil && st.ifNotExists && !st.replace {
 		c.After = before
@@ -161,6 +178,7 @@ func (s *step) createTable(st *createTableStmt) error {
 		return err
 	}
 	c.After = after
+	s.setObject(name, None)
 	s.put(after)
 	s.add(c)
 	return nil
@@ -203,11 +221,11 @@ func (d *definition) renameConstraints(name string) {
 	}
 }
 
-func (s *step) rename(from, to [2]string) error {
+func (s *step) rename(from, to [2]string, ifExists bool) error {
 	before := s.table(from[0], from[1])
 	if before == nil {
-		if !s.wanted(from) && !s.wanted(to) {
-			return nil
+		if done, err := s.renameObject(from, to, ifExists); done || err != nil {
+			return err
 		}
 		return s.unknown(from)
 	}
@@ -242,6 +260,15 @@ func (s *step) truncate(st *truncateStmt) error {
 func (s *step) alter(st *alterStmt) error {
 	n := st.name
 	before := s.table(n[0], n[1])
+	if before == nil && s.object(n) != None {
+		for _, a := range st.actions {
+			if a.kind == renameTo {
+				_, err := s.renameObject(n, a.name, false)
+				return err
+			}
+		}
+		return nil
+	}
 	if before == nil {
 		if !st.ifExists && (s.wanted(n) || renamesToWanted(st, s.t.rules)) {
 			return s.unknown(n)
@@ -328,6 +355,7 @@ func (s *step) database(st *databaseStmt) error {
 		return fmt.Errorf("character set %q is not known", c.Charset)
 	}
 	if st.kind == DropDatabase || st.replace {
+		s.dropObjects(st.name)
 		key := s.t.key(st.name, "").Schema
 		for _, table := range s.t.Tables() {
 			if s.t.key(table.Schema, "").Schema == key {

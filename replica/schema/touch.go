@@ -35,7 +35,7 @@ func mayTouch(st any, tokens []token, ddl replica.DDL, rules *ruleset.Rules) boo
 		return false
 	case *databaseStmt:
 		return st.name == "" || strings.Contains(st.name, undecoded) || rules.WantedSchema(st.name)
-	case *sequenceStmt:
+	case *sequenceStmt, *viewStmt:
 		return false
 	}
 	names := touched(st)

@@ -20,8 +20,7 @@ type Tracker struct {
 	defaults Defaults
 	tables   map[ruleset.TableName]*replica.Table
 	schemas  map[string]database
-	// sequences are MariaDB's sequences: tables in the binlog, not elsewhere.
-	sequences map[ruleset.TableName]bool
+	objects  objects // views and sequences
 }
 
 type database struct{ name, charset, collation string }
@@ -30,7 +29,7 @@ type database struct{ name, charset, collation string }
 // Collation are those of a schema that names none.
 func NewTracker(rules *ruleset.Rules, defaults Defaults) *Tracker {
 	return &Tracker{rules: rules, defaults: defaults, tables: map[ruleset.TableName]*replica.Table{},
-		schemas: map[string]database{}, sequences: map[ruleset.TableName]bool{}}
+		schemas: map[string]database{}, objects: objects{}}
 }
 
 func (t *Tracker) key(schema, table string) ruleset.TableName {
@@ -83,10 +82,6 @@ func (t *Tracker) Put(table *replica.Table) { t.tables[t.key(table.Schema, table
 // Table returns the current version of a table, nil when it is not known.
 func (t *Tracker) Table(schema, table string) *replica.Table { return t.tables[t.key(schema, table)] }
 
-// Sequence says whether the name is that of a MariaDB sequence that was created
-// while the Tracker followed: its row events carry no table's rows.
-func (t *Tracker) Sequence(schema, name string) bool { return t.sequences[t.key(schema, name)] }
-
 // Tables returns the current versions of all known tables, by name.
 func (t *Tracker) Tables() []*replica.Table {
 	out := make([]*replica.Table, 0, len(t.tables))
@@ -118,6 +113,8 @@ type Source interface {
 	// ShowCreate returns the statement that makes the table, "" when the source
 	// has no such table. Its error is returned by ApplyAt as it is.
 	ShowCreate(schema, table string) (string, error)
+	// Kind returns what the name stands for. Its error is returned as it is.
+	Kind(schema, name string) (ObjectKind, error)
 }
 
 // Apply is ApplyAt without a source to ask.
@@ -138,12 +135,12 @@ func (t *Tracker) ApplyAt(ddl replica.DDL, source Source) ([]Change, error) {
 		return nil, ddlError(nil, remedyRows, "the source logged a statement that is neither DDL nor a row event")
 	}
 	if err == nil {
-		step := &step{t: t, ddl: ddl, session: session, source: source, set: map[ruleset.TableName]*replica.Table{}}
+		step := &step{t: t, ddl: ddl, session: session, source: source, set: map[ruleset.TableName]*replica.Table{}, objects: objects{}}
 		if err = step.apply(st); err == nil && step.relevant() {
 			err = unreadSettings(ddl, serr)
 		}
 		if err == nil {
-			step.commit(st)
+			step.commit()
 			return step.changes, nil
 		}
 	}

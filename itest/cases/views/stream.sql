@@ -1,0 +1,12 @@
+RENAME TABLE before_start TO renamed;
+CREATE OR REPLACE VIEW renamed AS SELECT v FROM t;
+CREATE VIEW fresh AS SELECT id, v FROM t;
+INSERT INTO fresh VALUES (2, 2);
+RENAME TABLE fresh TO fresh2, swapped TO fresh;
+UPDATE fresh2 SET v = 22 WHERE id = 2;
+RENAME TABLE fresh TO tmp_v, fresh2 TO fresh, tmp_v TO fresh2;
+DROP TABLE IF EXISTS fresh;
+DROP VIEW fresh, fresh2;
+CREATE TABLE fresh (id INT NOT NULL PRIMARY KEY);
+INSERT INTO fresh VALUES (1);
+INSERT INTO t VALUES (3, 3);
