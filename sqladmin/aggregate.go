@@ -30,7 +30,8 @@ func (s *scope) aggregate(e *ast.AggregateFuncExpr) (any, error) {
 	case "count":
 		return int64(len(values)), nil
 	case "group_concat":
-		return groupConcat(e, values), nil
+		v := groupConcat(e, values)
+		return s.computed(name, v)
 	}
 	if len(values) == 0 {
 		return nil, nil
@@ -60,6 +61,9 @@ func (s *scope) arguments(e *ast.AggregateFuncExpr) ([]any, error) {
 				break
 			}
 			fmt.Fprintf(&key, "%s\x00", fold(asString(v)))
+			if key.Len() > maxValueBytes+n {
+				return nil, valueTooLong(e.F)
+			}
 			if value = v; n > 1 {
 				value = key.String()
 			}
@@ -67,7 +71,12 @@ func (s *scope) arguments(e *ast.AggregateFuncExpr) ([]any, error) {
 		if value == nil || e.Distinct && seen[key.String()] {
 			continue
 		}
-		seen[key.String()] = true
+		if e.Distinct {
+			seen[key.String()] = true
+			if err := s.x.computed.add(key.Len()); err != nil {
+				return nil, err
+			}
+		}
 		values = append(values, value)
 	}
 	return values, nil
@@ -81,11 +90,11 @@ func groupConcat(e *ast.AggregateFuncExpr, values []any) any {
 	if v, ok := e.Args[len(e.Args)-1].(*tidbsql.Literal); ok {
 		separator = asString(literal(v))
 	}
-	parts := make([]string, len(values))
+	parts := make([]any, len(values))
 	for i, v := range values {
 		parts[i] = strings.ReplaceAll(asString(v), "\x00", "")
 	}
-	return strings.Join(parts, separator)
+	return joinStrings("group_concat", parts, separator)
 }
 
 func foldValues(name string, values []any) any {

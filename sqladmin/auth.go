@@ -1,6 +1,7 @@
 package sqladmin
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -91,6 +92,9 @@ func newSalt() ([]byte, error) {
 // authenticate checks who the client says it is. plugin and response are what
 // it sent; an unknown user goes through the same steps as a wrong password.
 func (c *conn) authenticate(user, plugin string, response []byte) error {
+	if err := c.awaitTurn(user); err != nil {
+		return err
+	}
 	v := c.server.verifier
 	known := subtle.ConstantTimeCompare([]byte(user), []byte(c.server.cfg.User)) == 1
 	if !known {
@@ -113,15 +117,40 @@ func (c *conn) authenticate(user, plugin string, response []byte) error {
 	} else if ok, err = c.cachingSHA2(&v, response); err != nil {
 		return err
 	}
+	c.server.logins.done(c.from, ok && known)
 	if !ok || !known {
 		using := "YES"
 		if len(response) == 0 {
 			using = "NO"
 		}
-		c.server.cfg.Logger.Warn("admin login refused", "user", cut(user, 80), "host", c.session.Host)
+		c.server.logins.logRefused(c.server.cfg.Logger, cut(user, 80), c.session.Host, "wrong user or password")
 		return Errorf(CodeAccessDenied, "Access denied for user '%s'@'%s' (using password: %s)", cut(user, 80), c.session.Host, using)
 	}
 	return nil
+}
+
+// awaitTurn delays the login of an address that sent wrong passwords. A login
+// whose turn is too far away is refused: nothing is said about its password.
+func (c *conn) awaitTurn(user string) error {
+	wait, ok := c.server.logins.turn(c.from)
+	if !ok {
+		c.server.logins.logRefused(c.server.cfg.Logger, cut(user, 80), c.session.Host, "too many wrong passwords from this address")
+		return Errorf(CodeHostBlocked, "Host '%s' is blocked because of many wrong passwords; its next login has its turn in %d s", c.session.Host, 1+int(wait.Seconds())).
+			WithRemedy("wait, or log in from another address")
+	}
+	if wait == 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-c.server.drain.Done():
+		return errShutdown
+	case <-c.ctx.Done():
+		return context.Cause(c.ctx)
+	}
 }
 
 // trimNUL drops the NUL that some clients put after a response.

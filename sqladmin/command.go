@@ -52,7 +52,7 @@ func (c *conn) command(b []byte) (more bool, err error) {
 		c.longData(data)
 		return true, nil
 	case mysql.COM_STMT_CLOSE:
-		delete(c.stmts, uint32((&payload{b: data}).uint(4)))
+		c.closePrepared(uint32((&payload{b: data}).uint(4)))
 		return true, nil
 	case mysql.COM_STMT_RESET:
 		return true, c.resetPrepared(data)
@@ -75,11 +75,15 @@ func (c *conn) command(b []byte) (more bool, err error) {
 // reset is COM_RESET_CONNECTION: all but the account and the schema goes.
 func (c *conn) reset() {
 	c.session.reset()
-	clear(c.stmts)
+	c.dropPrepared()
 }
 
-func (c *conn) executor() *executor {
-	return &executor{server: c.server, controller: c.server.cfg.Controller, session: c.session, now: time.Now().UTC().Truncate(time.Millisecond)}
+// executor returns what carries out one statement. The caller calls its drop.
+func (c *conn) executor(ctx context.Context) *executor {
+	m := &c.server.memory
+	return &executor{server: c.server, controller: c.server.cfg.Controller, session: c.session,
+		now: time.Now().UTC().Truncate(time.Millisecond), stop: newStopper(ctx),
+		held: m.holding("the statement", maxRowBytes), computed: m.holding("what the statement's functions return", maxComputedBytes)}
 }
 
 // query executes one statement and sends its result. binary asks for rows of
@@ -91,46 +95,56 @@ func (c *conn) query(sql string, binary bool) error {
 	}
 	ctx := c.session.begin(c.ctx, command)
 	defer c.session.end()
-	x := c.executor()
-	p, err := parse(sql, c.session.mode())
-	c.session.setSQL(p.redacted)
+	x := c.executor(ctx)
+	defer x.drop()
 	var res *Result
-	if err == nil {
-		res, err = c.protect(ctx, x, p.stmt)
-	}
-	if err != nil {
-		var own *Error
-		if cause := context.Cause(ctx); ctx.Err() != nil && !errors.As(err, &own) {
-			own = asError(context.Canceled, cause)
-		} else {
-			own = asError(err, cause)
+	err := c.protect(func() error {
+		p, err := parseWithin(sql, c.session.mode(), x.held)
+		c.session.setSQL(p.redacted)
+		if err == nil {
+			res, err = x.execute(ctx, p.stmt)
 		}
-		c.session.warnings = []Warning{{Level: "Error", Code: own.Code, Message: own.Message, Remedy: own.Remedy}}
-		return c.sendError(own)
+		return err
+	})
+	if err != nil {
+		return c.sendFailure(ctx, err)
 	}
 	if !x.keepWarnings {
 		c.session.warnings = res.Warnings
 	}
 	if res.Columns != nil {
-		return c.sendRows(res, binary)
+		return c.sendRows(ctx, res, binary)
 	}
 	return c.sendOK(res)
 }
 
-// protect executes a statement; a panic, in a library say, costs the statement
-// and not the node.
-func (c *conn) protect(ctx context.Context, x *executor, stmt Statement) (res *Result, err error) {
+// sendFailure sends the error of a statement, and keeps it for SHOW ERRORS. A
+// statement that its context ended has the error that ended it.
+func (c *conn) sendFailure(ctx context.Context, err error) error {
+	var own *Error
+	if cause := context.Cause(ctx); ctx.Err() != nil && !errors.As(err, &own) {
+		own = asError(context.Canceled, cause)
+	} else {
+		own = asError(err, cause)
+	}
+	c.session.warnings = []Warning{{Level: "Error", Code: own.Code, Message: own.Message, Remedy: own.Remedy}}
+	return c.sendError(own)
+}
+
+// protect calls f, which parses or executes a statement. A panic, in a library
+// say, costs the statement and not the node.
+func (c *conn) protect(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			c.server.cfg.Logger.Error("admin statement panicked", "statement", stmt.Verb(), "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
-			res, err = nil, Errorf(CodeUnknown, "Internal error in %s", stmt.Verb()).WithRemedy("see this node's log")
+			c.server.cfg.Logger.Error("admin statement panicked", "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+			err = Errorf(CodeUnknown, "Internal error: the statement panicked").WithRemedy("the log of node %s has the place: report it", c.server.cfg.NodeName)
 		}
 	}()
-	return x.execute(ctx, stmt)
+	return f()
 }
 
 func (c *conn) initDB(schema string) error {
-	if err := c.executor().use(schema); err != nil {
+	if err := c.executor(c.ctx).use(schema); err != nil {
 		return c.sendError(asError(err, nil))
 	}
 	return c.sendOK(&Result{})
@@ -150,14 +164,16 @@ func (c *conn) statistics() string {
 // fieldList is COM_FIELD_LIST: the columns of a table.
 func (c *conn) fieldList(data []byte) error {
 	p := &payload{b: data}
-	t, err := c.executor().findTable("", p.zero())
+	t, err := c.executor(c.ctx).findTable("", p.zero())
 	if err != nil {
 		return c.sendError(asError(err, nil))
 	}
-	like := string(p.b)
+	like, stop := string(p.b), newStopper(c.ctx)
 	for _, col := range t.columns {
-		if like != "" && !likeMatch(col.Name, like, '\\') {
-			continue
+		if like != "" {
+			if fits, err := stop.like(col.Name, like, '\\'); err != nil || !fits {
+				continue
+			}
 		}
 		if err := c.wire.write(append(columnPacket(t.schema, t.name, col), 0xfb)); err != nil {
 			return err
@@ -198,6 +214,6 @@ func (c *conn) changeUser(data []byte) (more bool, err error) {
 		}
 		return false, err
 	}
-	clear(c.stmts)
+	c.dropPrepared()
 	return true, c.sendOK(&Result{})
 }

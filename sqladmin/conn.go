@@ -1,11 +1,13 @@
 package sqladmin
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -17,6 +19,7 @@ type inbound struct {
 	payload []byte
 	next    byte
 	err     error
+	held    *holding // what the packet takes, until it is answered
 }
 
 // conn is one client connection: a goroutine that answers, and one that reads,
@@ -31,11 +34,13 @@ type conn struct {
 	ctx       context.Context // ends with the connection
 	packets   chan inbound    // nil until the login is done
 	stmts     map[uint32]*prepared
+	stmtsHeld *holding // what stmts take
 	nextStmt  uint32
 	loginTo   string // schema named at login
 
-	netMu sync.Mutex
-	net   net.Conn
+	line     *line
+	from     netip.Prefix // see addressOf
+	loggedIn bool         // counted by the server
 }
 
 func newConn(s *Server, nc net.Conn, id uint32) *conn {
@@ -43,7 +48,9 @@ func newConn(s *Server, nc net.Conn, id uint32) *conn {
 	if err != nil {
 		host = "localhost"
 	}
-	c := &conn{server: s, wire: newWire(nc), net: nc, stmts: map[uint32]*prepared{}}
+	l := &line{net: nc}
+	c := &conn{server: s, wire: newWire(l), line: l, from: addressOf(nc.RemoteAddr()), stmts: map[uint32]*prepared{},
+		stmtsHeld: s.memory.holding("the session's prepared statements", maxPreparedBytes)}
 	ctx, cancel := context.WithCancelCause(s.base)
 	c.ctx = ctx
 	c.session = &session{Session: Session{ID: id, Host: host}, command: "Connect", since: time.Now(), close: cancel}
@@ -52,17 +59,22 @@ func newConn(s *Server, nc net.Conn, id uint32) *conn {
 }
 
 // serve answers one client until it leaves.
-func (c *conn) serve(full bool) {
+func (c *conn) serve() {
 	var reader sync.WaitGroup
 	defer reader.Wait()
-	defer c.closeNet()
+	defer c.stmtsHeld.drop()
+	defer c.line.Close()
 	defer c.session.close(errGone)
-	stopLogin := context.AfterFunc(c.server.drain, c.closeNet)
-	err := c.login(full)
+	stopLogin := context.AfterFunc(c.server.drain, c.line.Close)
+	pending := c.server.logins.enter(c.from, c.line.Close)
+	err := c.login()
+	c.server.logins.leave(pending)
 	if !stopLogin() || err != nil {
 		return
 	}
-	c.packets = make(chan inbound)
+	// One packet may wait while a statement runs: the reader goes on listening,
+	// so that it notices when the client leaves.
+	c.packets = make(chan inbound, 1)
 	reader.Add(1)
 	go func() {
 		defer reader.Done()
@@ -72,17 +84,9 @@ func (c *conn) serve(full bool) {
 	}
 }
 
-func (c *conn) closeNet() {
-	c.netMu.Lock()
-	defer c.netMu.Unlock()
-	c.net.Close()
-}
-
 // expire ends a connection that has to end, even if the client does not read.
 func (c *conn) expire() {
-	c.netMu.Lock()
-	defer c.netMu.Unlock()
-	c.net.SetDeadline(time.Now().Add(forcedExit)) //nolint:errcheck // it is closed anyway
+	c.line.until(time.Now().Add(forcedExit)) //nolint:errcheck // it is closed anyway
 }
 
 // kill interrupts the running statement, or ends the connection.
@@ -95,6 +99,7 @@ func (c *conn) kill(queryOnly bool) {
 	}
 	if !queryOnly {
 		c.session.close(errKilled)
+		c.expire()
 	}
 }
 
@@ -102,17 +107,26 @@ func (c *conn) kill(queryOnly bool) {
 // context ends, and with it the running statement.
 func (c *conn) readLoop() {
 	for {
-		payload, next, err := c.wire.read(maxPacketBytes)
-		if err != nil && !errors.Is(err, errTooLarge) {
+		if err := c.wire.arrives(); err != nil {
+			c.session.close(errGone)
+			return
+		}
+		held := c.server.memory.holding("the packet", 4*maxPacketBytes)
+		payload, next, err := c.wire.read(maxPacketBytes, held)
+		var own *Error
+		known := err == nil || errors.Is(err, errTooLarge) || errors.Is(err, errEndless) || errors.As(err, &own)
+		if !known {
+			held.drop()
 			c.session.close(errGone)
 			return
 		}
 		select {
-		case c.packets <- inbound{payload, next, err}:
+		case c.packets <- inbound{payload, next, err, held}:
 		case <-c.ctx.Done():
+			held.drop()
 			return
 		}
-		if err != nil {
+		if errors.Is(err, errEndless) {
 			return
 		}
 	}
@@ -124,12 +138,19 @@ func (c *conn) step() bool {
 	defer idle.Stop()
 	select {
 	case in := <-c.packets:
+		defer in.held.drop()
 		c.wire.seq = in.next
-		if in.err != nil {
-			c.sendError(Errorf(CodePacketTooLarge, "Got a packet bigger than 'max_allowed_packet' bytes (%d)", maxPacketBytes)) //nolint:errcheck // it is closed next
-			return false
+		more, err := true, error(nil)
+		var own *Error
+		switch {
+		case in.err == nil:
+			more, err = c.command(in.payload)
+		case errors.As(in.err, &own):
+			err = c.sendError(own)
+		default:
+			more = !errors.Is(in.err, errEndless)
+			err = c.sendError(Errorf(CodePacketTooLarge, "Got a packet bigger than 'max_allowed_packet' bytes (%d)", maxPacketBytes))
 		}
-		more, err := c.command(in.payload)
 		return more && err == nil && c.ctx.Err() == nil
 	case <-c.ctx.Done():
 	case <-c.server.drain.Done():
@@ -149,7 +170,7 @@ func (c *conn) waitTimeout() time.Duration {
 // receive returns the next packet of a login, or of COM_CHANGE_USER.
 func (c *conn) receive() ([]byte, error) {
 	if c.packets == nil {
-		b, next, err := c.wire.read(loginPacketBytes)
+		b, next, err := c.wire.read(loginPacketBytes, nil)
 		c.wire.seq = next
 		return b, err
 	}
@@ -157,7 +178,11 @@ func (c *conn) receive() ([]byte, error) {
 	defer timeout.Stop()
 	select {
 	case in := <-c.packets:
+		defer in.held.drop()
 		c.wire.seq = in.next
+		if in.err == nil && len(in.payload) > loginPacketBytes {
+			return nil, errTooLarge
+		}
 		return in.payload, in.err
 	case <-c.ctx.Done():
 		return nil, context.Cause(c.ctx)
@@ -183,12 +208,9 @@ const capabilities = mysql.CLIENT_LONG_PASSWORD | mysql.CLIENT_FOUND_ROWS | mysq
 	mysql.CLIENT_SESSION_TRACK | mysql.CLIENT_DEPRECATE_EOF
 
 // login greets the client, starts TLS if it wants, and checks its password.
-func (c *conn) login(full bool) error {
-	if err := c.net.SetDeadline(time.Now().Add(loginTimeout)); err != nil {
+func (c *conn) login() error {
+	if err := c.line.until(time.Now().Add(loginTimeout)); err != nil {
 		return err
-	}
-	if full {
-		return errors.Join(errGone, c.sendError(Errorf(CodeConnCount, "Too many connections")))
 	}
 	salt, err := newSalt()
 	if err != nil {
@@ -205,6 +227,9 @@ func (c *conn) login(full bool) error {
 	if err == nil {
 		err = c.welcome(user)
 	}
+	if err == nil {
+		err = c.server.admit(c)
+	}
 	if err != nil {
 		var own *Error
 		if errors.As(err, &own) {
@@ -212,11 +237,10 @@ func (c *conn) login(full bool) error {
 		}
 		return err
 	}
-	c.server.logins.Add(1)
 	if err := c.sendOK(&Result{}); err != nil {
 		return err
 	}
-	return c.net.SetDeadline(time.Time{})
+	return c.line.until(time.Time{})
 }
 
 // welcome enters the session of a user whose password is right.
@@ -299,15 +323,18 @@ func (c *conn) handshake() (user, plugin string, response []byte, err error) {
 func (c *conn) startTLS() error {
 	// The client does not wait for an answer, so that the beginning of its TLS
 	// handshake may have been read already.
-	tc := tls.Server(&buffered{Conn: c.net, r: c.wire.r}, c.server.tls)
+	ahead, err := c.wire.r.Peek(c.wire.r.Buffered())
+	if err != nil {
+		return err
+	}
+	plain := c.line.net
+	tc := tls.Server(&buffered{Conn: plain, r: io.MultiReader(bytes.NewReader(bytes.Clone(ahead)), plain)}, c.server.tls)
 	if err := tc.HandshakeContext(c.ctx); err != nil {
 		return err
 	}
-	c.netMu.Lock()
-	c.net = tc
-	c.netMu.Unlock()
+	c.line.swap(tc)
 	seq := c.wire.seq
-	c.wire = newWire(tc)
+	c.wire = newWire(c.line)
 	c.wire.seq = seq
 	c.encrypted, c.session.cipher = true, tls.CipherSuiteName(tc.ConnectionState().CipherSuite)
 	return nil

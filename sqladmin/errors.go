@@ -37,6 +37,7 @@ const (
 	CodeEmptyQuery       = 1065
 	CodeUnknownThread    = 1094
 	CodeUnknown          = 1105
+	CodeHostBlocked      = 1129
 	CodeWrongUsage       = 1111
 	CodeUnknownTable     = 1146
 	CodePacketTooLarge   = 1153
@@ -74,6 +75,8 @@ const (
 	CodeConflict         = 61052
 	CodeDDLUnsupported   = 61053
 	CodeSecretUnreadable = 61060
+	CodeLimit            = 61210
+	CodeMemory           = 61211
 )
 
 // states holds the SQLSTATE of each code that has one other than HY000.
@@ -85,7 +88,7 @@ var states = map[uint16]string{
 	CodeWrongValue: "42000", CodeNotSupported: "42000", CodeInterrupted: "70100",
 	CodeUnknownFunction: "42000",
 	CodeUnknownObject:   "42S02", CodeBadOption: "42000", CodeAlready: "01000",
-	CodeNodeSilent: "01000", CodeStoreUnreachable: "08S01", CodeSecretUnreadable: "42000",
+	CodeLimit: "42000", CodeNodeSilent: "01000", CodeStoreUnreachable: "08S01", CodeSecretUnreadable: "42000",
 }
 
 // SQLState returns e.State, or the usual state of the code.

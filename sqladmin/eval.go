@@ -2,7 +2,6 @@ package sqladmin
 
 import (
 	"math"
-	"regexp"
 	"strings"
 	"time"
 
@@ -32,6 +31,9 @@ type scope struct {
 
 // eval returns an expression's value.
 func (s *scope) eval(e ast.ExprNode) (any, error) {
+	if err := s.x.stop.step(1); err != nil {
+		return nil, err
+	}
 	switch e := e.(type) {
 	case *tidbsql.Literal:
 		return literal(e), nil
@@ -276,7 +278,8 @@ func (s *scope) like(e *ast.PatternLikeOrIlikeExpr) (any, error) {
 	if err != nil || text == nil || pattern == nil {
 		return nil, err
 	}
-	return int64(btoi(likeMatch(asString(text), asString(pattern), rune(e.Escape)) != e.Not)), nil
+	fits, err := s.x.stop.like(asString(text), asString(pattern), rune(e.Escape))
+	return int64(btoi(fits != e.Not)), err
 }
 
 func (s *scope) regexp(e *ast.PatternRegexpExpr) (any, error) {
@@ -284,11 +287,12 @@ func (s *scope) regexp(e *ast.PatternRegexpExpr) (any, error) {
 	if err != nil || text == nil || pattern == nil {
 		return nil, err
 	}
-	re, err := regexp.Compile("(?i)" + asString(pattern))
+	re, err := s.x.pattern(asString(pattern))
 	if err != nil {
-		return nil, &Error{Code: 3685, State: "HY000", Message: "Illegal argument to a regular expression"}
+		return nil, err
 	}
-	return int64(btoi(re.MatchString(asString(text)) != e.Not)), nil
+	found, err := s.x.stop.match(re, asString(text))
+	return int64(btoi(found != e.Not)), err
 }
 
 func (s *scope) in(e *ast.PatternInExpr) (any, error) {

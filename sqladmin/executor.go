@@ -2,6 +2,7 @@ package sqladmin
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"time"
 
@@ -17,6 +18,37 @@ type executor struct {
 	now        time.Time
 	// keepWarnings says that the statement read the warnings of the one before.
 	keepWarnings bool
+
+	stop     *stopper // ends the statement's loops
+	held     *holding // the statement's text and tree, and the rows that it reads
+	computed *holding // what its functions return
+	patterns patternCache
+}
+
+// patternCache holds the regular expressions of one statement. With one of each
+// row, it is dropped when it is full.
+type patternCache map[string]*regexp.Regexp
+
+// pattern compiles a regular expression, or returns it compiled.
+func (x *executor) pattern(text string) (*regexp.Regexp, error) {
+	if re := x.patterns[text]; re != nil {
+		return re, nil
+	}
+	re, err := compilePattern(text)
+	if err != nil {
+		return nil, err
+	}
+	if x.patterns == nil || len(x.patterns) >= 16 {
+		x.patterns = patternCache{}
+	}
+	x.patterns[text] = re
+	return re, nil
+}
+
+// drop gives back what the statement held.
+func (x *executor) drop() {
+	x.held.drop()
+	x.computed.drop()
 }
 
 // runner is a Statement that this package carries out itself.
@@ -146,8 +178,28 @@ func (x *executor) readTable(ctx context.Context, t *Table) ([][]any, error) {
 		return nil, err
 	}
 	x.warnings = append(x.warnings, warnings...)
-	return append(own, rows...), nil
+	rows = append(own, rows...)
+	return rows, x.held.add(rowsBytes(rows))
 }
+
+// rowsBytes returns about how much memory rows take.
+func rowsBytes(rows [][]any) int {
+	n := 0
+	for _, row := range rows {
+		n += rowBytes + valueBytes*len(row)
+		for _, v := range row {
+			if s, ok := v.(string); ok {
+				n += len(s)
+			}
+		}
+	}
+	return n
+}
+
+const (
+	rowBytes   = 48 // of a row without its values
+	valueBytes = 32 // of a value without its text
+)
 
 // variable returns @@x or @x.
 func (x *executor) variable(e *ast.VariableExpr) (any, error) {

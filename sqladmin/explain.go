@@ -11,7 +11,7 @@ func parseExplain(p *parser) Statement {
 		p.value("FORMAT")
 	}
 	if f := matchForm(p.tokens[min(p.pos, len(p.tokens)):]); f != nil {
-		inner, err := parseTokens(p.sql, p.tokens[p.pos:], p.mode)
+		inner, err := parseTokens(p.sql, p.tokens[p.pos:], p.mode, p.held)
 		switch {
 		case err != nil:
 			p.fail(err)

@@ -14,12 +14,13 @@ type function struct {
 	least, most int  // arguments; most < 0 is no limit
 	result      Type // Null: that of the arguments
 	strict      bool
-	call        func(s *scope, a []any) any
+	// call returns the value; an error that it returns fails the statement.
+	call func(s *scope, a []any) any
 }
 
 // functions lists the SQL functions by lower-case name.
 var functions = map[string]function{
-	"concat":    {1, -1, Text, true, func(_ *scope, a []any) any { return joinStrings(a, "") }},
+	"concat":    {1, -1, Text, true, func(_ *scope, a []any) any { return joinStrings("concat", a, "") }},
 	"concat_ws": {2, -1, Text, false, concatWS},
 	"lower":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.ToLower(asString(a[0])) }},
 	"lcase":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.ToLower(asString(a[0])) }},
@@ -38,10 +39,14 @@ var functions = map[string]function{
 	"ltrim":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.TrimLeft(asString(a[0]), " ") }},
 	"rtrim":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.TrimRight(asString(a[0]), " ") }},
 	"replace": {3, 3, Text, true, func(_ *scope, a []any) any {
-		if asString(a[1]) == "" {
-			return asString(a[0])
+		text, from, to := asString(a[0]), asString(a[1]), asString(a[2])
+		if from == "" {
+			return text
 		}
-		return strings.ReplaceAll(asString(a[0]), asString(a[1]), asString(a[2]))
+		if n := strings.Count(text, from); len(text)+n*(len(to)-len(from)) > maxValueBytes {
+			return valueTooLong("replace")
+		}
+		return strings.ReplaceAll(text, from, to)
 	}},
 	"instr":           {2, 2, Int, true, func(_ *scope, a []any) any { return position(a[0], a[1]) }},
 	"locate":          {2, 2, Int, true, func(_ *scope, a []any) any { return position(a[1], a[0]) }},
@@ -126,7 +131,32 @@ func (s *scope) call(e *ast.FuncCallExpr) (any, error) {
 			return nil, nil
 		}
 	}
-	return f.call(s, args), nil
+	return s.computed(e.FnName.L, f.call(s, args))
+}
+
+// computed counts a value that function name returned.
+func (s *scope) computed(name string, v any) (any, error) {
+	if err, ok := v.(error); ok {
+		return nil, err
+	}
+	text, ok := v.(string)
+	if !ok {
+		return v, nil
+	}
+	if len(text) > maxValueBytes {
+		return nil, valueTooLong(name)
+	}
+	if err := s.x.stop.step(len(text) / 16); err != nil {
+		return nil, err
+	}
+	if err := s.x.computed.add(len(text)); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+func valueTooLong(name string) error {
+	return limitError("a value of %s has more than %d bytes", strings.ToUpper(name), maxValueBytes)
 }
 
 func unknownFunction(name string) error {
@@ -148,10 +178,15 @@ func currentSchema(s *scope, _ []any) any {
 	return nil
 }
 
-func joinStrings(a []any, separator string) string {
+// joinStrings returns the text for function name, or an error when it is too long.
+func joinStrings(name string, a []any, separator string) any {
 	parts := make([]string, len(a))
+	n := 0
 	for i, v := range a {
 		parts[i] = asString(v)
+		if n += len(parts[i]) + len(separator); n-len(separator) > maxValueBytes {
+			return valueTooLong(name)
+		}
 	}
 	return strings.Join(parts, separator)
 }
@@ -166,7 +201,7 @@ func concatWS(_ *scope, a []any) any {
 			present = append(present, v)
 		}
 	}
-	return joinStrings(present, asString(a[0]))
+	return joinStrings("concat_ws", present, asString(a[0]))
 }
 
 func substring(_ *scope, a []any) any {
@@ -210,14 +245,26 @@ func substringIndex(_ *scope, a []any) any {
 	if separator == "" || n == 0 {
 		return ""
 	}
-	parts := strings.Split(text, separator)
-	switch {
-	case n > 0:
-		parts = parts[:min(n, int64(len(parts)))]
-	default:
-		parts = parts[int64(len(parts))-min(-n, int64(len(parts))):]
+	end := 0
+	for ; n > 0; n-- {
+		i := strings.Index(text[end:], separator)
+		if i < 0 {
+			return text
+		}
+		if end += i; n == 1 {
+			return text[:end]
+		}
+		end += len(separator)
 	}
-	return strings.Join(parts, separator)
+	for end = len(text); ; n++ {
+		i := strings.LastIndex(text[:end], separator)
+		if i < 0 {
+			return text
+		}
+		if end = i; n == -1 {
+			return text[end+len(separator):]
+		}
+	}
 }
 
 func firstValue(_ *scope, a []any) any {

@@ -59,12 +59,18 @@ type lexer struct {
 	pos    int
 	inside bool // within /*! .. */
 	tokens []token
+	held   *holding // what the tokens take; nil counts nothing
+	err    error
 }
 
 // lex returns the tokens of sql without the end mark. Comments are dropped,
 // the content of /*! .. */ is kept.
-func lex(sql string, mode lexMode) ([]token, error) {
-	l := &lexer{sql: sql, mode: mode}
+func lex(sql string, mode lexMode) ([]token, error) { return lexWithin(sql, mode, nil) }
+
+// lexWithin is lex for text whose tokens count as held. An error that is an
+// *Error is for the client as it is.
+func lexWithin(sql string, mode lexMode, held *holding) ([]token, error) {
+	l := &lexer{sql: sql, mode: mode, held: held}
 	for {
 		if err := l.skipSpace(); err != nil {
 			return l.tokens, err
@@ -74,6 +80,9 @@ func lex(sql string, mode lexMode) ([]token, error) {
 		}
 		if err := l.next(); err != nil {
 			return l.tokens, err
+		}
+		if l.err != nil {
+			return l.tokens, l.err
 		}
 	}
 }
@@ -256,7 +265,22 @@ func unescape(c byte) string {
 	return string([]byte{c})
 }
 
+const (
+	// tokensAtATime is how many tokens are counted together; a token takes 80
+	// bytes.
+	tokensAtATime = 1024
+	bytesAtATime  = 80 * tokensAtATime
+)
+
 func (l *lexer) add(kind tokenKind, start int, value string) {
+	switch n := len(l.tokens); {
+	case n >= maxTokens:
+		l.err = limitError("the statement has more than %d words and symbols", maxTokens)
+	case len(value) > maxValueBytes:
+		l.err = limitError("a word or text of the statement has more than %d bytes", maxValueBytes)
+	case n%tokensAtATime == 0 && n > 0:
+		l.err = l.held.add(bytesAtATime)
+	}
 	l.tokens = append(l.tokens, token{kind: kind, raw: l.sql[start:l.pos], value: value, pos: start, end: l.pos})
 }
 

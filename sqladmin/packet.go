@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"time"
 )
 
 // maxFrame is the largest payload of one frame; a packet of that size or more
@@ -17,43 +15,82 @@ const maxFrame = 1<<24 - 1
 
 var (
 	errTooLarge  = errors.New("packet is too large")
+	errEndless   = errors.New("packet is too large to be skipped")
 	errMalformed = &Error{Code: 1835, State: "HY000", Message: "Malformed communication packet"}
 )
 
-// wire frames packets on a connection. Reading and writing may happen in
+// wire frames packets on a transport. Reading and writing may happen in
 // different goroutines.
 type wire struct {
-	net net.Conn
-	r   *bufio.Reader
-	w   *bufio.Writer
-	seq byte // of the next frame written
+	pace func(on bool) // called when a packet has begun and when it is over
+	r    *bufio.Reader
+	w    *bufio.Writer
+	seq  byte // of the next frame written
 }
 
-func newWire(nc net.Conn) *wire {
-	return &wire{net: nc, r: bufio.NewReaderSize(nc, 16<<10), w: bufio.NewWriterSize(nc, 16<<10)}
+func newWire(transport io.ReadWriter) *wire {
+	w := &wire{r: bufio.NewReaderSize(transport, 16<<10), w: bufio.NewWriterSize(transport, 16<<10), pace: func(bool) {}}
+	if l, ok := transport.(*line); ok {
+		w.pace = l.pace
+	}
+	return w
 }
 
-// read returns the next packet and the sequence number of the answer. A packet
-// above limit bytes is errTooLarge, found before it is read into memory.
-func (w *wire) read(limit int) (payload []byte, next byte, err error) {
+// readBytes is how much of a packet is read and counted at a time.
+const readBytes = 64 << 10
+
+// read returns the next packet and the sequence number of the answer. What the
+// packet takes counts as held; it may be nil. A packet above limit bytes, or
+// above what may be held, is skipped, and its error is errTooLarge or the
+// holder's *Error: the next packet can be read. Memory is taken only for bytes
+// that have arrived.
+func (w *wire) read(limit int, held *holding) (payload []byte, next byte, err error) {
+	if _, err := w.r.Peek(1); err != nil {
+		return nil, 0, fmt.Errorf("read packet: %w", err)
+	}
+	w.pace(true)
+	defer w.pace(false)
 	var buf bytes.Buffer
-	for {
+	var refused error
+	for skipped := 0; ; {
 		var head [4]byte
 		if _, err := io.ReadFull(w.r, head[:]); err != nil {
 			return nil, 0, fmt.Errorf("read packet: %w", err)
 		}
 		n := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
 		next = head[3] + 1
-		if buf.Len()+n > limit {
-			return nil, next, errTooLarge
+		if refused == nil && buf.Len()+n > limit {
+			refused = errTooLarge
 		}
-		if _, err := io.CopyN(&buf, w.r, int64(n)); err != nil {
-			return nil, 0, fmt.Errorf("read packet: %w", err)
+		for left := n; left > 0; {
+			part := min(left, readBytes)
+			left -= part
+			if refused == nil {
+				refused = held.add(3 * part) // the buffer grows by doubling, and the statement is a copy
+			}
+			if refused != nil {
+				buf = bytes.Buffer{}
+				if skipped += part; skipped > maxDrainBytes {
+					return nil, next, errEndless
+				}
+				_, err = w.r.Discard(part)
+			} else {
+				_, err = io.CopyN(&buf, w.r, int64(part))
+			}
+			if err != nil {
+				return nil, 0, fmt.Errorf("read packet: %w", err)
+			}
 		}
 		if n < maxFrame {
-			return buf.Bytes(), next, nil
+			return buf.Bytes(), next, refused
 		}
 	}
+}
+
+// arrives waits until the client has sent something, or has left.
+func (w *wire) arrives() error {
+	_, err := w.r.Peek(1)
+	return err
 }
 
 // write buffers one packet.
@@ -76,9 +113,6 @@ func (w *wire) write(payload []byte) error {
 
 // flush sends what is buffered.
 func (w *wire) flush() error {
-	if err := w.net.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-		return fmt.Errorf("set write deadline: %w", err)
-	}
 	if err := w.w.Flush(); err != nil {
 		return fmt.Errorf("send: %w", err)
 	}

@@ -1,6 +1,7 @@
 package sqladmin
 
 import (
+	"errors"
 	"strings"
 )
 
@@ -22,14 +23,21 @@ func Parse(sql string) (Statement, error) {
 }
 
 // parse parses under a sql_mode. The redacted text is set on errors too.
-func parse(sql string, mode lexMode) (parsed, error) {
-	tokens, err := lex(sql, mode)
+func parse(sql string, mode lexMode) (parsed, error) { return parseWithin(sql, mode, nil) }
+
+// parseWithin is parse for text whose tokens and tree count as held.
+func parseWithin(sql string, mode lexMode, held *holding) (parsed, error) {
+	tokens, err := lexWithin(sql, mode, held)
+	var own *Error
+	if errors.As(err, &own) {
+		return parsed{redacted: leadingWords(tokens, len(sql))}, own
+	}
 	if err != nil {
 		return parsed{redacted: leadingWords(tokens, len(sql))},
 			Errorf(CodeParse, "You have an error in your SQL syntax; %s near '' at line %d", err, 1+strings.Count(sql, "\n"))
 	}
 	markSecrets(tokens)
-	out := parsed{redacted: cut(joinTokens(sql, tokens), maxShownBytes)}
+	out := parsed{redacted: joinTokens(sql, tokens, maxShownBytes)}
 	for len(tokens) > 0 && tokens[len(tokens)-1].is(";") {
 		tokens = tokens[:len(tokens)-1]
 	}
@@ -40,7 +48,7 @@ func parse(sql string, mode lexMode) (parsed, error) {
 		out.stmt = &Nothing{verb: "comment"}
 		return out, nil
 	}
-	stmt, perr := parseTokens(sql, tokens, mode)
+	stmt, perr := parseTokens(sql, tokens, mode, held)
 	if perr != nil {
 		return out, perr
 	}
@@ -48,8 +56,8 @@ func parse(sql string, mode lexMode) (parsed, error) {
 	return out, nil
 }
 
-func parseTokens(sql string, tokens []token, mode lexMode) (Statement, *Error) {
-	p := &parser{sql: sql, tokens: tokens, mode: mode}
+func parseTokens(sql string, tokens []token, mode lexMode, held *holding) (Statement, *Error) {
+	p := &parser{sql: sql, tokens: tokens, mode: mode, held: held}
 	for i := range tokens {
 		if tokens[i].is(";") {
 			return nil, p.syntaxError(i, "one statement per query: nothing was executed")

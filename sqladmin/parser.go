@@ -15,6 +15,7 @@ type parser struct {
 	tokens []token
 	pos    int
 	mode   lexMode
+	held   *holding // what the statement's tree takes; nil counts nothing
 	err    *Error
 }
 
@@ -41,7 +42,7 @@ func (p *parser) rest(i int) (near string, line int) {
 		return "", 1 + strings.Count(p.sql, "\n")
 	}
 	line = 1 + strings.Count(p.sql[:p.tokens[i].pos], "\n")
-	return cut(joinTokens(p.sql, p.tokens[i:]), 80), line
+	return joinTokens(p.sql, p.tokens[i:], 80), line
 }
 
 // syntaxError says what is wrong at token i, in MySQL's form: clients look for

@@ -1,6 +1,7 @@
 package sqladmin
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -10,21 +11,16 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 )
 
-const (
-	// maxPrepared bounds the prepared statements of one connection.
-	maxPrepared = 1000
-	maxParams   = 65535
-)
-
 // prepared is a prepared statement. At execution the parameters are put into
 // the text as literals, so that every statement takes them.
 type prepared struct {
 	sql       string
 	mode      lexMode
 	params    []param
-	types     []uint16 // of the last execution that sent them
-	long      map[int][]byte
+	types     []uint16       // of the last execution that sent them
+	long      map[int][]byte // sent ahead of the execution
 	longBytes int
+	longError error // why long data was dropped; reported at the execution
 }
 
 // param is one question mark.
@@ -51,21 +47,30 @@ func findParams(tokens []token) []param {
 
 // prepare is COM_STMT_PREPARE.
 func (c *conn) prepare(sql string) error {
+	ctx := c.session.begin(c.ctx, "Prepare")
+	defer c.session.end()
 	if len(c.stmts) >= maxPrepared {
 		return c.sendError(&Error{Code: 1461, State: "42000", Message: fmt.Sprintf("Can't create more than %d prepared statements on a connection", maxPrepared)})
 	}
 	st := &prepared{sql: sql, mode: c.session.mode(), long: map[int][]byte{}}
-	tokens, err := lex(sql, st.mode)
-	if err == nil {
-		st.params = findParams(tokens)
-	}
-	if len(st.params) > maxParams {
-		return c.sendError(&Error{Code: 1390, State: "HY000", Message: "Prepared statement contains too many placeholders"})
-	}
-	cols, perr := c.describe(st)
-	if perr != nil {
-		c.session.warnings = []Warning{{Level: "Error", Code: perr.Code, Message: perr.Message, Remedy: perr.Remedy}}
-		return c.sendError(perr)
+	x := c.executor(ctx)
+	defer x.drop()
+	var cols []Column
+	err := c.protect(func() error {
+		tokens, err := lexWithin(sql, st.mode, x.held)
+		if err == nil {
+			st.params = findParams(tokens)
+		}
+		if len(st.params) > maxParams {
+			return &Error{Code: 1390, State: "HY000", Message: "Prepared statement contains too many placeholders"}
+		}
+		if cols, err = c.describe(ctx, x, st); err != nil {
+			return err
+		}
+		return c.stmtsHeld.add(st.bytes())
+	})
+	if err != nil {
+		return c.sendFailure(ctx, err)
 	}
 	c.nextStmt++
 	c.stmts[c.nextStmt] = st
@@ -103,7 +108,7 @@ func (c *conn) writeColumns(cols []Column) error {
 // it has none or when they are known only once it runs. Parameters are read as
 // 1 for that; a statement of the admin port's own with parameters is checked
 // when it is executed.
-func (c *conn) describe(st *prepared) ([]Column, *Error) {
+func (c *conn) describe(ctx context.Context, x *executor, st *prepared) ([]Column, error) {
 	text := st.sql
 	if len(st.params) > 0 {
 		values := make([]string, len(st.params))
@@ -112,11 +117,12 @@ func (c *conn) describe(st *prepared) ([]Column, *Error) {
 		}
 		text = st.bind(values)
 	}
-	p, err := parse(text, st.mode)
+	p, err := parseWithin(text, st.mode, x.held)
+	c.session.setSQL(p.redacted)
 	if err != nil {
 		own := asError(err, nil)
-		if len(st.params) > 0 && own.Code != CodeEmptyQuery {
-			tokens, lexErr := lex(text, st.mode)
+		if len(st.params) > 0 && own.Code != CodeEmptyQuery && own.Code != CodeLimit && own.Code != CodeMemory {
+			tokens, lexErr := lexWithin(text, st.mode, x.held)
 			f := matchForm(tokens)
 			if lexErr == nil && f != nil && !f.sql {
 				return nil, nil
@@ -124,14 +130,9 @@ func (c *conn) describe(st *prepared) ([]Column, *Error) {
 		}
 		return nil, own
 	}
-	x := c.executor()
 	switch stmt := p.stmt.(type) {
 	case *Select:
-		cols, err := x.describe(c.ctx, stmt.node)
-		if err != nil {
-			return nil, asError(err, nil)
-		}
-		return cols, nil
+		return x.describe(ctx, stmt.node)
 	case shaped:
 		return stmt.columns(), nil
 	}
@@ -165,28 +166,63 @@ func (c *conn) executePrepared(data []byte) error {
 	}
 	p.take(1 + 4) // cursor flags: no cursor is opened, rows follow at once; iterations: always 1
 	values, err := st.values(p)
-	tooLong := st.longBytes > maxPacketBytes
-	st.dropLong()
-	if tooLong {
-		return c.sendError(Errorf(CodePacketTooLarge, "Parameter of prepared statement which is set through mysql_send_long_data() is longer than 'max_allowed_packet' bytes"))
+	longError := st.longError
+	c.dropLong(st)
+	if longError != nil {
+		return c.sendError(asError(longError, nil))
 	}
 	if err != nil {
 		return c.sendError(err)
 	}
+	if st.boundBytes(values) > maxPacketBytes {
+		return c.sendError(limitError("the statement with its parameters has more than %d bytes", maxPacketBytes))
+	}
 	return c.query(st.bind(values), true)
+}
+
+// bytes is about how much memory the statement takes.
+func (st *prepared) bytes() int { return len(st.sql) + 200 + 32*len(st.params) }
+
+// boundBytes is the length of the text with the parameters in it.
+func (st *prepared) boundBytes(values []string) int {
+	n := len(st.sql)
+	for _, v := range values {
+		n += len(v)
+	}
+	return n
+}
+
+// closePrepared forgets a prepared statement; an unknown one is nothing.
+func (c *conn) closePrepared(id uint32) {
+	st := c.stmts[id]
+	if st == nil {
+		return
+	}
+	c.dropLong(st)
+	c.stmtsHeld.sub(st.bytes())
+	if delete(c.stmts, id); len(c.stmts) == 0 {
+		c.stmtsHeld.drop()
+	}
+}
+
+// dropPrepared forgets all prepared statements.
+func (c *conn) dropPrepared() {
+	clear(c.stmts)
+	c.stmtsHeld.drop()
 }
 
 func unknownStatement(id uint32) *Error {
 	return Errorf(CodeUnknownStatement, "Unknown prepared statement handler (%d) given to EXECUTE", id)
 }
 
-func (st *prepared) dropLong() {
+func (c *conn) dropLong(st *prepared) {
+	c.stmtsHeld.sub(st.longBytes)
 	clear(st.long)
-	st.longBytes = 0
+	st.longBytes, st.longError = 0, nil
 }
 
-// longData is COM_STMT_SEND_LONG_DATA, which has no answer: what is wrong is
-// said at the execution. Beyond the limit nothing more is kept.
+// longData is COM_STMT_SEND_LONG_DATA, which has no answer: an error is
+// reported at the execution. Beyond the limits nothing is kept.
 func (c *conn) longData(data []byte) {
 	p := &payload{b: data}
 	st := c.stmts[uint32(p.uint(4))]
@@ -194,9 +230,16 @@ func (c *conn) longData(data []byte) {
 	if st == nil || p.bad || index >= len(st.params) {
 		return
 	}
-	if st.longBytes += len(p.b); st.longBytes <= maxPacketBytes {
-		st.long[index] = append(st.long[index], p.b...)
+	if st.longError != nil {
+		return
 	}
+	if err := c.stmtsHeld.add(len(p.b)); err != nil {
+		c.dropLong(st)
+		st.longError = err
+		return
+	}
+	st.longBytes += len(p.b)
+	st.long[index] = append(st.long[index], p.b...)
 }
 
 // resetPrepared is COM_STMT_RESET: long data is forgotten.
@@ -206,7 +249,7 @@ func (c *conn) resetPrepared(data []byte) error {
 	if st == nil {
 		return c.sendError(unknownStatement(id))
 	}
-	st.dropLong()
+	c.dropLong(st)
 	return c.sendOK(&Result{})
 }
 

@@ -201,10 +201,10 @@ func TestLargePackets(t *testing.T) {
 			break // the server has hung up, as it may
 		}
 	}
-	if b, _, err := r.w.read(1 << 20); err == nil && rawCode(rawError(b)) != CodePacketTooLarge {
+	if b, _, err := r.w.read(1<<20, nil); err == nil && rawCode(rawError(b)) != CodePacketTooLarge {
 		t.Errorf("got % x", b)
 	}
-	if _, _, err := r.w.read(1 << 20); err == nil {
+	if _, _, err := r.w.read(1<<20, nil); err == nil {
 		t.Error("the connection goes on after a packet that is too large")
 	}
 }
@@ -295,7 +295,7 @@ func TestMalformedPackets(t *testing.T) {
 		}
 		nc.read()
 		nc.write(b)
-		if answer, _, err := nc.w.read(1 << 20); err == nil && answer[0] == 0 {
+		if answer, _, err := nc.w.read(1<<20, nil); err == nil && answer[0] == 0 {
 			t.Errorf("% x logs in", b)
 		}
 	}

@@ -44,9 +44,11 @@ func (x *executor) query(sel *ast.SelectStmt, rel *relation) (*Result, error) {
 		return nil, err
 	}
 	if sel.Distinct {
-		rows = distinct(rows)
+		if rows, err = s.distinct(rows); err != nil {
+			return nil, err
+		}
 	}
-	if err := order(sel, items, rows); err != nil {
+	if err := s.order(sel, items, rows); err != nil {
 		return nil, err
 	}
 	if rows, err = limit(s, sel.Limit, rows); err != nil {
@@ -167,6 +169,9 @@ func (s *scope) filter(where ast.ExprNode) ([][]any, error) {
 	}
 	var kept [][]any
 	for _, row := range s.rel.rows {
+		if err := s.x.stop.step(1); err != nil {
+			return nil, err
+		}
 		s.row = row
 		v, err := s.eval(where)
 		if err != nil {
@@ -178,6 +183,9 @@ func (s *scope) filter(where ast.ExprNode) ([][]any, error) {
 	}
 	return kept, nil
 }
+
+// scopeBytes is what a row takes on its way through a query, beside its values.
+const scopeBytes = 200
 
 // groups returns one scope per row, or per group when the query has GROUP BY
 // or aggregates.
@@ -195,7 +203,7 @@ func (s *scope) groups(sel *ast.SelectStmt, items []item, rows [][]any) ([]*scop
 		for _, row := range rows {
 			scopes = append(scopes, &scope{x: s.x, rel: s.rel, row: row, now: s.now})
 		}
-		return scopes, nil
+		return scopes, s.x.held.add(len(scopes) * scopeBytes)
 	}
 	if sel.GroupBy == nil {
 		g := &scope{x: s.x, rel: s.rel, group: append([][]any{}, rows...), now: s.now}
@@ -204,8 +212,14 @@ func (s *scope) groups(sel *ast.SelectStmt, items []item, rows [][]any) ([]*scop
 		}
 		return []*scope{g}, nil
 	}
+	if err := s.x.held.add(len(rows) * scopeBytes); err != nil {
+		return nil, err
+	}
 	byKey := map[string]*scope{}
 	for _, row := range rows {
+		if err := s.x.stop.step(1); err != nil {
+			return nil, err
+		}
 		one := &scope{x: s.x, rel: s.rel, row: row, now: s.now}
 		key, err := one.groupKey(sel.GroupBy, items)
 		if err != nil {
@@ -271,6 +285,12 @@ func (s *scope) value(it item) (any, error) {
 func project(sel *ast.SelectStmt, items []item, scopes []*scope) ([]resultRow, error) {
 	var rows []resultRow
 	for _, s := range scopes {
+		if err := s.x.stop.step(1); err != nil {
+			return nil, err
+		}
+		if err := s.x.held.add(rowBytes + 2*valueBytes*len(items)); err != nil {
+			return nil, err
+		}
 		r := resultRow{values: make([]any, len(items)), scope: s}
 		aliases := map[string]any{}
 		for i, it := range items {
@@ -299,9 +319,13 @@ func project(sel *ast.SelectStmt, items []item, scopes []*scope) ([]resultRow, e
 	return rows, nil
 }
 
-func distinct(rows []resultRow) []resultRow {
+func (s *scope) distinct(rows []resultRow) ([]resultRow, error) {
 	seen := map[string]bool{}
+	var err error
 	return slices.DeleteFunc(rows, func(r resultRow) bool {
+		if err != nil {
+			return false
+		}
 		var key strings.Builder
 		for _, v := range r.values {
 			if v == nil {
@@ -311,16 +335,23 @@ func distinct(rows []resultRow) []resultRow {
 		}
 		again := seen[key.String()]
 		seen[key.String()] = true
+		if err = s.x.stop.step(key.Len()); err == nil && !again {
+			err = s.x.held.add(key.Len())
+		}
 		return again
-	})
+	}), err
 }
 
 // order sorts by ORDER BY; rows that are equal keep their order.
-func order(sel *ast.SelectStmt, items []item, rows []resultRow) error {
+func (s *scope) order(sel *ast.SelectStmt, items []item, rows []resultRow) error {
 	if sel.OrderBy == nil {
 		return nil
 	}
 	by := sel.OrderBy.Items
+	if err := s.x.held.add(len(rows) * len(by) * valueBytes); err != nil {
+		return err
+	}
+	var stopped error
 	for i := range rows {
 		for _, b := range by {
 			v, err := rows[i].scope.byItem(b.Expr, items)
@@ -331,6 +362,12 @@ func order(sel *ast.SelectStmt, items []item, rows []resultRow) error {
 		}
 	}
 	slices.SortStableFunc(rows, func(a, b resultRow) int {
+		if stopped == nil {
+			stopped = s.x.stop.step(1 + keyLength(a.keys)/16)
+		}
+		if stopped != nil {
+			return 0
+		}
 		for i := range by {
 			c := compareNull(a.keys[i], b.keys[i])
 			if by[i].Desc {
@@ -342,7 +379,18 @@ func order(sel *ast.SelectStmt, items []item, rows []resultRow) error {
 		}
 		return 0
 	})
-	return nil
+	return stopped
+}
+
+// keyLength returns the bytes of the texts among sort keys.
+func keyLength(keys []any) int {
+	n := 0
+	for _, k := range keys {
+		if s, ok := k.(string); ok {
+			n += len(s)
+		}
+	}
+	return n
 }
 
 func limit(s *scope, l *ast.Limit, rows []resultRow) ([]resultRow, error) {

@@ -171,7 +171,7 @@ func (r *raw) encrypt(text []byte, password string) []byte {
 
 func (r *raw) read() []byte {
 	r.t.Helper()
-	b, next, err := r.w.read(1 << 28)
+	b, next, err := r.w.read(1<<28, nil)
 	if err != nil {
 		r.t.Fatal(err)
 	}

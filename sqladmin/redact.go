@@ -20,7 +20,7 @@ func redact(sql string, mode lexMode) string {
 		return leadingWords(tokens, len(sql))
 	}
 	markSecrets(tokens)
-	return cut(joinTokens(sql, tokens), maxShownBytes)
+	return joinTokens(sql, tokens, maxShownBytes)
 }
 
 // cut shortens a text to at most n bytes, at the end of a character.
@@ -35,22 +35,22 @@ func cut(s string, n int) string {
 }
 
 // joinTokens puts tokens together again with the blanks that were between them; a
-// gap that holds a comment becomes one blank.
-func joinTokens(sql string, tokens []token) string {
+// gap that holds a comment becomes one blank. The result has at most most bytes.
+func joinTokens(sql string, tokens []token, most int) string {
 	var b strings.Builder
 	end := 0
-	for i := range tokens {
+	for i := 0; i < len(tokens) && b.Len() <= most; i++ {
 		t := &tokens[i]
 		if gap := sql[end:t.pos]; i > 0 && gap != "" {
-			if strings.TrimSpace(gap) != "" {
+			if len(gap) > 80 || strings.TrimSpace(gap) != "" {
 				gap = " "
 			}
 			b.WriteString(gap)
 		}
-		b.WriteString(t.shown())
+		b.WriteString(cut(t.shown(), most+4)) // a longer one is cut below
 		end = t.end
 	}
-	return b.String()
+	return cut(b.String(), most)
 }
 
 // leadingWords shows what cannot be lexed: at most two keywords, and how long

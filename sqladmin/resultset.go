@@ -1,6 +1,7 @@
 package sqladmin
 
 import (
+	"context"
 	"encoding/binary"
 	"math"
 	"time"
@@ -93,7 +94,7 @@ var wireTypes = map[Type]struct {
 
 // sendRows sends a result set, as text or in the binary form of prepared
 // statements.
-func (c *conn) sendRows(r *Result, asBinary bool) error {
+func (c *conn) sendRows(ctx context.Context, r *Result, asBinary bool) error {
 	if err := c.wire.write(appendLength(nil, uint64(len(r.Columns)))); err != nil {
 		return err
 	}
@@ -111,7 +112,10 @@ func (c *conn) sendRows(r *Result, asBinary bool) error {
 		return err
 	}
 	var b []byte
-	for _, row := range r.Rows {
+	for i, row := range r.Rows {
+		if i%64 == 0 && ctx.Err() != nil { // an ERR packet may stand in the place of a row
+			return c.sendFailure(ctx, ctx.Err())
+		}
 		if asBinary {
 			b = binaryRow(b[:0], r.Columns, row)
 		} else {

@@ -2,6 +2,7 @@ package sqladmin
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -63,20 +64,63 @@ func (s *Select) run(ctx context.Context, x *executor) (*Result, error) {
 	return x.query(s.node, rel)
 }
 
-// tidb parses one statement with TiDB's parser.
+// bytesPerNode is what TiDB's parser takes for one token, its stacks included.
+const bytesPerNode = 1 << 10
+
+// tidb parses one statement with TiDB's parser, within maxSQLBytes,
+// maxSQLTokens and maxNesting.
 func (p *parser) tidb(sql string) ast.StmtNode {
+	if len(sql) > maxSQLBytes || len(p.tokens) > maxSQLTokens {
+		p.fail(limitError("a SELECT, SET or DO has more than %d bytes or %d words and symbols", maxSQLBytes, maxSQLTokens))
+		return nil
+	}
+	if err := p.held.add(len(p.tokens) * bytesPerNode); err != nil {
+		p.fail(asError(err, nil))
+		return nil
+	}
 	node, err := tidbsql.ParseOne(sql, tidbsql.Mode{ANSIQuotes: p.mode.ansiQuotes, NoBackslashEscapes: p.mode.noBackslashEscapes})
 	if err != nil {
 		p.fail(p.tidbError(sql, err))
 		return nil
 	}
+	depth := nesting{}
+	if node.Accept(&depth); depth.exceeded {
+		p.fail(limitError("the statement nests expressions more than %d deep", maxNesting))
+		return nil
+	}
 	return node
+}
+
+// nesting is an ast.Visitor that measures how deep a tree is.
+type nesting struct {
+	depth    int
+	exceeded bool
+}
+
+// Enter implements ast.Visitor.
+func (n *nesting) Enter(in ast.Node) (ast.Node, bool) {
+	n.depth++
+	n.exceeded = n.exceeded || n.depth > maxNesting
+	return in, n.exceeded
+}
+
+// Leave implements ast.Visitor.
+func (n *nesting) Leave(in ast.Node) (ast.Node, bool) {
+	n.depth--
+	return in, true
 }
 
 // tidbError puts an error of TiDB's parser into MySQL's form. Its text quotes
 // the rest of the statement from the place of the error on, secrets included,
 // so that only the place is taken from it.
 func (p *parser) tidbError(sql string, err error) *Error {
+	var panicked *tidbsql.PanicError
+	switch {
+	case errors.As(err, &panicked):
+		return Errorf(CodeUnknown, "Internal error: %s", panicked.Error()).WithRemedy("write the statement in another way, and report it")
+	case errors.Is(err, tidbsql.ErrComments):
+		return limitError("the statement has %s", err.Error())
+	}
 	_, near, found := strings.Cut(err.Error(), `near "`)
 	end := strings.LastIndexByte(near, '"')
 	if !found || end < 0 || !strings.HasSuffix(sql, near[:end]) || sql != p.sql {

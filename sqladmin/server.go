@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -56,15 +57,13 @@ const (
 	// variables that MySQL 8 no longer has.
 	defaultVersion = "8.0.36-Sluice"
 	defaultComment = "Sluice admin port"
-	// maxPacketBytes bounds what a client may send as one packet.
-	maxPacketBytes = 64 << 20
-	// loginPacketBytes bounds a packet of a client that has not logged in.
-	loginPacketBytes = 64 << 10
-	loginTimeout     = 10 * time.Second
-	writeTimeout     = 60 * time.Second
+	loginTimeout   = 10 * time.Second
 	// forcedExit is how long a client may keep a connection open that has to
 	// end.
 	forcedExit = time.Second
+	// lastWait is how long a shutdown waits for statements that it interrupted.
+	// It is longer than forcedExit and what a TLS connection takes to close.
+	lastWait = 8 * time.Second
 )
 
 // Server is the admin port. Open starts it; Close or Shutdown ends it.
@@ -77,8 +76,10 @@ type Server struct {
 	verifier   verifier
 	started    time.Time
 	serving    atomic.Bool // there is a Controller
+	memory     memory      // what the clients make this node hold
 	questions  atomic.Uint64
-	logins     atomic.Uint64
+	connected  atomic.Uint64 // logins that succeeded
+	logins     *loginGuard
 
 	base   context.Context // ends when running statements have to
 	cancel context.CancelCauseFunc
@@ -90,6 +91,7 @@ type Server struct {
 	closing bool
 	nextID  uint32
 	conns   map[uint32]*conn
+	clients int // connections that are logged in
 }
 
 var (
@@ -114,7 +116,7 @@ func Open(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, listener: listener, tls: cfg.TLS, requireTLS: !isLoopback(listener.Addr()), started: time.Now(),
-		conns: map[uint32]*conn{}, verifier: newVerifier(cfg.Password),
+		conns: map[uint32]*conn{}, verifier: newVerifier(cfg.Password), memory: memory{limit: maxNodeBytes}, logins: newLoginGuard(),
 		rsaKey: sync.OnceValues(func() (*rsa.PrivateKey, error) { return rsa.GenerateKey(rand.Reader, 2048) }),
 	}
 	if s.tls == nil {
@@ -222,8 +224,22 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		c.expire()
 	}
 	s.mu.Unlock()
-	<-done
-	return errors.Join(closeErr, ctx.Err())
+	select {
+	case <-done:
+		return errors.Join(closeErr, ctx.Err())
+	case <-time.After(lastWait):
+	}
+	return errors.Join(closeErr, s.stillRunning())
+}
+
+// stillRunning is the error of a shutdown that statements outlived. The process
+// may end: each statement's change either is durable or is not made.
+func (s *Server) stillRunning() error {
+	var list []string
+	for _, i := range s.Sessions() {
+		list = append(list, fmt.Sprintf("%d (%s %s)", i.ID, i.Command, cut(i.SQL, 80)))
+	}
+	return fmt.Errorf("close admin port: %d connection(s) did not end within %s: %s", len(list), lastWait, strings.Join(list, ", "))
 }
 
 // accept serves connections until the listener is closed.
@@ -256,16 +272,32 @@ func (s *Server) start(nc net.Conn) {
 		return
 	}
 	c := newConn(s, nc, s.connectionID())
-	full := len(s.conns) >= s.cfg.MaxConnections
 	s.conns[c.session.ID] = c
 	s.wg.Add(1)
 	go func() {
 		defer s.wg.Done()
-		c.serve(full)
+		c.serve()
 		s.mu.Lock()
-		delete(s.conns, c.session.ID)
+		if delete(s.conns, c.session.ID); c.loggedIn {
+			s.clients--
+		}
 		s.mu.Unlock()
 	}()
+}
+
+// admit counts a client that has logged in. Connections that have not do not
+// take its place.
+func (s *Server) admit(c *conn) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.clients >= s.cfg.MaxConnections {
+		return Errorf(CodeConnCount, "Too many connections: %d clients are logged in, which is all that max_connections allows", s.clients).
+			WithRemedy("close connections that are not used: a session that is open already lists them with SHOW PROCESSLIST and ends them with KILL")
+	}
+	s.clients++
+	c.loggedIn = true
+	s.connected.Add(1)
+	return nil
 }
 
 // connectionID returns a free id: 11 bits of node, 20 bits of counter, and a 0
@@ -327,7 +359,7 @@ func (x *executor) statusRows() [][]any {
 	n := len(s.conns)
 	s.mu.Unlock()
 	return [][]any{
-		{"Connections", s.logins.Load()},
+		{"Connections", s.connected.Load()},
 		{"Questions", s.questions.Load()},
 		{"Ssl_cipher", x.session.cipher},
 		{"Threads_connected", n},

@@ -37,7 +37,23 @@ func (s *Set) run(_ context.Context, x *executor) (*Result, error) {
 			return nil, err
 		}
 	}
+	if variableBytes(x.session.variables)+variableBytes(x.session.user) > maxVariableBytes {
+		x.session.variables, x.session.user = before, beforeUser
+		return nil, limitError("the session's variables hold more than %d bytes", maxVariableBytes)
+	}
 	return &Result{}, nil
+}
+
+// variableBytes is about how much memory variables take.
+func variableBytes(m map[string]any) int {
+	n := 0
+	for name, v := range m {
+		n += 100 + len(name)
+		if s, ok := v.(string); ok {
+			n += len(s)
+		}
+	}
+	return n
 }
 
 func (x *executor) assign(a *ast.VariableAssignment) error {

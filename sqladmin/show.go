@@ -176,7 +176,7 @@ func (s *Show) readTail(p *parser) {
 	node := p.tidb("SELECT * FROM t " + p.sql[p.tokens[p.pos].pos:last])
 	p.pos = len(p.tokens)
 	sel, ok := node.(*ast.SelectStmt)
-	if !ok || sel.GroupBy != nil || sel.Having != nil || s.like != "" && sel.Where != nil {
+	if !ok || sel.GroupBy != nil || sel.Having != nil || sel.SelectIntoOpt != nil || sel.LockInfo != nil || s.like != "" && sel.Where != nil {
 		p.fail(p.syntaxError(p.pos, "expected LIKE or WHERE, ORDER BY, LIMIT"))
 		return
 	}
@@ -200,7 +200,18 @@ func (s *Show) run(ctx context.Context, x *executor) (*Result, error) {
 		}
 	}
 	if s.like != "" {
-		rel.keep(func(row []any) bool { return len(row) > 0 && likeMatch(asString(row[0]), s.like, '\\') })
+		var stopped error
+		rel.keep(func(row []any) bool {
+			if len(row) == 0 || stopped != nil {
+				return false
+			}
+			fits := false
+			fits, stopped = x.stop.like(asString(row[0]), s.like, '\\')
+			return fits
+		})
+		if stopped != nil {
+			return nil, stopped
+		}
 	}
 	if s.tail == nil {
 		return &Result{Columns: fit(rel.columns, rel.rows), Rows: rel.rows}, nil

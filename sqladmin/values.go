@@ -203,38 +203,6 @@ func compareNull(a, b any) int {
 // fold removes the difference of case.
 func fold(s string) string { return strings.ToLower(s) }
 
-// likeMatch matches a LIKE pattern, without case.
-func likeMatch(text, pattern string, escape rune) bool {
-	return likeRunes([]rune(fold(text)), []rune(fold(pattern)), escape)
-}
-
-// likeRunes remembers only the last %, so its time is at most the product of
-// the two lengths.
-func likeRunes(s, p []rune, escape rune) bool {
-	si, pi, mark, from := 0, 0, -1, 0
-	for si < len(s) {
-		if pi < len(p) && p[pi] == '%' {
-			mark, from = pi, si
-			pi++
-			continue
-		}
-		if width := likeOne(s[si], p[pi:], escape); width > 0 {
-			si++
-			pi += width
-			continue
-		}
-		if mark < 0 {
-			return false
-		}
-		from++
-		si, pi = from, mark+1
-	}
-	for pi < len(p) && p[pi] == '%' {
-		pi++
-	}
-	return pi == len(p)
-}
-
 // likeOne matches one character and returns how much of the pattern it took.
 func likeOne(c rune, p []rune, escape rune) int {
 	switch {

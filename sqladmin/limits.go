@@ -1,0 +1,146 @@
+package sqladmin
+
+import (
+	"context"
+	"sync"
+)
+
+// What a client may make this node hold, in bytes unless the name says
+// otherwise. README and docs/limits.md state the ones that users can meet.
+const (
+	// maxPacketBytes bounds a packet of a client that has logged in. It is
+	// @@max_allowed_packet. A migration that names 100,000 tables needs 8 MiB.
+	maxPacketBytes = 32 << 20
+	// maxDrainBytes is how much of a larger packet is read and dropped, so that
+	// the client gets the error. Beyond it the connection ends.
+	maxDrainBytes = 64 << 20
+	// loginPacketBytes bounds a packet of a client that has not logged in.
+	loginPacketBytes = 64 << 10
+	// maxTokens bounds a statement's tokens: 32 MiB of them.
+	maxTokens = 1 << 19
+	// maxSQLBytes and maxSQLTokens bound what TiDB's parser gets: SELECT, DO and
+	// SET. A token costs the parser about 1 KiB.
+	maxSQLBytes  = 1 << 20
+	maxSQLTokens = 20000
+	// maxNesting bounds the depth of an expression. Each level costs the
+	// evaluator about 1 KiB of stack.
+	maxNesting = 1000
+	// maxValueBytes bounds one value: a literal or what a function returns.
+	maxValueBytes = 1 << 20
+	// maxComputedBytes bounds what the functions of one statement return.
+	maxComputedBytes = 64 << 20
+	// maxRowBytes bounds the rows that one statement reads and returns.
+	maxRowBytes = 256 << 20
+	// maxPatternBytes and maxPatternSteps bound a regular expression.
+	maxPatternBytes = 4 << 10
+	maxPatternSteps = 20000
+	// maxPrepared and maxPreparedBytes bound a session's prepared statements,
+	// with the parameters that were sent ahead of an execution.
+	maxPrepared      = 1000
+	maxPreparedBytes = 16 << 20
+	maxParams        = 65535
+	// maxVariableBytes bounds what a session's SET statements keep.
+	maxVariableBytes = 256 << 10
+	// maxNodeBytes bounds what all clients together make the node hold.
+	maxNodeBytes = 512 << 20
+	// freeBytes is what a packet or a statement takes without being counted:
+	// 1,000 connections take 64 MB at most.
+	freeBytes = 64 << 10
+)
+
+// memory counts the bytes that all clients of a node make it hold.
+type memory struct {
+	mu    sync.Mutex
+	used  int64
+	limit int64
+}
+
+func (m *memory) take(n int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.used+n > m.limit {
+		return false
+	}
+	m.used += n
+	return true
+}
+
+func (m *memory) give(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.used -= n
+}
+
+// holding is the part of the node's memory that one packet, statement or
+// session holds. It belongs to one goroutine at a time.
+type holding struct {
+	node  *memory
+	what  string // for messages: what holds it
+	limit int64
+	used  int64
+	taken int64 // of the node's memory; at least used-freeBytes
+}
+
+func (m *memory) holding(what string, limit int64) *holding {
+	return &holding{node: m, what: what, limit: limit}
+}
+
+// add takes n more bytes. The error is CodeLimit when the holder's own limit is
+// reached, and CodeMemory when the node's is.
+func (h *holding) add(n int) error {
+	if h == nil {
+		return nil
+	}
+	if h.used+int64(n) > h.limit {
+		return limitError("%s holds more than %d bytes", h.what, h.limit)
+	}
+	if need := h.used + int64(n) - freeBytes - h.taken; need > 0 {
+		need = max(need, min(freeBytes, h.limit)) // in steps, so that the lock is taken rarely
+		if !h.node.take(need) {
+			return Errorf(CodeMemory, "the admin port's clients hold %d MiB of this node's memory, which is all they may", h.node.limit>>20).
+				WithRemedy("repeat the statement later; SHOW PROCESSLIST and KILL end the statements that hold it")
+		}
+		h.taken += need
+	}
+	h.used += int64(n)
+	return nil
+}
+
+// sub gives n bytes back to the holder. The node gets them by drop.
+func (h *holding) sub(n int) { h.used = max(h.used-int64(n), 0) }
+
+// drop gives everything back.
+func (h *holding) drop() {
+	if h == nil {
+		return
+	}
+	h.node.give(h.taken)
+	h.used, h.taken = 0, 0
+}
+
+// limitError is CodeLimit: what exceeds which limit.
+func limitError(format string, args ...any) *Error {
+	return Errorf(CodeLimit, format, args...).WithRemedy("make the statement smaller; docs/limits.md lists the limits of the admin port")
+}
+
+// stepsPerLook is how many steps a statement takes between two looks at its
+// context. A step costs less than a microsecond.
+const stepsPerLook = 1024
+
+// stopper ends loops whose statement has to end. It belongs to one goroutine.
+type stopper struct {
+	ended func() error
+	steps int
+}
+
+func newStopper(ctx context.Context) *stopper { return &stopper{ended: ctx.Err} }
+
+// step returns an error when the statement has to end. n is how much work is
+// about to be done: characters that are compared, say.
+func (s *stopper) step(n int) error {
+	if s.steps += n; s.steps < stepsPerLook {
+		return nil
+	}
+	s.steps = 0
+	return s.ended()
+}

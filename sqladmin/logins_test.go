@@ -1,0 +1,196 @@
+package sqladmin
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// dialFrom connects from one of the loopback addresses and does not log in.
+func dialFrom(t *testing.T, s *Server, from string) net.Conn {
+	t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 10 * time.Second}
+	nc, err := d.DialContext(t.Context(), "tcp", s.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { nc.Close() })
+	nc.SetDeadline(time.Now().Add(30 * time.Second))
+	return nc
+}
+
+// TestIdleConnectionsKeepNobodyOut opens many connections that never log in.
+func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
+	s := open(t, newDouble(), func(c *Config) { c.MaxConnections = 2 })
+	for i := range 5 * maxAddressLogins {
+		dialFrom(t, s, fmt.Sprintf("127.0.0.%d", 1+i%3)) // an administrator's address among them
+	}
+	for i := range 2 {
+		r, err := rawDial(t, s, rawOptions{password: testPassword, tls: i == 1})
+		if err != nil {
+			t.Fatalf("login %d: %v", i, err)
+		}
+		if err := r.do("SELECT 1").err; err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.logins.mu.Lock()
+	pending := len(s.logins.pending)
+	s.logins.mu.Unlock()
+	if pending > maxLogins {
+		t.Errorf("%d logins are under way", pending)
+	}
+	if _, err := rawDial(t, s, rawOptions{password: testPassword}); rawCode(err) != CodeConnCount {
+		t.Errorf("a third client: %v", err)
+	}
+}
+
+// TestGuessesAreDelayed tries passwords from one address for a while: few are
+// looked at, few lines are logged, and another address is not delayed.
+func TestGuessesAreDelayed(t *testing.T) {
+	var logged bytes.Buffer
+	var mu sync.Mutex
+	s := open(t, newDouble(), func(c *Config) {
+		c.Logger = slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return logged.Write(b)
+		}), nil))
+	})
+	const guessers, time1 = 8, 2 * time.Second
+	var wg sync.WaitGroup
+	codes := map[uint16]int{}
+	end := time.Now().Add(time1)
+	for range guessers {
+		wg.Add(1)
+		go func() {
+			defer wg.Done()
+			for time.Now().Before(end) {
+				nc, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, 9)}}).Dial("tcp", s.Addr().String())
+				if err != nil {
+					return
+				}
+				nc.SetDeadline(time.Now().Add(20 * time.Second))
+				r := &raw{t: t, net: nc, w: newWire(nc)}
+				err = r.guess()
+				nc.Close()
+				mu.Lock()
+				codes[rawCode(err)]++
+				mu.Unlock()
+			}
+		}()
+	}
+	began := time.Now()
+	r, err := rawDial(t, s, rawOptions{password: testPassword})
+	if err != nil || r.do("SELECT 1").err != nil {
+		t.Errorf("the administrator: %v", err)
+	}
+	if d := time.Since(began); d > time.Second {
+		t.Errorf("the administrator waited %v", d)
+	}
+	wg.Wait()
+	// Before the first failure is known, each guesser may have sent one.
+	if n := codes[CodeAccessDenied]; n < freeFailures || n > freeFailures+2*guessers {
+		t.Errorf("%d passwords were looked at: %v", n, codes)
+	}
+	if codes[CodeHostBlocked] == 0 {
+		t.Errorf("nobody was blocked: %v", codes)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if n := strings.Count(logged.String(), "admin login refused"); n < 1 || n > refusalsAtOnce+2 {
+		t.Errorf("%d lines were logged", n)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(b []byte) (int, error) { return f(b) }
+
+// guess sends a wrong password and returns the server's error.
+func (r *raw) guess() error {
+	b, next, err := r.w.read(1<<16, nil)
+	if err != nil {
+		return err
+	}
+	r.w.seq = next
+	r.caps = uint32(capabilities)
+	r.greeting(b)
+	head := []byte{0x05, 0xa2, 0x08, 0, 0, 0, 0, 1, charsetUTF8MB4}
+	head = append(head, make([]byte, 23)...)
+	body := append(append(head, "root\x00\x14"...), make([]byte, 20)...)
+	if err := r.w.write(append(body, nativePassword+"\x00"...)); err != nil {
+		return err
+	}
+	if err := r.w.flush(); err != nil {
+		return err
+	}
+	if b, _, err = r.w.read(1<<16, nil); err != nil {
+		return err
+	}
+	return rawError(b)
+}
+
+// TestLoginGuard checks the turns with a clock of its own.
+func TestLoginGuard(t *testing.T) {
+	g := newLoginGuard()
+	now := time.Now()
+	g.now = func() time.Time { return now }
+	bad, good := netip.MustParsePrefix("192.0.2.1/32"), netip.MustParsePrefix("192.0.2.2/32")
+	looked := 0
+	for range 1000 { // a minute of guesses, one after the other
+		wait, ok := g.turn(bad)
+		if !ok {
+			t.Fatalf("a single guesser waits %v", wait)
+		}
+		if now = now.Add(wait + time.Millisecond); now.Sub(g.linesAt) > time.Minute {
+			break
+		}
+		g.done(bad, false)
+		looked++
+	}
+	if looked > 22 {
+		t.Errorf("%d guesses in a minute", looked)
+	}
+	if wait, ok := g.turn(good); wait != 0 || !ok {
+		t.Errorf("another address waits %v", wait)
+	}
+	refused := 0
+	for range 10 {
+		if _, ok := g.turn(bad); !ok {
+			refused++
+		}
+	}
+	if refused == 0 {
+		t.Error("guesses side by side are not refused")
+	}
+	if now = now.Add(forgetFailures + time.Minute); true {
+		if wait, ok := g.turn(bad); wait != 0 || !ok {
+			t.Errorf("long after, the address waits %v", wait)
+		}
+	}
+	for range freeFailures + 3 {
+		g.done(good, false)
+	}
+	g.done(good, true)
+	if wait, ok := g.turn(good); wait != 0 || !ok {
+		t.Errorf("after the right password the address waits %v", wait)
+	}
+	for i := range 3 * maxAddresses {
+		g.done(netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}), 32), false)
+	}
+	if n := len(g.failed); n > maxAddresses {
+		t.Errorf("%d addresses are remembered", n)
+	}
+	for text, want := range map[string]string{"192.0.2.7": "192.0.2.7/32", "2001:db8:1:2:3::4": "2001:db8:1:2::/64", "::ffff:192.0.2.7": "192.0.2.7/32"} {
+		if got := addressOf(&net.TCPAddr{IP: net.ParseIP(text)}).String(); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}
