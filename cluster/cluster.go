@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -76,6 +77,7 @@ func open(ctx context.Context, cfg Config, t *transport, lines *gossipLog) (*Clu
 	if err != nil {
 		return nil, errors.Join(err, c.store.leave(ctx, c.incarnation))
 	}
+	c.settleKeys()
 	c.place.wake = c.wake
 	c.place.hold(time.Now().Add(ownerGrace), time.Time{})
 	if err := c.joinPeers(cfg.Join); err != nil {
@@ -109,21 +111,27 @@ func (c *Cluster) register(ctx context.Context, addr string) (uint64, error) {
 }
 
 // joinPeers contacts the given addresses and those of a few live nodes of the
-// store. Only a wrong key is an error.
+// store. Only a given address with a wrong key is an error: the store's nodes
+// were compared by register, and one that sends with a key which this node does
+// not know looks at the store within a second and sends with one that it knows.
 func (c *Cluster) joinPeers(given []string) error {
 	for _, a := range given {
-		if err := c.gossip.join([]string{a}); errors.Is(err, ErrWrongKey) {
+		if err := c.gossip.join([]string{a}); errors.Is(err, ErrWrongKey) && !c.cfg.FromKeyless && !c.inStore(a) {
 			return err
 		} else if err != nil {
 			c.log.Warn("a gossip peer does not answer, trying again later", "err", err)
 		}
 	}
-	if err := c.gossip.join(c.strangers()); errors.Is(err, ErrWrongKey) {
-		return err
-	} else if err != nil {
+	if err := c.gossip.join(c.strangers()); err != nil {
 		c.log.Warn("live nodes of the store do not answer gossip, trying again later", "err", err)
 	}
 	return nil
+}
+
+// inStore reports whether a live node of the store has the gossip address.
+func (c *Cluster) inStore(addr string) bool {
+	rows, since := c.view.get()
+	return slices.ContainsFunc(rows, func(r nodeRow) bool { return r.gossipAddr == addr && !r.left && r.age+since <= deadAfter })
 }
 
 // strangers lists the gossip addresses of up to three nodes that the store

@@ -1,10 +1,7 @@
 package cluster
 
 import (
-	"crypto/hkdf"
-	"crypto/sha256"
 	"database/sql"
-	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"net"
@@ -66,6 +63,8 @@ type Config struct {
 	AdvertiseAddr string   // "host:port" that others reach; "" means BindAddr
 	Join          []string // gossip addresses of other nodes; those in the store are found without
 	Key           []byte   // the cluster key, at least 16 bytes; nil means gossip without encryption
+	OldKey        []byte   // the cluster key before, while it is changed; nil otherwise
+	FromKeyless   bool     // other nodes may have no key yet
 
 	AdminAddr string // shown to operators
 	HTTPAddr  string // likewise
@@ -85,8 +84,13 @@ func (c *Config) check() error {
 	if c.DB == nil {
 		return bad("DB is missing")
 	}
-	if c.Key != nil && len(c.Key) < minKeyBytes {
-		return bad("Key must have at least %d bytes", minKeyBytes)
+	for _, key := range [][]byte{c.Key, c.OldKey} {
+		if key != nil && len(key) < minKeyBytes {
+			return bad("a cluster key must have at least %d bytes", minKeyBytes)
+		}
+	}
+	if c.Key == nil && (c.OldKey != nil || c.FromKeyless) {
+		return bad("a key before needs a present one")
 	}
 	if _, _, err := net.SplitHostPort(c.BindAddr); err != nil {
 		return bad("BindAddr: %v", err)
@@ -106,25 +110,4 @@ func (c *Config) check() error {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return nil
-}
-
-// gossipKey derives the key that encrypts gossip, nil without a cluster key.
-func (c *Config) gossipKey() ([]byte, error) { return c.derive("sluice gossip encryption", 32) }
-
-// keyCheck derives a value that differs between two cluster keys. It is one
-// way: the key cannot be had from it.
-func (c *Config) keyCheck() (string, error) {
-	b, err := c.derive("sluice cluster key check", 16)
-	return hex.EncodeToString(b), err
-}
-
-func (c *Config) derive(purpose string, bytes int) ([]byte, error) {
-	if c.Key == nil {
-		return nil, nil
-	}
-	b, err := hkdf.Key(sha256.New, c.Key, nil, purpose, bytes)
-	if err != nil {
-		return nil, fmt.Errorf("derive key: %w", err)
-	}
-	return b, nil
 }

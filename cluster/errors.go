@@ -22,10 +22,11 @@ func (e *Error) Error() string {
 
 var (
 	// ErrWrongKey is returned when this node and a running node of the cluster
-	// have different cluster keys, or one of them has none.
+	// have no cluster key in common, or one of them has none.
 	ErrWrongKey = &Error{Code: 61082, State: "28000",
 		Message: "wrong cluster key: a running node of this cluster has another one",
-		Remedy:  "give every node the same cluster key, then start this node again"}
+		Remedy: "give every node the same --cluster-key-file, then start this node again; to change the key while nodes run, start them " +
+			"one after the other with the new key and --old-cluster-key-file"}
 	// ErrNameTaken is returned by Open when a live node has the same name.
 	ErrNameTaken = &Error{Code: 61083, State: "HY000",
 		Message: "another live node has this node's name",

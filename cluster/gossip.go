@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"encoding/json"
@@ -60,6 +61,9 @@ type gossip struct {
 	// does not block.
 	known    func(node string, incarnation uint64, addr string) bool
 	rejected atomic.Uint64 // messages about, or of, members that there are not
+
+	keys    [][]byte // the present one first; none without encryption
+	keyring *memberlist.Keyring
 
 	list   *memberlist.Memberlist
 	queue  memberlist.TransmitLimitedQueue
@@ -133,11 +137,15 @@ func startGossip(ctx context.Context, cfg *Config, t *transport, log *gossipLog,
 	mc.TCPTimeout = gossipTCPTimeout
 	mc.Delegate, mc.Events = g, g
 	mc.Logger = log.adapter()
-	if mc.SecretKey, err = cfg.gossipKey(); err != nil {
+	if g.keys, err = cfg.gossipKeys(); err != nil {
 		return nil, err
 	}
-	if mc.SecretKey == nil {
+	if len(g.keys) == 0 {
 		mc.Alive = g // with a key, only members can send
+	} else if mc.Keyring, err = memberlist.NewKeyring(g.keys, g.keys[len(g.keys)-1]); err != nil {
+		return nil, fmt.Errorf("gossip keys: %w", err)
+	} else {
+		g.keyring = mc.Keyring
 	}
 	g.queue.RetransmitMult = mc.RetransmitMult
 	g.queue.NumNodes = g.size
@@ -219,6 +227,22 @@ func (g *gossip) setStoreOK(ok bool) {
 		// It goes out all the same: with the next gossip, or by push/pull.
 		g.log.Debug("gossip store state", "err", err)
 	}
+}
+
+// sendWith makes the present key, or the one before, the key that messages are
+// sent with. Both are understood. It returns whether that was another one.
+func (g *gossip) sendWith(present bool) (changed bool, err error) {
+	key := g.keys[len(g.keys)-1]
+	if present {
+		key = g.keys[0]
+	}
+	if bytes.Equal(g.keyring.GetPrimaryKey(), key) {
+		return false, nil
+	}
+	if err := g.keyring.UseKey(key); err != nil {
+		return false, fmt.Errorf("use gossip key: %w", err)
+	}
+	return true, nil
 }
 
 // announce tells all members to look at the store now.

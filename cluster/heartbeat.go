@@ -120,6 +120,7 @@ func (c *Cluster) exchange(ctx context.Context, beat, forced bool) error {
 		return err
 	}
 	c.view.set(rows, time.Now())
+	c.settleKeys()
 	if c.strange.met.Swap(false) {
 		poke(c.newcomers) // a member that was not accepted may be a node that has just registered
 	}
@@ -129,6 +130,7 @@ func (c *Cluster) exchange(ctx context.Context, beat, forced bool) error {
 // rejoin contacts nodes that live by the store and that gossip does not know:
 // after a split, or when this node was away for so long that it was forgotten.
 func (c *Cluster) rejoin(ctx context.Context) error {
+	var said time.Time // that a key is wrong
 	for {
 		select {
 		case <-ctx.Done():
@@ -141,7 +143,11 @@ func (c *Cluster) rejoin(ctx context.Context) error {
 			continue
 		}
 		if err := c.gossip.join(addrs); errors.Is(err, ErrWrongKey) {
-			c.log.Error("a node with another cluster key runs on this store", "err", err)
+			if time.Since(said) >= gossipLinesEvery {
+				c.log.Warn("a node with another cluster key, or without one, runs on this store: until every node has the same key, "+
+					"they hear of each other through the store only", "err", err)
+				said = time.Now()
+			}
 		} else if err != nil {
 			c.log.Debug("join a live node of the store", "err", err)
 		}

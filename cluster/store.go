@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -94,7 +95,7 @@ func (e *takenError) Error() string { return ErrNameTaken.Message }
 // listens elsewhere may be alive, and ErrWrongKey when a live node has another
 // cluster key.
 func (s *store) register(ctx context.Context, cfg *Config, gossipAddr string) (incarnation uint64, err error) {
-	check, err := cfg.keyCheck()
+	check, err := cfg.knownKeys()
 	if err != nil {
 		return 0, err
 	}
@@ -129,17 +130,19 @@ func (s *store) register(ctx context.Context, cfg *Config, gossipAddr string) (i
 	return incarnation, nil
 }
 
+// sameKey refuses to register while a live node has no key in common with this
+// one.
 func (s *store) sameKey(ctx context.Context, tx *sql.Conn, check string) error {
-	var other string
-	err := tx.QueryRowContext(ctx, `SELECT node FROM sluice_meta.nodes WHERE node <> ? AND key_check <> ?
-  AND left_at IS NULL AND `+age("heartbeat")+` < ? LIMIT 1`, s.node, check, deadAfter.Microseconds()).Scan(&other)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil
-	case err != nil:
+	peers, err := Peers(ctx, tx, s.node)
+	if err != nil {
 		return fmt.Errorf("compare cluster keys: %w", err)
 	}
-	return fmt.Errorf("node %s: %w", other, ErrWrongKey)
+	for _, p := range peers {
+		if p.Live && !understands(check, strings.Join(p.Keys, ",")) {
+			return fmt.Errorf("node %s: %w", p.Node, ErrWrongKey)
+		}
+	}
+	return nil
 }
 
 func (s *store) nextIncarnation(ctx context.Context, tx *sql.Conn, gossipAddr string) (uint64, error) {
