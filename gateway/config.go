@@ -34,6 +34,8 @@ type Config struct {
 	GossipAdvertiseAddr string
 	Join                []string
 	ClusterKeyFile      string
+	OldClusterKeyFile   string // while the key is changed: the one before, or "none"
+	UnreadableSecrets   string // refuse or restate
 
 	HTTPAddr   string
 	DataDir    string

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sluice/gateway/catalog"
 )
 
 const someStore = "root:pa55word@tcp(127.0.0.1:4000)/"
@@ -195,28 +197,104 @@ func TestOptionsAreComplete(t *testing.T) {
 }
 
 func TestKeys(t *testing.T) {
-	cfg := Config{Store: someStore}
+	cfg := Config{Store: someStore, DataDir: t.TempDir()}
 	store, err := cfg.storeConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := cfg.keys(store)
-	if err != nil || !a.weak || a.gossip != nil || len(a.secrets) < minClusterKeyBytes {
-		t.Fatalf("without a cluster key: %v", err)
+	read := func() keys {
+		t.Helper()
+		k, err := cfg.keys(store)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
 	}
-	moved := store.Clone()
-	moved.Addr = "10.0.0.1:4000"
-	if b, _ := cfg.keys(moved); string(b.secrets) != string(a.secrets) {
-		t.Error("the key depends on the store's address: nodes of one cluster may use several")
+	path := filepath.Join(cfg.DataDir, ownKeyFile)
+	made := read()
+	info, err := os.Stat(path)
+	if err != nil || info.Mode().Perm() != 0o600 || info.Size() != 65 {
+		t.Fatalf("the key in the data folder: %v, %v", info, err)
 	}
-	moved.Passwd = "other"
-	if b, _ := cfg.keys(moved); string(b.secrets) == string(a.secrets) {
-		t.Error("the key does not depend on the store's password")
+	if again := read(); made.cluster != nil || len(made.own) != 64 || string(again.own) != string(made.own) {
+		t.Errorf("a key of %d bytes, and at the next start of %d", len(made.own), len(again.own))
 	}
-	cfg.ClusterKeyFile = write(t, "key", "0123456789abcdef\n")
-	b, err := cfg.keys(store)
-	if err != nil || b.weak || string(b.gossip) != "0123456789abcdef" {
-		t.Errorf("with a cluster key: %v %q", err, b.gossip)
+	if entries, err := os.ReadDir(cfg.DataDir); err != nil || len(entries) != 1 {
+		t.Errorf("the data folder holds %v, %v", entries, err)
+	}
+	uses := func(k keys) (u []catalog.KeyUse) {
+		for _, key := range k.forSecrets() {
+			u = append(u, key.Use)
+		}
+		return u
+	}
+	if u := uses(made); !slices.Equal(u, []catalog.KeyUse{catalog.KeyOwn, catalog.KeyReads}) {
+		t.Errorf("without a cluster key: %v", u)
+	}
+
+	first, second := write(t, "first", "0123456789abcdef\n"), write(t, "second", "fedcba9876543210")
+	cfg.ClusterKeyFile = first
+	if k := read(); string(k.cluster) != "0123456789abcdef" || string(k.own) != string(made.own) ||
+		!slices.Equal(uses(k), []catalog.KeyUse{catalog.KeyShared, catalog.KeyReads, catalog.KeyReads}) {
+		t.Errorf("with a cluster key: %v", uses(k))
+	}
+	cfg.ClusterKeyFile, cfg.OldClusterKeyFile = second, first
+	if k := read(); string(k.old) != "0123456789abcdef" || string(k.oldShared()) != string(k.old) || k.fromKeyless ||
+		!slices.Equal(uses(k), []catalog.KeyUse{catalog.KeyShared, catalog.KeyShared, catalog.KeyReads, catalog.KeyReads}) {
+		t.Errorf("with another cluster key: %v", uses(k))
+	}
+	cfg.OldClusterKeyFile = second
+	if k := read(); k.old != nil {
+		t.Error("a key is its own successor")
+	}
+	cfg.OldClusterKeyFile = "none"
+	if k := read(); k.old != nil || !k.fromKeyless {
+		t.Error("none is not understood")
+	}
+	cfg.ClusterKeyFile, cfg.OldClusterKeyFile = "", first // back to no key
+	if k := read(); k.oldShared() != nil || !slices.Equal(uses(k), []catalog.KeyUse{catalog.KeyOwn, catalog.KeyReads, catalog.KeyReads}) {
+		t.Errorf("back to no key: %v", uses(k))
+	}
+	cfg.OldClusterKeyFile, cfg.DataDir = "", t.TempDir()
+	cfg.ClusterKeyFile = first
+	if k := read(); k.own != nil {
+		t.Error("a key that nobody needs was made")
+	}
+}
+
+// TestOwnKeyFile meets a key file that cannot be used, and a race for it.
+func TestOwnKeyFile(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, ownKeyFile)
+	if err := os.WriteFile(path, []byte("short\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := ownKey(dir, true)
+	wantError(t, err, "--data-dir", path, "is no key", "Remedy: bring the file back")
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err = ownKey(dir, true)
+	wantError(t, err, "--data-dir", "other users", "Remedy: chmod 600 "+path)
+	_, err = ownKey(filepath.Join(dir, "none"), true)
+	wantError(t, err, "--data-dir", "Remedy: name a folder that this process can write")
+
+	dir = t.TempDir()
+	made := make(chan string, 20)
+	for range cap(made) {
+		go func() {
+			key, err := ownKey(dir, true)
+			if err != nil {
+				t.Error(err)
+			}
+			made <- string(key)
+		}()
+	}
+	first := <-made
+	for range cap(made) - 1 {
+		if key := <-made; key != first {
+			t.Error("two processes have two keys")
+		}
 	}
 }
 

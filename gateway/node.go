@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -43,6 +44,7 @@ type Node struct {
 	starting   *starting
 	services   *services
 	supervisor *supervisor
+	resealer   *resealer
 	controller *controller
 	admin      *sqladmin.Server
 	stopping   atomic.Bool
@@ -81,9 +83,9 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if k.weak {
-		n.log.Warn("no cluster key: gossip is not encrypted, and passwords in the store are encrypted with a key made from the store's account only",
-			"remedy", "give every node the same --cluster-key-file before secrets are stored")
+	if k.cluster == nil {
+		n.log.Warn("no cluster key: gossip is not encrypted, and passwords in the store are encrypted with a key that only this node has",
+			"key", filepath.Join(n.cfg.DataDir, ownKeyFile), "remedy", "back the key up; give every node the same --cluster-key-file before a second one joins")
 	}
 	n.starting = startStarting(ctx, store.Addr, n.log)
 	defer n.starting.end()
@@ -98,11 +100,15 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	n.onClose(func(context.Context) error { return n.db.Close() })
-	c, err := openStore(ctx, n.db, n.starting, catalog.Config{Key: k.secrets, SecretsDir: n.cfg.SecretsDir, Logger: n.log})
+	c, err := openStore(ctx, n.db, n.starting, catalog.Config{Node: n.cfg.Name, Keys: k.forSecrets(),
+		AcceptUnreadable: n.cfg.UnreadableSecrets == "restate", SecretsDir: n.cfg.SecretsDir, Logger: n.log})
 	if err != nil {
 		return err
 	}
-	if err := n.join(ctx, c, k.gossip, n.AdminAddr()); err != nil {
+	if err := n.join(ctx, c, k, n.AdminAddr()); err != nil {
+		return err
+	}
+	if err := c.CheckKeys(ctx); err != nil { // again: this node is registered by now
 		return err
 	}
 	heart, err := n.openPulse(ctx, store)
@@ -112,6 +118,8 @@ func (n *Node) open(ctx context.Context) error {
 	n.services = &services{cfg: &n.cfg, log: n.log, db: n.db, catalog: c, cluster: n.services.cluster, targets: newTargets(c, store),
 		records: newRecorder(n.log), pulse: heart}
 	n.supervisor = newSupervisor(n.services)
+	n.resealer = &resealer{node: n, catalog: c}
+	n.resealer.look(ctx)
 	id, err := n.nodeID(ctx, c)
 	if err != nil {
 		return err
@@ -184,9 +192,10 @@ func (n *Node) listenAdmin(ctx context.Context) (net.Listener, sqladmin.Config, 
 }
 
 // join makes this node a member of the cluster.
-func (n *Node) join(ctx context.Context, c *catalog.Catalog, key []byte, adminAddr string) error {
+func (n *Node) join(ctx context.Context, c *catalog.Catalog, k keys, adminAddr string) error {
 	cl, err := cluster.Open(ctx, cluster.Config{
-		Node: n.cfg.Name, DB: n.db, BindAddr: n.cfg.GossipAddr, AdvertiseAddr: n.cfg.GossipAdvertiseAddr, Join: n.cfg.Join, Key: key,
+		Node: n.cfg.Name, DB: n.db, BindAddr: n.cfg.GossipAddr, AdvertiseAddr: n.cfg.GossipAdvertiseAddr, Join: n.cfg.Join,
+		Key: k.cluster, OldKey: k.oldShared(), FromKeyless: k.fromKeyless && k.cluster != nil,
 		AdminAddr: adminAddr, HTTPAddr: n.HTTPAddr(), Version: Version(), Logger: n.log,
 	})
 	if err != nil {
@@ -262,6 +271,8 @@ func (n *Node) Run(ctx context.Context) error {
 	go func() { defer close(recorded); n.services.records.run(member, flush) }()
 	pruned := make(chan struct{})
 	go func() { defer close(pruned); n.prune(life) }()
+	resealed := make(chan struct{})
+	go func() { defer close(resealed); n.resealer.run(life) }()
 	known := make(chan struct{})
 	go func() { defer close(known); n.controller.know(life) }()
 	supervised := make(chan struct{})
@@ -276,6 +287,7 @@ func (n *Node) Run(ctx context.Context) error {
 	time.AfterFunc(leavePatience, stopFlush)
 	<-recorded
 	<-pruned
+	<-resealed
 	<-known
 	err = errors.Join(<-clusterErr, err, n.close(base))
 	if err == nil {

@@ -43,6 +43,8 @@ func Options() []Option {
 		{Name: "gossip-advertise-addr", Usage: "`host:port` at which other nodes reach it, when that is another one", set: text(func(c *Config) *string { return &c.GossipAdvertiseAddr })},
 		{Name: "join", Usage: "`host:port` of another node's gossip; those in the store are found without", Repeat: true, set: func(c *Config, v []string) { c.Join = v }},
 		{Name: "cluster-key-file", Usage: "`file` with the cluster's key, 16 bytes or more, the same on every node", set: text(func(c *Config) *string { return &c.ClusterKeyFile })},
+		{Name: "old-cluster-key-file", Usage: "`file` with the cluster's key before, or the word none, while the key is changed node by node", set: text(func(c *Config) *string { return &c.OldClusterKeyFile })},
+		{Name: "unreadable-secrets", Usage: "refuse, or restate: start although passwords in the store cannot be decrypted, and state them again with ALTER", Default: "refuse", Words: []string{"refuse", "restate"}, set: text(func(c *Config) *string { return &c.UnreadableSecrets })},
 		{Name: "http-addr", Usage: "`host:port` of /healthz, /readyz and /metrics", Default: "127.0.0.1:8406", set: text(func(c *Config) *string { return &c.HTTPAddr })},
 		{Name: "data-dir", Usage: "`folder` for what the node keeps on disk", Default: "sluice-data", set: text(func(c *Config) *string { return &c.DataDir })},
 		{Name: "secrets-dir", Usage: "`folder` of the files that CREATE SECRET .. FROM FILE may name; none means that there are none", set: text(func(c *Config) *string { return &c.SecretsDir })},

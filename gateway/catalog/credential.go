@@ -51,27 +51,17 @@ func (c *Catalog) reveal(ctx context.Context, cr Credential, purpose string) (st
 		return cr.plain, nil
 	case len(cr.Sealed) == 0:
 		return "", nil
-	case c.seal == nil:
+	case len(c.keys) == 0:
 		return "", noKey()
 	}
-	plain, err := c.seal.open(purpose, cr.Sealed)
+	plain, err := c.keys.open(purpose, cr.Sealed)
 	if err != nil {
 		return "", &Error{Code: CodeSecretUnreadable, State: "42000", Err: err,
-			Message: fmt.Sprintf("the password or key of %s cannot be read", purpose), Remedy: "state it again with ALTER"}
+			Message: fmt.Sprintf("the password or key of %s cannot be decrypted on this node", purpose),
+			Remedy: "state it again with ALTER, or start this node with the key that encrypted it as --cluster-key-file or " +
+				"--old-cluster-key-file"}
 	}
 	return plain, nil
-}
-
-// sealLiteral encrypts a literal; anything else stays as it is.
-func (c *Catalog) sealLiteral(cr *Credential, purpose string) error {
-	if cr.plain == "" {
-		return nil
-	}
-	if c.seal == nil {
-		return noKey()
-	}
-	cr.Secret, cr.Sealed, cr.plain = "", c.seal.seal(purpose, cr.plain), ""
-	return nil
 }
 
 func noKey() *Error {

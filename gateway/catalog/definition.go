@@ -240,13 +240,17 @@ func (c *Catalog) encode(ctx context.Context, tx *sql.Conn, k *kind, name string
 	creds := d.credentials()
 	var secrets []string
 	for _, field := range slices.Sorted(maps.Keys(creds)) {
-		given := *creds[field] // the transaction may run again
-		defer func() { *creds[field] = given }()
-		if err := c.sealLiteral(creds[field], purpose(k, name, field)); err != nil {
-			return nil, err
+		cr, given := creds[field], *creds[field] // the transaction may run again
+		defer func() { *cr = given }()
+		if cr.plain != "" {
+			key, err := c.sealingKey(ctx, tx)
+			if err != nil {
+				return nil, err
+			}
+			*cr = Credential{Sealed: key.seal(purpose(k, name, field), cr.plain)}
 		}
-		if s := creds[field].Secret; s != "" {
-			secrets = append(secrets, s)
+		if cr.Secret != "" {
+			secrets = append(secrets, cr.Secret)
 		}
 	}
 	if err := lock(ctx, tx, secretKind, secrets); err != nil {
@@ -340,10 +344,10 @@ func (c *Catalog) sameCredential(stored any, now Credential, purpose string) (bo
 	if slices.Equal(was.Sealed, now.Sealed) {
 		return true, nil
 	}
-	if c.seal == nil || now.plain == "" {
+	if now.plain == "" {
 		return false, nil
 	}
-	plain, err := c.seal.open(purpose, was.Sealed)
+	plain, err := c.keys.open(purpose, was.Sealed)
 	return err == nil && subtle.ConstantTimeCompare([]byte(plain), []byte(now.plain)) == 1, nil
 }
 

@@ -17,9 +17,10 @@ const (
 	CodeMustStopFirst    = 1198  // not while the migration runs
 	CodeUnknownChannel   = 3074  // no such channel
 	CodeSecretUnreadable = 61060 // a secret's value cannot be had on this node
-	CodeWrongKey         = 61080 // the store's secrets were encrypted with another key
+	CodeWrongKey         = 61080 // the store's secrets were encrypted with a key that this node does not have
 	CodeNewerStore       = 61081 // the store's tables are of a newer version
 	CodeNotTiDB          = 61085 // the store is another kind of server
+	CodeNoSharedKey      = 61240 // a literal is not stored, because not every node could decrypt it
 )
 
 // Error is an error that an operator reads: what happened, why, and what to do

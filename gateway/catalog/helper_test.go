@@ -17,6 +17,8 @@ const by = "root@localhost on n1"
 
 var key = []byte("0123456789abcdef0123456789abcdef")
 
+func ownKey(key []byte) []Key { return []Key{{key, KeyOwn}} }
+
 // lab is the one TiDB of this package's tests, started by the first that needs it.
 var lab struct {
 	once   sync.Once
@@ -58,7 +60,7 @@ func emptyStore(t *testing.T) *sql.DB {
 func open(t *testing.T) (*Catalog, *sql.DB) {
 	t.Helper()
 	db := emptyStore(t)
-	c, err := Open(t.Context(), db, Config{Key: key})
+	c, err := Open(t.Context(), db, Config{Node: "n1", Keys: ownKey(key)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 
 	"sluice/cluster"
 )
@@ -14,17 +15,25 @@ import (
 // Catalog is the store's definitions. Its methods may be called from any
 // goroutine; each reads or writes the store and nothing is cached.
 type Catalog struct {
-	db         *sql.DB
-	seal       *sealer // nil without a key
-	secretsDir string
-	log        *slog.Logger
+	db               *sql.DB
+	node             string
+	keys             keyring // none: literals are refused
+	acceptUnreadable bool
+	scanned          atomic.Bool // Reseal has looked at every value since Open
+	secretsDir       string
+	log              *slog.Logger
 }
 
 // Config is what a Catalog needs of its node.
 type Config struct {
-	// Key, of at least 16 bytes and from outside the store, encrypts secrets; with
-	// nil, secrets that would have to be stored are refused.
-	Key []byte
+	// Node is the node's name.
+	Node string
+	// Keys, from outside the store, encrypt and decrypt secrets, those to encrypt
+	// with first. Without any, secrets that would have to be stored are refused.
+	Keys []Key
+	// AcceptUnreadable opens a store although some of its secrets cannot be
+	// decrypted.
+	AcceptUnreadable bool
 	// SecretsDir is the absolute folder of secrets FROM FILE; "" means that there
 	// are none.
 	SecretsDir string
@@ -32,20 +41,18 @@ type Config struct {
 }
 
 // Open creates the store's schema and tables where they are missing, which any
-// number of nodes may do at once, and checks their version and the key. db stays
+// number of nodes may do at once, and checks their version and the keys. db stays
 // open and belongs to the caller. A store of a newer version is CodeNewerStore, one whose secrets were
 // encrypted with another key CodeWrongKey.
 func Open(ctx context.Context, db *sql.DB, cfg Config) (*Catalog, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &Catalog{db: db, secretsDir: cfg.SecretsDir, log: cfg.Logger}
-	if cfg.Key != nil {
-		var err error
-		if c.seal, err = newSealer(cfg.Key); err != nil {
-			return nil, err
-		}
+	keys, err := newKeyring(cfg.Keys)
+	if err != nil {
+		return nil, err
 	}
+	c := &Catalog{db: db, node: cfg.Node, keys: keys, acceptUnreadable: cfg.AcceptUnreadable, secretsDir: cfg.SecretsDir, log: cfg.Logger}
 	if err := c.prepare(ctx); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
@@ -85,7 +92,7 @@ func (c *Catalog) prepare(ctx context.Context) error {
 			return fmt.Errorf("write schema version: %w", err)
 		}
 	}
-	return c.checkKey(ctx)
+	return c.prepareKeys(ctx)
 }
 
 func (c *Catalog) execAll(ctx context.Context, stmts ...string) error {
@@ -107,25 +114,4 @@ func (c *Catalog) version(ctx context.Context) (v int, err error) {
 		return 0, fmt.Errorf("read schema version: %w", err)
 	}
 	return v, nil
-}
-
-// checkKey compares the key with the one that the store's secrets are encrypted
-// with; the first node with a key decides.
-func (c *Catalog) checkKey(ctx context.Context) error {
-	if c.seal == nil {
-		return nil
-	}
-	_, err := c.db.ExecContext(ctx, `INSERT IGNORE INTO sluice_meta.settings VALUES ('secret_key_check', ?)`, c.seal.check)
-	if err != nil {
-		return fmt.Errorf("record key check: %w", err)
-	}
-	var has string
-	if err := c.db.QueryRowContext(ctx, `SELECT value FROM sluice_meta.settings WHERE name = 'secret_key_check'`).Scan(&has); err != nil {
-		return fmt.Errorf("read key check: %w", err)
-	}
-	if has != c.seal.check {
-		return &Error{Code: CodeWrongKey, State: "28000", Message: "the store's secrets were encrypted with another key",
-			Remedy: "give this node the key that the other nodes have"}
-	}
-	return nil
 }

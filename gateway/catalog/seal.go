@@ -51,7 +51,7 @@ func (s *sealer) seal(name, plain string) []byte {
 	return s.aead.Seal(nonce, nonce, []byte(plain), []byte(name))
 }
 
-var errSealed = errors.New("it was not encrypted under this name with this key")
+var errSealed = errors.New("it was not encrypted under this name with a key of this node")
 
 func (s *sealer) open(name string, sealed []byte) (string, error) {
 	n := s.aead.NonceSize()

@@ -58,11 +58,11 @@ func rollback(ctx context.Context, conn *sql.Conn) {
 }
 
 // retry runs fn again when TiDB says that it did nothing because of a
-// concurrent transaction or DDL.
+// concurrent transaction or DDL, and for errMoved.
 func retry(ctx context.Context, fn func() error) error {
 	for n := 1; ; n++ {
 		err := fn()
-		if n == attempts || !rolledBack(err) {
+		if n == attempts || !rolledBack(err) && !errors.Is(err, errMoved) {
 			return err
 		}
 		select {

@@ -2,6 +2,7 @@ package node
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"database/sql"
 	"encoding/json"
@@ -37,6 +38,8 @@ type Options struct {
 	// AdminUser and AdminPassword are for the admin port; root and none when
 	// empty.
 	AdminUser, AdminPassword string
+	// ClusterKey is the cluster's key; one that all nodes share when empty.
+	ClusterKey string
 	// Args are added to the command line.
 	Args []string
 	// Env is added to the environment.
@@ -57,6 +60,10 @@ type Node struct {
 	proc   *process.Process
 	paused bool
 }
+
+// sharedKey is the cluster key of nodes that are given none: several nodes store
+// passwords only with one.
+const sharedKey = "the cluster key of nodes under test"
 
 const (
 	// readyLimit bounds the wait for a node that starts: two seconds on two
@@ -105,7 +112,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 // args is the node's command line.
 func (n *Node) args() []string {
 	args := []string{"node", "--name", n.Name, "--store", n.Store, "--admin-addr", n.Admin, "--gossip-addr", n.Gossip,
-		"--http-addr", n.HTTP, "--data-dir", filepath.Join(n.Dir, "data"), "--log-format", "json"}
+		"--http-addr", n.HTTP, "--data-dir", filepath.Join(n.Dir, "data"), "--log-format", "json", "--cluster-key-file", n.keyFile()}
 	if n.AdminUser != "" {
 		args = append(args, "--admin-user", n.AdminUser)
 	}
@@ -118,10 +125,15 @@ func (n *Node) args() []string {
 	return append(args, n.Args...)
 }
 
+func (n *Node) keyFile() string { return filepath.Join(n.Dir, "cluster-key") }
+
 func (n *Node) passwordFile() string { return filepath.Join(n.Dir, "admin-password") }
 
 // launch starts a process and waits for its line "node ready".
 func (n *Node) launch(ctx context.Context) error {
+	if err := os.WriteFile(n.keyFile(), []byte(cmp.Or(n.ClusterKey, sharedKey)+"\n"), 0o600); err != nil {
+		return fmt.Errorf("write the cluster key: %w", err)
+	}
 	if n.AdminPassword != "" {
 		if err := os.WriteFile(n.passwordFile(), []byte(n.AdminPassword+"\n"), 0o600); err != nil {
 			return fmt.Errorf("write the admin port's password: %w", err)
