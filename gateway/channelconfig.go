@@ -185,8 +185,12 @@ var migrationOptions = map[string]func(cfg *migration.Config, value string) bool
 		cfg.OnConflict = c
 		return ok
 	},
-	"copy_threads":         setInt(func(cfg *migration.Config) *int { return &cfg.CopyThreads }),
-	"max_lanes":            setInt(func(cfg *migration.Config) *int { return &cfg.Lanes }),
+	"copy_threads": setInt(func(cfg *migration.Config) *int { return &cfg.CopyThreads }),
+	"max_lanes":    setInt(func(cfg *migration.Config) *int { return &cfg.Lanes }),
+	"generated_columns": func(cfg *migration.Config, v string) bool {
+		cfg.PlainGenerated = v == "PLAIN"
+		return v == "AUTO" || v == "PLAIN"
+	},
 	"max_transaction_rows": setInt(func(cfg *migration.Config) *int { return &cfg.MaxTransactionRows }),
 	// ON needs lanes that keep parents before children, which these do not.
 	"foreign_key_checks": func(_ *migration.Config, v string) bool { return v == "OFF" },

@@ -48,8 +48,9 @@ type Column struct {
 	Length    int      // characters (CHAR, VARCHAR), bytes (BINARY, VARBINARY), bits (BIT), digits (DECIMAL); 0 otherwise
 	Scale     int      // DECIMAL digits after the point; fractional-second digits of TIME, DATETIME, TIMESTAMP
 	Elements  []string // ENUM and SET members, in order
-	Generated bool     // VIRTUAL or STORED: never written to the target
-	Virtual   bool     // VIRTUAL: absent from MariaDB's and present in MySQL's row images
+	Generated bool     // VIRTUAL or STORED: not written to the target, which computes it
+	Virtual   bool     // VIRTUAL
+	Carried   bool     // VIRTUAL or STORED, but a plain column in the target: see Table.Carrying
 	Invisible bool
 	AutoInc   bool
 }
@@ -96,6 +97,29 @@ func (t *Table) Column(name string) int {
 		}
 	}
 	return -1
+}
+
+// Carrying returns the table as its rows are written to a target in which the
+// generated columns that plain names are plain columns: they carry the source's
+// value. It returns t itself when there are none.
+func (t *Table) Carrying(plain func(c *Column) bool) *Table {
+	var out *Table
+	for i := range t.Columns {
+		if !t.Columns[i].Generated || !plain(&t.Columns[i]) {
+			continue
+		}
+		if out == nil {
+			n := *t
+			n.Columns = append([]Column(nil), t.Columns...)
+			out = &n
+		}
+		c := &out.Columns[i]
+		c.Generated, c.Virtual, c.Carried = false, false, true
+	}
+	if out == nil {
+		return t
+	}
+	return out
 }
 
 // RowKey returns the key that identifies a row: the primary key, else the

@@ -18,6 +18,7 @@ const (
 	KindBit          // Num holds the bits
 	KindEnum         // Num holds the member's number, from 1; 0 is the error value ''
 	KindSet          // Num holds the members' bits
+	KindAbsent       // the row image has no value: of generated columns only
 )
 
 // Value is one column's value in a row image. The zero Value is NULL. Bytes is

@@ -31,6 +31,7 @@ var MigrationOptions = []OptionSpec{
 	{Name: "max_transaction_rows", Least: 1, Most: math.MaxInt64},
 	{Name: "auto_id", Words: []string{"AUTO", "CACHE_1", "DEFAULT", "RANDOM", "NONE"}, Default: "AUTO"},
 	{Name: "clustered", Words: []string{"AUTO", "YES", "NO"}, Default: "AUTO"},
+	{Name: "generated_columns", Words: []string{"AUTO", "PLAIN"}, Default: "AUTO"},
 	{Name: "foreign_key_checks", Words: []string{"ON", "OFF"}, Default: "OFF"},
 	{Name: "relay", Words: []string{"OFF", "ON"}, Default: "OFF"},
 }

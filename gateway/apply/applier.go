@@ -310,6 +310,9 @@ func (a *Applier) spans(ctx context.Context, out []span, t *replica.Transaction,
 			return nil, 0, err
 		}
 		if b != nil {
+			if err := b.incomplete(rows[:k]); err != nil {
+				return nil, 0, err
+			}
 			out = append(out, span{binding: b, rows: rows[:k:k], upsert: upsert})
 			n += k
 		}

@@ -34,6 +34,9 @@ type Binding struct {
 	// listed says that keys can stand in an IN list; cases, that they can stand
 	// in a CASE too.
 	listed, cases bool
+	// carried lists the columns that the source generates and the target does
+	// not: see incomplete.
+	carried []int
 }
 
 // boundIndex is one unique key as the scheduler needs it.
@@ -47,7 +50,9 @@ type boundIndex struct {
 	opaque  bool // values cannot be computed: every row may conflict
 }
 
-// Bind prepares rows of source for the target table. binary says whether a
+// Bind prepares rows of source for the target table. The source's generated
+// columns are not written, but for those that are Carried (Table.Carrying).
+// binary says whether a
 // target column's collation compares bytes (trailing spaces aside); unknown
 // columns count as not binary, which costs parallelism and never correctness.
 func Bind(source *replica.Table, schema, name string, binary func(column string) bool) (*Binding, error) {
@@ -62,6 +67,9 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 			return nil, &replica.Error{Code: 61133, Class: "DATA", Table: source.String(),
 				Message: fmt.Sprintf("column %q of %s has the type %s, which cannot be carried yet", c.Name, source, c.SQLType),
 				Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or change the column on the source"}
+		}
+		if c.Carried {
+			b.carried = append(b.carried, i)
 		}
 		b.columns = append(b.columns, i)
 		b.names = append(b.names, replica.Quote(c.Name))

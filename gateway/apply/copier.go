@@ -106,6 +106,9 @@ func (c *Copier) Start(ctx context.Context, base replica.Position, stmts ...Stat
 // tells apart, or the source's key is another one by now. That is error 61052,
 // unless on_conflict=REPLACE.
 func (c *Copier) WriteChunk(ctx context.Context, lane int, b *Binding, rows [][]replica.Value, rec Chunk) error {
+	if err := b.incompleteRows(rows); err != nil {
+		return err
+	}
 	s := c.slots[lane]
 	verb, want := "INSERT INTO ", int64(1)
 	if CopiedByReplace(b.Source) {

@@ -368,7 +368,7 @@ func (t *sourceTable) target(rules *ruleset.Rules) apply.Definition {
 
 // translate returns the target's CREATE TABLE and keeps the notes.
 func (x *run) translate(t *sourceTable, ts, tt string) (string, error) {
-	sql, notes, err := schema.TargetCreate(t.table, ts, tt)
+	sql, notes, err := x.dialect().Create(t.table, ts, tt)
 	if err != nil {
 		return "", err
 	}
@@ -382,7 +382,7 @@ func (x *run) translate(t *sourceTable, ts, tt string) (string, error) {
 // adoptOrRemake takes a table that is there, if it can hold the rows; one that
 // cannot, is empty and was made by this channel is dropped and made anew, by
 // recorded DDL, so that an owner that slept cannot drop it later.
-func (x *run) adoptOrRemake(ctx context.Context, t *sourceTable, ts, tt string, have map[string]bool) error {
+func (x *run) adoptOrRemake(ctx context.Context, t *sourceTable, ts, tt string, have targetTable) error {
 	err := x.adopt(ctx, t.table, ts, tt, have)
 	var e *replica.Error
 	if err == nil || !errors.As(err, &e) || e.Code != 61095 {
@@ -441,13 +441,16 @@ func (x *run) create(ctx context.Context, sql, ts, tt string) (there bool, err e
 }
 
 // adopt checks that a table that is there already can hold the source's rows.
-func (x *run) adopt(ctx context.Context, t *replica.Table, ts, tt string, have map[string]bool) error {
+func (x *run) adopt(ctx context.Context, t *replica.Table, ts, tt string, have targetTable) error {
 	if err := holds(t, ts, tt, have); err != nil {
 		return err
 	}
 	copied := x.cfg.Mode != ModeIncremental && x.cfg.Start.Kind == StartSnapshot
 	if err := fitting(ctx, x.cfg.Target, t, ts, tt, copied); err != nil {
 		return x.targetError(err, "show its definition of "+ts+"."+tt)
+	}
+	if err := imagesHave(t, ts, tt, have, x.dialect()); err != nil {
+		return err
 	}
 	if !copied {
 		return nil
@@ -466,23 +469,6 @@ func (x *run) adopt(ctx context.Context, t *replica.Table, ts, tt string, have m
 func notEmpty(ts, tt string) error {
 	return &replica.Error{Code: 61094, Class: "TARGET", Table: ts + "." + tt, Message: fmt.Sprintf("the target table %s.%s has rows already", ts, tt),
 		Remedy: "empty or drop it, route the source's table elsewhere, or use mode=INCREMENTAL with START AT if the rows are the source's"}
-}
-
-// holds compares a target table's columns with the source's.
-func holds(t *replica.Table, ts, tt string, have map[string]bool) error {
-	var missing []string
-	for i := range t.Columns {
-		c := &t.Columns[i]
-		if _, ok := have[strings.ToLower(c.Name)]; !ok && !c.Generated {
-			missing = append(missing, c.Name)
-		}
-	}
-	if missing != nil {
-		return &replica.Error{Code: 61095, Class: "TARGET", Table: ts + "." + tt,
-			Message: fmt.Sprintf("the target table %s.%s lacks the columns %s", ts, tt, strings.Join(missing, ", ")),
-			Remedy:  "add the columns, or drop the table so that it is made anew"}
-	}
-	return nil
 }
 
 // recordStart commits the first position, the tables and their definitions, and

@@ -2,9 +2,9 @@ package migration
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -55,7 +55,7 @@ func Check(ctx context.Context, cfg Config) ([]Finding, error) {
 		f, err := r.checkEmpty(ctx, src, started)
 		return append(out, f), err
 	}
-	return r.checkTables(ctx, out, tables, started)
+	return r.checkTables(ctx, out, tables, started, dialect(&r.cfg, src.Facts()))
 }
 
 // checkEmpty says what it means that the rules match no table of the source. A
@@ -92,7 +92,7 @@ func cause(e *replica.Error) string {
 }
 
 // checkTables compares the source's tables with what the target has.
-func (r *Runner) checkTables(ctx context.Context, out []Finding, tables []sourceTable, started bool) ([]Finding, error) {
+func (r *Runner) checkTables(ctx context.Context, out []Finding, tables []sourceTable, started bool, d schema.Target) ([]Finding, error) {
 	if err := checkNames(tables, r.cfg.Rules); err != nil {
 		return append(out, blocking("target.names", "TABLE", r.cfg.Migration, r.name(err))), nil
 	}
@@ -110,7 +110,7 @@ func (r *Runner) checkTables(ctx context.Context, out []Finding, tables []source
 		if started {
 			continue
 		}
-		f, err := r.checkTarget(ctx, t.table, ts, tt)
+		f, err := r.checkTarget(ctx, t.table, ts, tt, d)
 		if err != nil {
 			return nil, err
 		}
@@ -175,7 +175,7 @@ func (r *Runner) takenTables(ctx context.Context) (map[string]string, error) {
 }
 
 // checkTarget says whether a source table can be made or held in the target.
-func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt string) ([]Finding, error) {
+func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt string, d schema.Target) ([]Finding, error) {
 	object := ts + "." + tt
 	have, err := targetColumns(ctx, r.cfg.Target, ts, tt)
 	if err != nil {
@@ -186,15 +186,18 @@ func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt strin
 		if follows {
 			return []Finding{blocking("target.missing", "TABLE", object, r.name(missingTable(ts, tt)))}, nil
 		}
-		_, notes, err := schema.TargetCreate(t, ts, tt)
+		_, notes, err := d.Create(t, ts, tt)
 		if err != nil {
 			return []Finding{blocking("target.create", "TABLE", object, r.name(err))}, nil
 		}
 		if _, err := apply.Bind(t, ts, tt, func(string) bool { return false }); err != nil {
 			return []Finding{blocking("source.types", "TABLE", t.String(), r.name(err))}, nil
 		}
-		var out []Finding
+		out := generatedFindings(t, object, d, nil)
 		for _, n := range notes {
+			if slices.ContainsFunc(out, func(f Finding) bool { return f.Finding == n }) {
+				continue
+			}
 			out = append(out, Finding{ID: "target.translated", Severity: "INFO", Scope: "TABLE", Object: object, Finding: n, Blocks: "-"})
 		}
 		return out, nil
@@ -205,8 +208,12 @@ func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt strin
 	if err := fitting(ctx, r.cfg.Target, t, ts, tt, !follows); err != nil {
 		return []Finding{blocking("target.columns", "TABLE", object, r.name(err))}, nil
 	}
+	if err := imagesHave(t, ts, tt, have, d); err != nil {
+		return []Finding{blocking("target.columns", "TABLE", object, r.name(err))}, nil
+	}
+	out := generatedFindings(t, object, d, have)
 	if follows {
-		return nil, nil
+		return out, nil
 	}
 	n := 0
 	if err := r.cfg.Target.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+replica.QuoteTable(ts, tt)+" LIMIT 1) x").Scan(&n); err != nil {
@@ -215,38 +222,5 @@ func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt strin
 	if n > 0 {
 		return []Finding{blocking("target.rows", "TABLE", object, r.name(notEmpty(ts, tt)))}, nil
 	}
-	return nil, nil
-}
-
-// targetColumns reads a target table's columns, in lower case, and whether
-// their collation compares bytes; nil when there is no such table. It asks for
-// the one table: information_schema would be searched through.
-func targetColumns(ctx context.Context, db *sql.DB, schemaName, table string) (map[string]bool, error) {
-	rows, err := db.QueryContext(ctx, "SHOW FULL COLUMNS FROM "+replica.QuoteTable(schemaName, table))
-	if isAbsent(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the target's columns: %w", err)
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return nil, fmt.Errorf("read the target's columns: %w", err)
-	}
-	var name, collation sql.NullString // the first and the third; others are not looked at
-	dest := make([]any, max(len(names), 3))
-	for i := range dest {
-		dest[i] = &sql.RawBytes{}
-	}
-	dest[0], dest[2] = &name, &collation
-	out := map[string]bool{}
-	for rows.Next() {
-		if err := rows.Scan(dest...); err != nil {
-			return nil, fmt.Errorf("read the target's columns: %w", err)
-		}
-		c := collation.String
-		out[strings.ToLower(name.String)] = c == "" || c == "binary" || strings.HasSuffix(c, "_bin")
-	}
-	return out, rows.Err()
+	return out, nil
 }

@@ -92,6 +92,7 @@ type Config struct {
 	MaxTransactionRows int // 0: 50,000
 	ForeignKeys        bool
 	OnConflict         apply.Conflict
+	PlainGenerated     bool          // generated columns become plain ones in the target
 	Heartbeat          time.Duration // 0: 1 s
 	RetryEvery         time.Duration // the longest pause between connection attempts; 0: 10 s
 

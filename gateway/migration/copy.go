@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sort"
-	"strings"
 
 	"sluice/gateway/apply"
 	"sluice/replica"
@@ -15,7 +14,7 @@ import (
 // copying is one table's copy under way.
 type copying struct {
 	state    *tableState
-	table    *replica.Table
+	table    *replica.Table // the source's definition; binding.Source is what is read of it
 	binding  *apply.Binding
 	splitter *snapshot.Splitter
 
@@ -133,10 +132,7 @@ func (x *run) openCopy(ctx context.Context, ts *tableState) (*copying, error) {
 	if have == nil {
 		return nil, missingTable(target.TargetSchema, target.TargetTable)
 	}
-	if err := holds(t, target.TargetSchema, target.TargetTable, have); err != nil {
-		return nil, err
-	}
-	b, err := apply.Bind(t, target.TargetSchema, target.TargetTable, func(col string) bool { return have[strings.ToLower(col)] })
+	b, err := bindTo(t, target.TargetSchema, target.TargetTable, have)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +141,7 @@ func (x *run) openCopy(ctx context.Context, ts *tableState) (*copying, error) {
 
 // openSplitter continues where the recorded chunks end.
 func (x *run) openSplitter(ctx context.Context, c *copying) error {
-	sp, err := snapshot.NewSplitter(x.src.DB(), c.table)
+	sp, err := snapshot.NewSplitter(x.src.DB(), c.binding.Source)
 	if err != nil {
 		return err
 	}
@@ -163,7 +159,7 @@ func (x *run) openSplitter(ctx context.Context, c *copying) error {
 		if err != nil {
 			return fmt.Errorf("read chunk %d of %s: %w", rec.no, c.table, err)
 		}
-		done = append(done, snapshot.Chunk{Table: c.table, No: rec.no, Lo: lo, Hi: hi})
+		done = append(done, snapshot.Chunk{Table: c.binding.Source, No: rec.no, Lo: lo, Hi: hi})
 	}
 	if len(done) > 0 {
 		if err := sp.Resume(ctx, done); err != nil {

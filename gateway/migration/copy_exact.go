@@ -22,7 +22,7 @@ func (x *run) copyExact(ctx context.Context, t *throttle, list []*copying) error
 	}
 	tables := make([]*replica.Table, len(list))
 	for i, c := range list {
-		tables[i] = c.table
+		tables[i] = c.binding.Source
 		if err := x.copier.Empty(ctx, c.binding, c.state.forgetChunks(x.cfg.Channel)); err != nil {
 			return err
 		}
@@ -69,7 +69,7 @@ func (x *run) readExact(ctx context.Context, p *pipe, t *throttle, ex *snapshot.
 	no := 0
 	t.own.Add(1)
 	defer t.own.Add(-1)
-	_, _, err = ex.Read(ctx, c.table, func(batch [][]replica.Value) error {
+	_, _, err = ex.Read(ctx, c.binding.Source, func(batch [][]replica.Value) error {
 		no++
 		bytes, memory := snapshot.SizeOf(batch)
 		rec := apply.Chunk{Schema: c.state.schema, Table: c.state.table, No: no, Rows: uint64(len(batch)), Bytes: uint64(bytes)}

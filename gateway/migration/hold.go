@@ -26,6 +26,10 @@ func fitting(ctx context.Context, db *sql.DB, t *replica.Table, ts, tt string, c
 		return &replica.Error{Code: 61095, Class: "TARGET", Table: ts + "." + tt, Err: err, Message: fmt.Sprintf("the definition of the target table %s.%s cannot be read", ts, tt),
 			Remedy: "drop the table so that it is made anew"}
 	}
+	t = t.Carrying(func(c *replica.Column) bool {
+		j := have.Column(c.Name)
+		return j >= 0 && !have.Columns[j].Generated
+	})
 	var bad []string
 	for i := range t.Columns {
 		c := &t.Columns[i]

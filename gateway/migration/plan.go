@@ -108,7 +108,7 @@ type ddlDraft struct {
 // whole statement, at its barrier: what comes before it is applied.
 func (d *ddlDraft) add(ctx context.Context, c schema.Change) error {
 	x, p := d.run, d.plan
-	tr, err := schema.TargetDDL(c, x.cfg.Rules)
+	tr, err := x.dialect().DDL(c, x.cfg.Rules)
 	covered, cerr := x.copiedBehind(c, p.Txn)
 	if cerr != nil {
 		return cerr

@@ -90,7 +90,7 @@ func (x *run) restart(ctx context.Context, c *copying) error {
 		return err
 	}
 	ts, tt := x.cfg.Rules.Target(t.Schema, t.Name)
-	sql, notes, err := schema.TargetCreate(t, ts, tt)
+	sql, notes, err := x.dialect().Create(t, ts, tt)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -395,8 +394,5 @@ func (x *run) bind(ctx context.Context, t *replica.Table) (*apply.Binding, error
 	if have == nil {
 		return nil, missingTable(ts, tt)
 	}
-	if err := holds(t, ts, tt, have); err != nil {
-		return nil, err
-	}
-	return apply.Bind(t, ts, tt, func(col string) bool { return have[strings.ToLower(col)] })
+	return bindTo(t, ts, tt, have)
 }

@@ -24,6 +24,8 @@ type rowDecoder struct {
 	// raws are the before image's bytes of the columns whose values cost
 	// something to make. They are valid until the after image is decoded.
 	raws [][]byte
+	// generated lists the generated columns, which an image may lack.
+	generated []int
 }
 
 // columnDecoder is how one column's bytes become a Value.
@@ -34,7 +36,8 @@ type columnDecoder struct {
 	prec     int  // DECIMAL precision
 	unsigned bool
 	length   int  // width of the length prefix; 0: the value takes exactly size bytes
-	skip     bool // generated: decoded over, not kept
+	optional bool // generated: the target may compute it, and MariaDB leaves it out of some images
+	skip     bool // generated, of a type that is not decoded
 	text     bool
 	costly   bool // values are not parts of the image
 	pad      int  // BINARY(n): n
@@ -52,7 +55,11 @@ func newRowDecoder(m *TableMap, t *replica.Table, mem *arena) (*rowDecoder, erro
 		col := &t.Columns[i]
 		cd := &d.columns[i]
 		cd.typ, cd.size = m.realType(i)
-		cd.unsigned, cd.skip = col.Unsigned, col.Generated
+		cd.unsigned, cd.optional = col.Unsigned, col.Generated
+		if cd.optional {
+			d.generated = append(d.generated, i)
+			cd.skip = cd.typ == colGeometry
+		}
 		cd.layout(m.meta[i], col)
 		if !cd.fixed() {
 			cd.length = cd.size
@@ -60,9 +67,10 @@ func newRowDecoder(m *TableMap, t *replica.Table, mem *arena) (*rowDecoder, erro
 		if col.IsText() {
 			cd.text = true
 			var err error
-			if cd.dec, err = newTextDecoder(col); err != nil {
+			if cd.dec, err = newTextDecoder(col); err != nil && !cd.optional {
 				return nil, err
 			}
+			cd.skip = err != nil
 		}
 		cd.costly = cd.dec.rune != nil || cd.pad > 0 || cd.printed()
 		if cd.typ == colGeometry && !cd.skip {
@@ -142,7 +150,7 @@ func (d *rowDecoder) present(bitmap []byte) ([]int, error) {
 	for i := range d.columns {
 		if bitmap[i/8]&(1<<(i%8)) != 0 {
 			count++
-		} else if !d.columns[i].skip {
+		} else if !d.columns[i].optional {
 			missing = true
 		}
 	}
@@ -178,13 +186,19 @@ func (d *rowDecoder) image(b []byte, list []int, before []replica.Value) ([]repl
 	bitmap := b[:nulls]
 	b = b[nulls:]
 	row := d.mem.row(len(d.columns))
-	for k := range n {
-		if bitmap[k/8]&(1<<(k%8)) != 0 {
-			continue
+	if list != nil {
+		for _, i := range d.generated {
+			row[i].Kind = replica.KindAbsent
 		}
+	}
+	for k := range n {
 		i := k
 		if list != nil {
 			i = list[k]
+		}
+		if bitmap[k/8]&(1<<(k%8)) != 0 {
+			row[i].Kind = replica.KindNull
+			continue
 		}
 		cd := &d.columns[i]
 		n := cd.size
@@ -201,18 +215,23 @@ func (d *rowDecoder) image(b []byte, list []int, before []replica.Value) ([]repl
 		raw := b[:n:n]
 		b = b[n:]
 		if cd.skip {
+			row[i].Kind = replica.KindAbsent
 			continue
 		}
 		if cd.costly {
 			if before == nil {
 				d.raws[i] = raw
-			} else if before[i].Kind != replica.KindNull && bytes.Equal(raw, d.raws[i]) {
+			} else if k := before[i].Kind; k != replica.KindNull && k != replica.KindAbsent && bytes.Equal(raw, d.raws[i]) {
 				row[i] = before[i]
 				continue
 			}
 		}
 		if err := cd.value(&row[i], raw, d.mem); err != nil {
-			return nil, nil, d.valueError(i, err)
+			if !cd.optional {
+				return nil, nil, d.valueError(i, err)
+			}
+			row[i] = replica.Value{Kind: replica.KindAbsent} // an error only where it is to be written
+			continue
 		}
 		if cd.costly {
 			d.made += len(row[i].Bytes)

@@ -30,7 +30,7 @@ func Differences(want *replica.Table, create string) []string {
 	if err != nil {
 		return []string{"the target's definition cannot be read: " + err.Error()}
 	}
-	x := &differ{want: newTranslator(src), have: have}
+	x := &differ{want: Target{}.translator(src), have: have}
 	x.columns()
 	x.keys()
 	return x.out

@@ -340,3 +340,30 @@ func (l *live) compareTargets() {
 		}
 	}
 }
+
+// values reads columns as text, in the order of id; NULL is "(NULL)".
+func (l *live) values(c interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+}, table string, columns []string) [][]string {
+	l.t.Helper()
+	rows, err := c.QueryContext(l.t.Context(), "SELECT "+strings.Join(columns, ", ")+" FROM "+table+" ORDER BY id")
+	l.must(err)
+	defer rows.Close()
+	var out [][]string
+	for rows.Next() {
+		row, dest := make([]sql.NullString, len(columns)), make([]any, len(columns))
+		for i := range row {
+			dest[i] = &row[i]
+		}
+		l.must(rows.Scan(dest...))
+		texts := make([]string, len(columns))
+		for i, v := range row {
+			if texts[i] = v.String; !v.Valid {
+				texts[i] = "(NULL)"
+			}
+		}
+		out = append(out, texts)
+	}
+	l.must(rows.Err())
+	return out
+}

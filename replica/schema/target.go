@@ -12,15 +12,15 @@ import (
 // tidbParses returns true if TiDB's parser takes a statement.
 func tidbParses(sql string) bool { return tidbsql.Accepts(sql) }
 
-// TargetCreate translates a table version for TiDB: the statement that makes
+// Create translates a table version for TiDB: the statement that makes
 // it under the target's name, and a note on everything that is not as at the
 // source. A definition that TiDB cannot hold is a *replica.Error with CodeDDL.
-func TargetCreate(t *replica.Table, targetSchema, targetTable string) (sql string, notes []string, err error) {
+func (o Target) Create(t *replica.Table, targetSchema, targetTable string) (sql string, notes []string, err error) {
 	d, err := parseDefinition(t.Create, Defaults{})
 	if err != nil {
 		return "", nil, ddlError(err, remedyStatement, "translate table %s", t)
 	}
-	x := newTranslator(d)
+	x := o.translator(d)
 	sql, err = x.createTable(replica.QuoteTable(targetSchema, targetTable))
 	if err != nil {
 		return "", x.notes, ddlError(err, "leave the table out with REPLICATE_IGNORE_TABLE, or change it at the source", "translate table %s", t)
@@ -28,11 +28,11 @@ func TargetCreate(t *replica.Table, targetSchema, targetTable string) (sql strin
 	return sql, x.notes, nil
 }
 
-// TargetDDL translates one change for the target. The statements are fully
+// DDL translates one change for the target. The statements are fully
 // qualified and renamed by the rules. Statements that TiDB itself refuses are not
 // foreseen. An error is a *replica.Error with CodeDDL: the change cannot be made
 // in the target by a statement of Sluice's.
-func TargetDDL(c Change, rules *ruleset.Rules) (Translation, error) {
+func (o Target) DDL(c Change, rules *ruleset.Rules) (Translation, error) {
 	switch c.Kind {
 	case CreateDatabase, DropDatabase, AlterDatabase:
 		return targetDatabase(c, rules), nil
@@ -59,7 +59,7 @@ func TargetDDL(c Change, rules *ruleset.Rules) (Translation, error) {
 	name := replica.QuoteTable(rules.Target(c.Schema, c.Table))
 	switch c.Kind {
 	case CreateTable:
-		return targetCreated(c, rules, name)
+		return o.created(c, rules, name)
 	case DropTable:
 		return Translation{Statements: []string{"DROP TABLE IF EXISTS " + name}}, nil
 	case TruncateTable:
@@ -67,10 +67,10 @@ func TargetDDL(c Change, rules *ruleset.Rules) (Translation, error) {
 	case RenameTable:
 		return targetRenamed(name, after, rules), nil
 	}
-	return targetAltered(c, rules, name)
+	return o.altered(c, rules, name)
 }
 
-func targetCreated(c Change, rules *ruleset.Rules, name string) (Translation, error) {
+func (o Target) created(c Change, rules *ruleset.Rules, name string) (Translation, error) {
 	var t Translation
 	if c.Before == c.After {
 		t.Notes = []string{"the table exists already"}
@@ -80,7 +80,7 @@ func targetCreated(c Change, rules *ruleset.Rules, name string) (Translation, er
 		t.Statements = append(t.Statements, "DROP TABLE IF EXISTS "+name)
 	}
 	schemaName, table := rules.Target(c.Schema, c.Table)
-	sql, notes, err := TargetCreate(c.After, schemaName, table)
+	sql, notes, err := o.Create(c.After, schemaName, table)
 	t.Notes = notes
 	if err != nil {
 		return t, err

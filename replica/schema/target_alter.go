@@ -33,7 +33,7 @@ type alterTranslator struct {
 	conditions    []Condition
 }
 
-func targetAltered(c Change, rules *ruleset.Rules, name string) (Translation, error) {
+func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translation, error) {
 	x := &alterTranslator{c: c, rules: rules, name: name, trimmedKeys: map[string]bool{}, same: map[*keyDef]bool{}}
 	for _, v := range []struct {
 		table *replica.Table
@@ -43,7 +43,7 @@ func targetAltered(c Change, rules *ruleset.Rules, name string) (Translation, er
 		if err != nil {
 			return Translation{}, ddlError(err, remedyStatement, "translate a change of table %s", v.table)
 		}
-		*v.into = newTranslator(d)
+		*v.into = o.translator(d)
 	}
 	if x.usesZone = x.dependsOnZone(); x.usesZone {
 		zone, _, err := c.session.location()
@@ -411,7 +411,9 @@ func (x *alterTranslator) checkAction(a *action) {
 	case a.kind != checkEnforced:
 		x.alone("DROP CONSTRAINT " + name)
 	case a.on:
-		x.alone("ALTER CONSTRAINT " + name + " ENFORCED")
+		if !x.after.relaxed(c) {
+			x.alone("ALTER CONSTRAINT " + name + " ENFORCED")
+		}
 	default:
 		x.alone("ALTER CONSTRAINT " + name + " NOT ENFORCED")
 	}
@@ -451,7 +453,7 @@ func (x *alterTranslator) convertAction() error {
 		if old == nil {
 			continue
 		}
-		quiet := &translator{d: x.before.d, keep3: x.before.keep3}
+		quiet := &translator{d: x.before.d, keep3: x.before.keep3, opts: x.before.opts}
 		was, err := quiet.column(old)
 		if err != nil {
 			return err

@@ -28,7 +28,14 @@ func (x *translator) column(c *columnDef) (string, error) {
 	if c.compressed {
 		x.note("column %s: stored without column compression", c.name)
 	}
-	if c.generated != "" {
+	as, err := x.generatedAs(c)
+	if err != nil {
+		return "", err
+	}
+	if as.warning != "" {
+		x.note("%s", as.warning)
+	}
+	if as.generated {
 		g, err := x.generated(c, t)
 		if err != nil {
 			return "", err
@@ -203,6 +210,18 @@ func unicodeIntroducer(word string) bool {
 	return false
 }
 
+// isIntroducer returns true for the introducers of character sets in which ASCII
+// text has the bytes that it has in UTF-8.
+func isIntroducer(word string) bool {
+	cs := canonicalCharset(strings.TrimPrefix(word, "_"))
+	_, known := charsets[cs]
+	return known && strings.HasPrefix(word, "_") && cs != "ucs2" && !strings.HasPrefix(cs, "utf16") && cs != "utf32" && cs != "binary" && cs != "swe7"
+}
+
+func isASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= 0x80 }) < 0
+}
+
 // translateExpression writes an expression with the introducers and collations
 // that TiDB has.
 func translateExpression(expr string) string {
@@ -214,7 +233,7 @@ func translateExpression(expr string) string {
 	for i := range tokens {
 		t := &tokens[i]
 		switch {
-		case t.kind == tokWord && unicodeIntroducer(t.text) && i+1 < len(tokens) && tokens[i+1].kind == tokString:
+		case t.kind == tokWord && i+1 < len(tokens) && tokens[i+1].kind == tokString && (unicodeIntroducer(t.text) || isIntroducer(t.text) && isASCII(tokens[i+1].text)):
 			t.text = "_utf8mb4"
 		case i > 0 && tokens[i-1].is("COLLATE") && (t.kind == tokWord || t.kind == tokIdent):
 			collation := canonicalCollation(t.text)

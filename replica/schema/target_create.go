@@ -53,7 +53,7 @@ func (x *translator) check(c *checkDef) string {
 	if c.name != "" {
 		s = "CONSTRAINT " + (token{kind: tokIdent, text: c.name}).sql() + " " + s
 	}
-	if c.notEnforced {
+	if c.notEnforced || x.relaxed(c) {
 		s += " NOT ENFORCED"
 	}
 	if !tidbParses("CREATE TABLE t (c INT, " + s + ")") {

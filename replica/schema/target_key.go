@@ -64,6 +64,9 @@ func (x *translator) carried(k *keyDef) (reason string, ok bool) {
 			if !indexableExpression(p.expr) {
 				return "TiDB does not index this expression", false
 			}
+			if why := x.unprovedKey(k, p.expr); why != "" {
+				return why, false
+			}
 			continue
 		}
 		c := x.d.column(p.column)

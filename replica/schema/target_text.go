@@ -19,10 +19,11 @@ type translator struct {
 	// zone is the time zone of the session that executes the statement, in which
 	// it reads the defaults of TIMESTAMP columns; nil means UTC.
 	zone *time.Location
+	opts Target
 }
 
-func newTranslator(d *definition) *translator {
-	x := &translator{d: d}
+func (o Target) translator(d *definition) *translator {
+	x := &translator{d: d, opts: o}
 	for _, k := range d.keys {
 		if x.keyBytes(k) > maxIndexBytes {
 			x.keep3 = true

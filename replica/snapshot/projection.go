@@ -15,6 +15,7 @@ type projection struct {
 	table    *replica.Table
 	list     string // the SELECT list
 	selected []selected
+	absent   []int // generated columns, which are not read
 }
 
 // selected is one column of the SELECT list.
@@ -42,6 +43,7 @@ func newProjection(t *replica.Table) (*projection, error) {
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		if c.Generated {
+			p.absent = append(p.absent, i)
 			continue
 		}
 		name := replica.Quote(c.Name)

@@ -162,6 +162,9 @@ func (r *reader) add(from []driver.Value) error {
 	start := len(r.values)
 	r.values = r.values[:start+n]
 	row := r.values[start : start+n : start+n]
+	for _, i := range r.absent {
+		row[i].Kind = replica.KindAbsent
+	}
 	memory := n*valueBytes + rowBytes
 	for i, v := range from {
 		s := &r.selected[i]

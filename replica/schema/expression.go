@@ -1,0 +1,583 @@
+package schema
+
+import (
+	"strconv"
+	"strings"
+)
+
+// This file decides which expressions TiDB computes to the same bytes as every
+// supported source. An expression is proved if its grammar, its functions and
+// the types of its columns are all listed here; TestProvedExpressions compares
+// everything that is listed on real servers, over edge values. What is not
+// listed is not proved: JSON, floating point, collations, the case of letters
+// outside ASCII, and whatever depends on a time zone or on ZEROFILL differ.
+
+// class is the class of types that an expression's value belongs to.
+type class uint8
+
+const (
+	classOther class = iota // not proved
+	classNull               // the literal NULL: fits everywhere
+	classInt                // integers and truth values
+	classDecimal
+	classText
+	classDate     // DATE
+	classDateTime // DATETIME
+	classTime     // TIME
+)
+
+// term is what is known of a part of an expression.
+type term struct {
+	class class
+	// literal is true for a number or text that is written in the expression.
+	literal bool
+	// utf8 is true for a text whose bytes are the same in UTF-8, so that LENGTH
+	// and MD5 agree; ascii for one without other characters at all.
+	utf8, ascii bool
+	// padded is true for a number of a ZEROFILL column: as text it has zeros that
+	// TiDB does not print.
+	padded           bool
+	precision, scale int // of classDecimal
+}
+
+// prover reads an expression. Its first problem stays in why.
+type prover struct {
+	d      *definition
+	tokens []token
+	i      int
+	why    string
+	depth  int
+	// generated returns why a generated column that the expression uses has
+	// another value in the target; "" when it has not.
+	generated func(c *columnDef) string
+	charsets  map[string]bool // of the text columns that it uses
+}
+
+// maxNesting bounds the depth of an expression that is looked at.
+const maxNesting = 64
+
+// unproved returns why TiDB may compute a generated column to another value than
+// the source, "" when it is proved that it does not.
+func unproved(d *definition, c *columnDef, generated func(*columnDef) string) string {
+	tokens, err := tokenize(c.generated, 0)
+	if err != nil {
+		return "its expression cannot be read"
+	}
+	p := &prover{d: d, tokens: tokens, generated: generated, charsets: map[string]bool{}}
+	t := p.expression(0)
+	if p.why == "" && p.peek().kind != tokEOF {
+		p.unknown()
+	}
+	if p.why != "" {
+		return p.why
+	}
+	return p.stored(t, &c.typ)
+}
+
+// stored returns why the value of an expression may be stored otherwise in a
+// column of the type.
+func (p *prover) stored(t term, into *typeDef) string {
+	ok := false
+	switch into.base {
+	case "tinyint", "smallint", "mediumint", "int", "bigint":
+		ok = t.class == classInt
+	case "decimal":
+		ok = t.class == classInt || t.class == classDecimal
+	case "varchar", "tinytext", "text", "mediumtext", "longtext":
+		ok = t.class == classText
+		for cs := range p.charsets {
+			ok = ok && (into.charset == "utf8mb4" || into.charset == cs)
+		}
+	case "date":
+		ok = t.class == classDate
+	}
+	if !ok {
+		return "its expression's value is converted to " + into.sql()
+	}
+	return ""
+}
+
+func (p *prover) peek() token { return p.tokens[p.i] }
+
+func (p *prover) at(n int) token { return p.tokens[min(p.i+n, len(p.tokens)-1)] }
+
+func (p *prover) next() token {
+	t := p.tokens[p.i]
+	if p.i < len(p.tokens)-1 {
+		p.i++
+	}
+	return t
+}
+
+func (p *prover) accept(text string) bool {
+	if p.peek().is(text) || p.peek().punct(text) {
+		p.next()
+		return true
+	}
+	return false
+}
+
+func (p *prover) fail(why string) term {
+	if p.why == "" {
+		p.why = why
+	}
+	p.i = len(p.tokens) - 1
+	return term{}
+}
+
+// unknown fails without naming what was written: it may be a value.
+func (p *prover) unknown() term {
+	t := p.peek()
+	if t.kind == tokWord || t.kind == tokPunct {
+		return p.fail("its expression uses " + strings.ToUpper(t.text))
+	}
+	return p.fail("the form of its expression is not known")
+}
+
+func (p *prover) expect(text string) {
+	if !p.accept(text) {
+		p.unknown()
+	}
+}
+
+// binaryOperators lists the operators by how tightly they bind (MySQL manual, "Operator
+// Precedence"). || is left out: it is OR or CONCAT, by sql_mode.
+var binaryOperators = map[string]int{"OR": 1, "XOR": 2, "AND": 3, "&&": 3,
+	"=": 5, "<=>": 5, ">=": 5, ">": 5, "<=": 5, "<": 5, "<>": 5, "!=": 5,
+	"+": 7, "-": 7, "*": 8, "%": 8, "DIV": 8, "MOD": 8}
+
+const (
+	levelBetween    = 4
+	levelComparison = 5
+	levelUnary      = 9
+)
+
+// expression reads operators that bind at least as tightly as level.
+func (p *prover) expression(level int) term {
+	if p.depth++; p.depth > maxNesting {
+		return p.fail("its expression is nested too deeply")
+	}
+	defer func() { p.depth-- }()
+	left := p.unary()
+	for p.why == "" {
+		t := p.peek()
+		op := strings.ToUpper(t.text)
+		if t.kind != tokPunct && t.kind != tokWord {
+			break
+		}
+		if known := p.predicate(level, &left); known {
+			continue
+		}
+		n, known := binaryOperators[op]
+		if !known || n < level || n == 0 {
+			break
+		}
+		p.next()
+		left = p.operate(op, left, p.expression(n+1))
+	}
+	return left
+}
+
+// predicate reads what may follow an operand: COLLATE, IS [NOT] NULL, [NOT] BETWEEN
+// and [NOT] IN. It returns false when none of them does.
+func (p *prover) predicate(level int, left *term) bool {
+	not := 0
+	if p.peek().is("NOT") {
+		not = 1
+	}
+	switch {
+	case p.peek().is("COLLATE") && left.class == classText:
+		// A collation has no effect on bytes, and texts are not compared here.
+		p.next()
+		p.next()
+		return true
+	case p.peek().is("IS") && level <= levelComparison:
+		p.next()
+		p.accept("NOT")
+		if p.peek().isAny("TRUE", "FALSE") {
+			p.numbers(*left)
+			p.next()
+		} else {
+			p.expect("NULL")
+		}
+	case p.at(not).is("BETWEEN") && level <= levelBetween:
+		p.accept("NOT")
+		p.next()
+		p.numbers(*left)
+		p.numbers(p.expression(levelComparison + 1))
+		p.expect("AND")
+		p.numbers(p.expression(levelComparison + 1))
+	case p.at(not).is("IN") && level <= levelComparison:
+		p.accept("NOT")
+		p.next()
+		p.expect("(")
+		p.numbers(*left)
+		p.numbers(p.arguments()...)
+	default:
+		return false
+	}
+	*left = term{class: classInt}
+	return true
+}
+
+// numbers fails unless all terms are numbers: they are compared, and texts are
+// compared by collations.
+func (p *prover) numbers(list ...term) {
+	for _, t := range list {
+		if t.class != classInt && t.class != classDecimal && t.class != classNull {
+			p.fail("its expression compares or computes with values that are not exact numbers")
+		}
+	}
+}
+
+// operate returns the term of left op right.
+func (p *prover) operate(op string, left, right term) term {
+	if p.why != "" {
+		return term{}
+	}
+	p.numbers(left, right)
+	whole := left.class != classDecimal && right.class != classDecimal
+	switch op {
+	case "+", "-", "*":
+		if whole {
+			return term{class: classInt}
+		}
+		return p.decimal(op, left, right)
+	case "%", "MOD", "DIV":
+		if !whole {
+			return p.fail("its expression divides decimal numbers")
+		}
+	}
+	return term{class: classInt}
+}
+
+// Bounds of DECIMAL. Beyond them the servers round.
+const (
+	maxPrecision = 65
+	maxScale     = 30
+)
+
+// decimal returns the term of an exact sum or product.
+func (p *prover) decimal(op string, left, right term) term {
+	digits := func(t term) (int, int) {
+		if t.class == classDecimal {
+			return t.precision - t.scale, t.scale
+		}
+		return 20, 0
+	}
+	li, ls := digits(left)
+	ri, rs := digits(right)
+	t := term{class: classDecimal, scale: max(ls, rs)}
+	t.precision = max(li, ri) + t.scale + 1
+	if op == "*" {
+		t.scale = ls + rs
+		t.precision = li + ri + t.scale
+	}
+	if t.precision > maxPrecision || t.scale > maxScale {
+		return p.fail("its expression's value may have more digits than DECIMAL")
+	}
+	return t
+}
+
+func (p *prover) unary() term {
+	t := p.peek()
+	switch {
+	case p.accept("-"), p.accept("+"):
+		v := p.expression(levelUnary)
+		p.numbers(v)
+		v.padded = false
+		return v
+	case t.is("NOT") && p.at(1).punct("("):
+		p.next()
+		p.numbers(p.expression(levelUnary))
+		return term{class: classInt}
+	case p.accept("("):
+		v := p.expression(0)
+		p.expect(")")
+		return v
+	case t.kind == tokNumber:
+		return p.number(p.next().text)
+	case t.kind == tokString:
+		return p.text(p.next().text)
+	case t.kind == tokWord && isIntroducer(t.text) && p.at(1).kind == tokString:
+		p.next()
+		return p.text(p.next().text)
+	case t.isAny("TRUE", "FALSE"):
+		p.next()
+		return term{class: classInt, literal: true}
+	case t.is("NULL"):
+		p.next()
+		return term{class: classNull}
+	case t.is("CASE"):
+		return p.caseOf()
+	case t.kind == tokWord && p.at(1).punct("("):
+		return p.call(strings.ToLower(t.text))
+	case t.kind == tokIdent, t.kind == tokWord:
+		return p.column(p.next().text)
+	}
+	return p.unknown()
+}
+
+func (p *prover) number(text string) term {
+	whole, fraction, _ := strings.Cut(text, ".")
+	if strings.ContainsAny(text, "eExXbB") {
+		return p.fail("its expression has a number that is no plain decimal")
+	}
+	if _, err := strconv.ParseInt(text, 10, 64); err == nil {
+		return term{class: classInt, literal: true}
+	}
+	return term{class: classDecimal, literal: true, precision: len(whole) + len(fraction), scale: len(fraction)}
+}
+
+func (p *prover) text(s string) term {
+	for i := 0; i < len(s); i++ {
+		if s[i] < 0x20 || s[i] >= 0x7f {
+			return p.fail("its expression has a text with characters that are not printable ASCII")
+		}
+	}
+	return term{class: classText, literal: true, utf8: true, ascii: true}
+}
+
+func (p *prover) column(name string) term {
+	c := p.d.column(name)
+	if c == nil {
+		return p.fail("its expression uses a name that is no column")
+	}
+	if c.generated != "" {
+		if why := p.generated(c); why != "" {
+			return p.fail("it depends on the generated column " + c.name)
+		}
+	}
+	t := &c.typ
+	switch t.base {
+	case "tinyint", "smallint", "mediumint", "int", "bigint":
+		return term{class: classInt, padded: t.zerofill}
+	case "decimal":
+		return term{class: classDecimal, padded: t.zerofill, precision: t.length, scale: t.scale}
+	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext":
+		switch t.charset {
+		case "utf8mb4", "utf8mb3", "ascii", "latin1":
+			p.charsets[t.charset] = true
+			return term{class: classText, utf8: t.charset != "latin1", ascii: t.charset == "ascii"}
+		}
+		return p.fail("its expression uses a text in " + t.charset)
+	case "date":
+		return term{class: classDate}
+	case "datetime":
+		return term{class: classDateTime}
+	case "time":
+		return term{class: classTime}
+	}
+	return p.fail("its expression uses a column of the type " + t.base)
+}
+
+// caseOf reads CASE [x] WHEN .. THEN .. [ELSE ..] END.
+func (p *prover) caseOf() term {
+	p.next()
+	if !p.peek().is("WHEN") {
+		p.numbers(p.expression(0))
+	}
+	var results []term
+	for p.accept("WHEN") {
+		p.numbers(p.expression(0))
+		p.expect("THEN")
+		results = append(results, p.expression(0))
+	}
+	if p.accept("ELSE") {
+		results = append(results, p.expression(0))
+	}
+	p.expect("END")
+	return p.common(results)
+}
+
+// common returns the term of a value that is one of several.
+func (p *prover) common(list []term) term {
+	out := term{class: classNull, utf8: true, ascii: true}
+	for _, t := range list {
+		switch {
+		case t.class == classNull:
+			continue
+		case out.class == classNull:
+			out.class = t.class
+		case out.class != t.class:
+			return p.fail("its expression has results of different types")
+		}
+		out.utf8, out.ascii, out.padded = out.utf8 && t.utf8, out.ascii && t.ascii, out.padded || t.padded
+		out.precision, out.scale = max(out.precision, t.precision), max(out.scale, t.scale)
+	}
+	return out
+}
+
+// arguments reads expressions up to the closing parenthesis.
+func (p *prover) arguments() []term {
+	if p.accept(")") {
+		return nil
+	}
+	var out []term
+	for p.why == "" {
+		out = append(out, p.expression(0))
+		if p.accept(")") {
+			return out
+		}
+		p.expect(",")
+	}
+	return out
+}
+
+// signature is how a function may be called: a letter for each argument, and the
+// class of its value; classOther is that of the arguments. The letters:
+//
+//	i  integer          n  integer or decimal     l  integer literal
+//	t  text             u  text in UTF-8          a  ASCII text
+//	x  text, or a number whose text is its digits
+//	d  DATE or DATETIME                           h  DATETIME or TIME
+//	v  any proved value
+//
+// A plus sign repeats the last letter.
+type signature struct {
+	args   []string
+	result class
+}
+
+var provedFunctions = map[string]signature{
+	"concat": {[]string{"x+"}, classText}, "concat_ws": {[]string{"tx+"}, classText},
+	"left": {[]string{"tl"}, classText}, "right": {[]string{"tl"}, classText},
+	"substr": {[]string{"tl", "tll"}, classText}, "substring": {[]string{"tl", "tll"}, classText}, "mid": {[]string{"tll"}, classText},
+	"trim": {[]string{"t"}, classText}, "ltrim": {[]string{"t"}, classText}, "rtrim": {[]string{"t"}, classText},
+	"reverse": {[]string{"t"}, classText}, "lower": {[]string{"a"}, classText}, "upper": {[]string{"a"}, classText},
+	"lcase": {[]string{"a"}, classText}, "ucase": {[]string{"a"}, classText},
+	"char_length": {[]string{"t"}, classInt}, "character_length": {[]string{"t"}, classInt},
+	"length": {[]string{"u"}, classInt}, "octet_length": {[]string{"u"}, classInt},
+	"md5": {[]string{"u"}, classText}, "sha": {[]string{"u"}, classText}, "sha1": {[]string{"u"}, classText},
+	"sha2": {[]string{"ul"}, classText}, "hex": {[]string{"u"}, classText}, "crc32": {[]string{"u"}, classInt},
+	"abs": {[]string{"n"}, classOther}, "sign": {[]string{"n"}, classInt}, "mod": {[]string{"ii"}, classInt},
+	"greatest": {[]string{"ii+"}, classInt}, "least": {[]string{"ii+"}, classInt},
+	"coalesce": {[]string{"v+"}, classOther}, "ifnull": {[]string{"vv"}, classOther},
+	"isnull": {[]string{"v"}, classInt},
+	"year":   {[]string{"d"}, classInt}, "month": {[]string{"d"}, classInt}, "day": {[]string{"d"}, classInt},
+	"dayofmonth": {[]string{"d"}, classInt}, "quarter": {[]string{"d"}, classInt}, "date": {[]string{"d"}, classDate},
+	"hour": {[]string{"h"}, classInt}, "minute": {[]string{"h"}, classInt}, "second": {[]string{"h"}, classInt},
+}
+
+// call reads a function's arguments.
+func (p *prover) call(name string) term {
+	p.next()
+	p.next()
+	switch name {
+	case "cast":
+		return p.cast()
+	case "convert":
+		v := p.expression(0)
+		p.expect("USING")
+		if !p.accept("utf8mb4") || v.class != classText {
+			return p.fail("its expression uses CONVERT")
+		}
+		p.expect(")")
+		return term{class: classText, utf8: true, ascii: v.ascii}
+	}
+	if name == "if" {
+		args := p.arguments()
+		if p.why != "" || len(args) != 3 {
+			return p.fail("its expression uses IF")
+		}
+		p.numbers(args[0])
+		return p.common(args[1:])
+	}
+	f, known := provedFunctions[name]
+	if !known {
+		return p.fail("its expression uses " + strings.ToUpper(name))
+	}
+	args := p.arguments()
+	if p.why != "" {
+		return term{}
+	}
+	for _, letters := range f.args {
+		if takes(letters, args) {
+			all := p.bytesOf(args)
+			if f.result == classOther {
+				return p.common(args)
+			}
+			return term{class: f.result, utf8: all.utf8, ascii: all.ascii}
+		}
+	}
+	return p.fail("its expression uses " + strings.ToUpper(name) + " of values of other types")
+}
+
+// cast reads CAST(x AS DATE) and CAST(x AS CHAR), as MySQL prints DATE(x) and
+// conversions of numbers.
+func (p *prover) cast() term {
+	v := p.expression(0)
+	p.expect("AS")
+	switch {
+	case p.accept("DATE"):
+		p.expect(")")
+		if v.class == classDate || v.class == classDateTime {
+			return term{class: classDate}
+		}
+	case p.accept("CHAR"):
+		if p.accept("CHARSET") || p.accept("CHARACTER") && p.accept("SET") {
+			if !p.peek().isAny("utf8mb4", "utf8mb3", "utf8") {
+				return p.fail("its expression uses CAST to another character set")
+			}
+			p.next()
+		}
+		p.expect(")")
+		if allows('x', v) {
+			return term{class: classText, utf8: v.class != classText || v.utf8, ascii: v.class != classText || v.ascii}
+		}
+	}
+	return p.fail("its expression uses CAST of values of other types")
+}
+
+// bytesOf returns which bytes a text that is made of several values has.
+func (p *prover) bytesOf(list []term) term {
+	out := term{utf8: true, ascii: true}
+	for _, t := range list {
+		if t.class == classText {
+			out.utf8, out.ascii = out.utf8 && t.utf8, out.ascii && t.ascii
+		}
+	}
+	return out
+}
+
+// takes returns true if the letters of a signature allow the arguments.
+func takes(letters string, args []term) bool {
+	for i, t := range args {
+		at := i
+		if n := len(letters) - 1; letters[n] == '+' && i >= n {
+			at = n - 1
+		} else if i >= len(letters) {
+			return false
+		}
+		if !allows(letters[at], t) {
+			return false
+		}
+	}
+	return len(args) >= len(strings.TrimSuffix(letters, "+"))
+}
+
+func allows(letter byte, t term) bool {
+	switch letter {
+	case 'i':
+		return t.class == classInt
+	case 'l':
+		return t.class == classInt && t.literal
+	case 'n':
+		return t.class == classInt || t.class == classDecimal
+	case 't':
+		return t.class == classText
+	case 'u':
+		return t.class == classText && t.utf8
+	case 'a':
+		return t.class == classText && t.ascii
+	case 'x':
+		return t.class == classText || (t.class == classInt || t.class == classDecimal) && !t.padded
+	case 'd':
+		return t.class == classDate || t.class == classDateTime
+	case 'h':
+		return t.class == classDateTime || t.class == classTime
+	case 'v':
+		return true
+	}
+	return false
+}
