@@ -214,12 +214,16 @@ func (d *ddlDraft) finish() bool {
 // table with a start position of its own was read behind it. A change that is
 // behind one table's copy and before another's, or a rename while a table was
 // copied in chunks, cannot be applied: some of the rows were read under one
-// name and some under the other.
+// name and some under the other. EXCHANGE PARTITION is such a rename of rows.
 func (x *run) copiedBehind(c schema.Change, t *replica.Transaction) (bool, error) {
 	keys := []string{tableKey(c.Schema, c.Table)}
 	renamed := c.Before != nil && c.After != nil && (c.Before.Schema != c.After.Schema || c.Before.Name != c.After.Name)
 	if renamed {
 		keys = append(keys, tableKey(c.After.Schema, c.After.Name))
+	}
+	exchanged := c.Exchanged[1] != ""
+	if exchanged {
+		keys = append(keys, tableKey(c.Exchanged[0], c.Exchanged[1]))
 	}
 	for _, d := range c.Dropped {
 		keys = append(keys, tableKey(d.Schema, d.Name))
@@ -233,11 +237,11 @@ func (x *run) copiedBehind(c schema.Change, t *replica.Transaction) (bool, error
 		tables++
 		if ts.start.Contains(t.ID) {
 			covered++
-		} else if renamed && ts.state == stateDone && t.Start.Before(ts.high) {
+		} else if (renamed || exchanged) && ts.state == stateDone && t.Start.Before(ts.high) {
 			return false, vanished(c.Schema + "." + c.Table)
 		}
 	}
-	if covered > 0 && covered < tables || covered > 0 && renamed && tables < len(keys) {
+	if covered > 0 && covered < tables || covered > 0 && (renamed || exchanged) && tables < len(keys) {
 		return false, vanished(c.Schema + "." + c.Table)
 	}
 	return covered > 0, nil

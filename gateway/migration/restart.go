@@ -37,8 +37,8 @@ func (x *run) unchanged(ctx context.Context, c *copying) error {
 
 func vanished(table string) error {
 	return &replica.Error{Code: 61096, Class: "DDL", Table: table,
-		Message: fmt.Sprintf("the table %s was renamed or dropped while it was copied", table),
-		Remedy:  "RESET MIGRATION, empty or drop the target's tables, then START MIGRATION again; hold renames back until the phase is CATCHUP"}
+		Message: fmt.Sprintf("the table %s was renamed, dropped, or exchanged with a partition while it was copied", table),
+		Remedy:  "RESET MIGRATION, empty or drop the target's tables, then START MIGRATION again; hold such DDL back until the phase is CATCHUP"}
 }
 
 // parse reads a definition with the schema's defaults.

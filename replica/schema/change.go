@@ -50,9 +50,14 @@ type Change struct {
 	// Kind is then Other.
 	Objects []Object
 
+	// Exchanged names the other table of EXCHANGE PARTITION, if it is wanted.
+	Exchanged [2]string
+
 	ddl     replica.DDL // the statement
 	session Defaults    // and what holds in its session
 
+	lost     string   // why its rows are others now, and no row event says so: see lost.go
+	ignore   bool     // ALTER IGNORE TABLE
 	replaced bool     // CREATE OR REPLACE TABLE: Before, if any, was dropped
 	actions  []action // of ALTER TABLE, CREATE INDEX, DROP INDEX
 	added    additions

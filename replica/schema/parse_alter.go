@@ -1,5 +1,7 @@
 package schema
 
+import "strings"
+
 // actionKind is one action of ALTER TABLE.
 type actionKind uint8
 
@@ -30,6 +32,7 @@ const (
 	reorganizePartition
 	removePartitioning
 	partitionOther // TRUNCATE, EXCHANGE, COALESCE, ..: as text
+	replaceRows    // the rows are others afterwards, without row events: value says how
 	setVersioning
 	addPeriod
 	dropPeriod
@@ -52,10 +55,12 @@ type action struct {
 
 func (r *reader) alterTable(schema string) any {
 	r.next()
-	for r.acceptAny("ONLINE", "OFFLINE", "IGNORE") {
+	ignore := false
+	for r.peek().isAny("ONLINE", "OFFLINE", "IGNORE") {
+		ignore = r.next().is("IGNORE") || ignore
 	}
 	r.expect("TABLE")
-	st := &alterStmt{kind: AlterTable, ifExists: r.ifExists()}
+	st := &alterStmt{kind: AlterTable, ignore: ignore, ifExists: r.ifExists()}
 	st.name[0], st.name[1] = r.tableName(schema)
 	r.wait()
 	for r.err == nil && !r.end() {
@@ -78,6 +83,10 @@ func (r *reader) alterAction(schema, table string) []action {
 		return one(r.alterAlter())
 	case r.accept("RENAME"):
 		return one(r.alterRename(schema))
+	case r.peek().is("CONVERT") && r.peekAt(1).isAny("PARTITION", "TABLE"):
+		return one(r.alterConvertPartition(schema))
+	case r.peek().isAny("DISCARD", "IMPORT"):
+		return one(r.alterTablespace())
 	case r.accept("CONVERT", "TO"):
 		return one(r.alterConvert())
 	case r.accept("ORDER", "BY"):
@@ -304,6 +313,41 @@ func (r *reader) alterConvert() action {
 	return a
 }
 
+// alterTablespace reads DISCARD and IMPORT TABLESPACE, also of partitions.
+func (r *reader) alterTablespace() action {
+	a := action{kind: replaceRows, value: r.next().text + " TABLESPACE"}
+	if r.accept("PARTITION") {
+		a.value = strings.Replace(a.value, " ", " PARTITION .. ", 1)
+		if !r.accept("ALL") {
+			r.names("partition name")
+		}
+	}
+	r.expect("TABLESPACE")
+	a.value = strings.ToUpper(a.value)
+	return a
+}
+
+// alterConvertPartition reads MariaDB's CONVERT PARTITION p TO TABLE t and
+// CONVERT TABLE t TO PARTITION p ..
+func (r *reader) alterConvertPartition(schema string) action {
+	r.next()
+	a := action{kind: replaceRows, value: "CONVERT " + strings.ToUpper(r.peek().text)}
+	if r.next().is("PARTITION") {
+		a.old = r.name("partition name")
+		r.expect("TO", "TABLE")
+		a.name[0], a.name[1] = r.tableName(schema)
+	} else {
+		a.name[0], a.name[1] = r.tableName(schema)
+		r.expect("TO", "PARTITION")
+		a.old = r.name("partition name")
+		r.until()
+	}
+	if !r.accept("WITH", "VALIDATION") {
+		r.accept("WITHOUT", "VALIDATION")
+	}
+	return a
+}
+
 // alterPartition reads the actions on partitions.
 func (r *reader) alterPartition(schema string) ([]action, bool) {
 	start := r.i
@@ -321,7 +365,7 @@ func (r *reader) alterPartition(schema string) ([]action, bool) {
 		r.expect("INTO")
 		a.part = &partitioning{parts: r.partitionList()}
 		return []action{a}, true
-	case r.acceptAny("ANALYZE", "CHECK", "OPTIMIZE", "REBUILD", "REPAIR", "DISCARD", "IMPORT"):
+	case r.acceptAny("ANALYZE", "CHECK", "OPTIMIZE", "REBUILD", "REPAIR"):
 		for !r.end() && !(r.peek().punct(",") && r.peekAt(1).isAny("ADD", "DROP", "MODIFY", "CHANGE", "ALTER", "RENAME")) {
 			r.next()
 		}

@@ -22,6 +22,7 @@ type alterStmt struct {
 	kind     Kind
 	name     [2]string
 	ifExists bool
+	ignore   bool // MariaDB: rows that do not fit are dropped or cut
 	actions  []action
 }
 
@@ -75,6 +76,8 @@ func (r *reader) statement(schema string) any {
 		return otherStmt{}
 	case verb.isAny("CREATE", "DROP", "ALTER", "RENAME", "TRUNCATE"):
 		return r.definitionStatement(schema)
+	case verb.is("REPAIR"):
+		return r.repairStatement(schema)
 	case verb.isAny(harmlessVerbs...):
 		return otherStmt{}
 	}
@@ -84,7 +87,7 @@ func (r *reader) statement(schema string) any {
 // harmlessVerbs begin statements that leave every table's definition and rows
 // as they are, or whose rows come as row events.
 var harmlessVerbs = []string{
-	"GRANT", "REVOKE", "FLUSH", "ANALYZE", "OPTIMIZE", "REPAIR", "CHECK", "CHECKSUM", "INSTALL", "UNINSTALL",
+	"GRANT", "REVOKE", "FLUSH", "ANALYZE", "OPTIMIZE", "CHECK", "CHECKSUM", "INSTALL", "UNINSTALL",
 	"SET", "BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "START", "XA", "KILL", "SHUTDOWN", "RESET",
 	"PURGE", "CHANGE", "STOP", "CACHE", "HELP", "USE", "SHOW", "DESCRIBE", "EXPLAIN", "LOCK", "UNLOCK", "BACKUP", "BINLOG",
 }

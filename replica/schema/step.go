@@ -91,6 +91,8 @@ func (s *step) apply(st any) error {
 		return s.alter(st)
 	case *databaseStmt:
 		return s.database(st)
+	case *repairStmt:
+		return s.repair(st)
 	case *viewStmt:
 		s.viewsOrSequences(st.names, View, st.drop)
 	case *sequenceStmt:
@@ -259,6 +261,7 @@ func (s *step) truncate(st *truncateStmt) error {
 
 func (s *step) alter(st *alterStmt) error {
 	n := st.name
+	s.movesWanted(st)
 	before := s.table(n[0], n[1])
 	if before == nil && s.object(n) != None {
 		for _, a := range st.actions {
@@ -304,7 +307,13 @@ func (s *step) alter(st *alterStmt) error {
 		s.drop(n[0], n[1])
 	}
 	s.put(after)
-	s.add(Change{Kind: st.kind, Schema: n[0], Table: n[1], Before: before, After: after, actions: st.actions, added: added})
+	c := Change{Kind: st.kind, Schema: n[0], Table: n[1], Before: before, After: after, actions: st.actions, added: added, ignore: st.ignore}
+	for _, a := range st.actions {
+		if a.kind == partitionOther && a.name[1] != "" && s.wanted(n) && s.wanted(a.name) {
+			c.Exchanged = a.name
+		}
+	}
+	s.add(c)
 	return nil
 }
 

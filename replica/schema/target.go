@@ -56,6 +56,9 @@ func (o Target) DDL(c Change, rules *ruleset.Rules) (Translation, error) {
 	if !wanted {
 		return Translation{}, nil
 	}
+	if c.lost != "" {
+		return Translation{Conditions: []Condition{lostRows(from.String(), c.lost)}}, nil
+	}
 	name := replica.QuoteTable(rules.Target(c.Schema, c.Table))
 	switch c.Kind {
 	case CreateTable:
@@ -85,6 +88,11 @@ func (o Target) created(c Change, rules *ruleset.Rules, name string) (Translatio
 	if err != nil {
 		return t, err
 	}
+	d, err := parseDefinition(c.After.Create, Defaults{})
+	if err != nil {
+		return t, ddlError(err, remedyStatement, "translate table %s", c.After)
+	}
+	t.Conditions = d.lostByCreate(c.After)
 	t.Statements = append(t.Statements, sql)
 	t.Session, err = c.targetSession(false)
 	return t, err

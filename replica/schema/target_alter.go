@@ -52,6 +52,7 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 		}
 		x.after.zone = zone
 	}
+	x.lost()
 	x.trimmed()
 	for i := range c.actions {
 		if err := x.action(&c.actions[i]); err != nil {

@@ -1,10 +1,6 @@
 package schema
 
-import (
-	"errors"
-
-	"sluice/replica"
-)
+import "sluice/replica"
 
 // partitionAction translates an action on partitions.
 func (x *alterTranslator) partitionAction(a *action) error {
@@ -19,7 +15,8 @@ func (x *alterTranslator) partitionAction(a *action) error {
 		return nil
 	}
 	if !had {
-		return x.unpartitioned(a)
+		x.unpartitioned(a)
+		return nil
 	}
 	switch a.kind {
 	case removePartitioning:
@@ -56,7 +53,8 @@ func (x *alterTranslator) partitionAction(a *action) error {
 			return nil
 		}
 		if !x.rules.Wanted(a.name[0], a.name[1]) {
-			return errors.New("EXCHANGE PARTITION with a table that is not replicated moves rows out of sight")
+			x.conditions = append(x.conditions, lostRows(x.c.Before.String(), "EXCHANGE PARTITION with a table that is not replicated"))
+			return nil
 		}
 		x.alone("EXCHANGE PARTITION " + replica.Quote(a.old) + " WITH TABLE " + replica.QuoteTable(x.rules.Target(a.name[0], a.name[1])))
 	}
@@ -64,16 +62,21 @@ func (x *alterTranslator) partitionAction(a *action) error {
 }
 
 // unpartitioned handles an action on the partitions of a table that has none
-// at the target: some would change rows.
-func (x *alterTranslator) unpartitioned(a *action) error {
+// at the target: some change rows, and the target does not know which.
+func (x *alterTranslator) unpartitioned(a *action) {
+	what := ""
 	switch {
 	case a.kind == dropPartition:
-		return errors.New("DROP PARTITION removes rows, and the target table has no partitions")
-	case a.kind == partitionOther && (a.name[1] != "" || len(a.names) > 0 || a.value == "TRUNCATE PARTITION ALL"):
-		return errors.New("the statement changes the rows of partitions, and the target table has none")
+		what = "DROP PARTITION"
+	case a.kind == partitionOther && a.name[1] != "":
+		what = "EXCHANGE PARTITION"
+	case a.kind == partitionOther && (len(a.names) > 0 || a.value == "TRUNCATE PARTITION ALL"):
+		what = "TRUNCATE PARTITION"
+	default:
+		x.note("the target table has no partitions: nothing to do")
+		return
 	}
-	x.note("the target table has no partitions: nothing to do")
-	return nil
+	x.conditions = append(x.conditions, lostRows(x.c.Before.String(), what+" of a table that has no partitions in the target"))
 }
 
 func listSQL(names []string) string {

@@ -69,6 +69,8 @@ func touched(st any) []ruleset.TableName {
 		}
 	case *truncateStmt:
 		add(st.name)
+	case *repairStmt:
+		add(st.names...)
 	case *alterStmt:
 		add(st.name)
 		for _, a := range st.actions {

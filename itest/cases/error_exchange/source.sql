@@ -1,0 +1,5 @@
+-- Rows leave the migration with a partition of a table outside of it.
+CREATE TABLE t (id INT NOT NULL PRIMARY KEY, v INT);
+CREATE TABLE archive (id INT NOT NULL PRIMARY KEY, v INT) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN MAXVALUE);
+INSERT INTO t VALUES (1, 1), (2, 2);
+INSERT INTO archive VALUES (100, 1);

@@ -1,0 +1,5 @@
+-- Partitions are exchanged between two tables of the migration.
+CREATE TABLE t (id INT NOT NULL PRIMARY KEY, v INT);
+CREATE TABLE parts (id INT NOT NULL PRIMARY KEY, v INT) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN (1000));
+INSERT INTO t VALUES (1, 1), (2, 2);
+INSERT INTO parts VALUES (3, 3), (100, 100);
