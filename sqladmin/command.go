@@ -31,7 +31,7 @@ func (c *conn) command(b []byte) (more bool, err error) {
 	case mysql.COM_QUIT:
 		return false, nil
 	case mysql.COM_QUERY:
-		return true, c.query(strings.TrimRight(string(data), "\x00"), false)
+		return true, c.textQuery(strings.TrimRight(string(data), "\x00"))
 	case mysql.COM_PING:
 		return true, c.sendOK(&Result{})
 	case mysql.COM_INIT_DB:
@@ -86,6 +86,16 @@ func (c *conn) executor(ctx context.Context) *executor {
 		held: m.holding("the statement", maxRowBytes), computed: m.holding("what the statement's functions return", maxComputedBytes)}
 }
 
+// textQuery executes one statement that came as text, in the character set of
+// the client.
+func (c *conn) textQuery(b string) error {
+	sql, err := c.session.charset("character_set_client").text(b)
+	if err != nil {
+		return c.sendFailure(c.ctx, err)
+	}
+	return c.query(sql, false)
+}
+
 // query executes one statement and sends its result. binary asks for rows of
 // the prepared protocol.
 func (c *conn) query(sql string, binary bool) error {
@@ -127,6 +137,7 @@ func (c *conn) sendFailure(ctx context.Context, err error) error {
 	} else {
 		own = asError(err, cause)
 	}
+	own = forClient(own)
 	c.session.warnings = []Warning{{Level: "Error", Code: own.Code, Message: own.Message, Remedy: own.Remedy}}
 	return c.sendError(own)
 }
@@ -144,7 +155,11 @@ func (c *conn) protect(f func() error) (err error) {
 }
 
 func (c *conn) initDB(schema string) error {
-	if err := c.executor(c.ctx).use(schema); err != nil {
+	schema, err := c.session.charset("character_set_client").text(schema)
+	if err == nil {
+		err = c.executor(c.ctx).use(schema)
+	}
+	if err != nil {
 		return c.sendError(asError(err, nil))
 	}
 	return c.sendOK(&Result{})
@@ -175,7 +190,7 @@ func (c *conn) fieldList(data []byte) error {
 				continue
 			}
 		}
-		if err := c.wire.write(append(columnPacket(t.schema, t.name, col), 0xfb)); err != nil {
+		if err := c.wire.write(append(c.columnPacket(t.schema, t.name, col), 0xfb)); err != nil {
 			return err
 		}
 	}
@@ -189,13 +204,16 @@ func (c *conn) changeUser(data []byte) (more bool, err error) {
 	user := p.zero()
 	p.take(int(p.uint(1))) // made for a salt that is spent
 	c.loginTo = p.zero()
-	plugin := ""
+	plugin, collation := "", byte(0)
 	if len(p.b) > 2 {
-		p.take(2)
+		collation = byte(p.uint(2))
 		plugin = p.zero()
 	}
 	if p.bad {
 		return false, c.sendError(errMalformed)
+	}
+	if user, err = c.loginText(collation, user); err != nil {
+		return false, c.sendError(asError(err, nil))
 	}
 	if plugin != nativePassword {
 		plugin = cachingSHA2

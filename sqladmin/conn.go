@@ -38,6 +38,9 @@ type conn struct {
 	nextStmt  uint32
 	loginTo   string // schema named at login
 
+	loginCharset *charset // named at login
+	lost         int      // characters of the running result that the client's character set lacks
+
 	line     *line
 	from     netip.Prefix // see addressOf
 	loggedIn bool         // counted by the server
@@ -249,6 +252,7 @@ func (c *conn) welcome(user string) error {
 		return err
 	}
 	c.session.reset()
+	c.session.setCharset(c.loginCharset)
 	c.session.mu.Lock()
 	c.session.User, c.session.Schema = user, ""
 	c.session.mu.Unlock()
@@ -294,8 +298,10 @@ func (c *conn) handshake() (user, plugin string, response []byte, err error) {
 	}
 	p := &payload{b: b}
 	c.caps = uint32(p.uint(4)) & capabilities
-	p.take(4 + 1 + 23) // packet size, charset, filler
-	user = p.zero()
+	p.take(4) // packet size
+	collation := byte(p.uint(1))
+	p.take(23) // filler
+	name := p.zero()
 	switch {
 	case c.caps&mysql.CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA != 0:
 		response = p.bytes()
@@ -314,10 +320,21 @@ func (c *conn) handshake() (user, plugin string, response []byte, err error) {
 	if p.bad || c.caps&mysql.CLIENT_PROTOCOL_41 == 0 {
 		return "", "", nil, Errorf(CodeHandshake, "Bad handshake")
 	}
+	if user, err = c.loginText(collation, name); err != nil {
+		return "", "", nil, err
+	}
 	if c.server.requireTLS && !c.encrypted {
 		return "", "", nil, &Error{Code: 3159, State: "HY000", Message: "Connections using insecure transport are prohibited", Remedy: "connect with TLS"}
 	}
 	return user, plugin, response, nil
+}
+
+// loginText sets the character set of the login, and returns the user's name.
+func (c *conn) loginText(collation byte, name string) (user string, err error) {
+	if c.loginCharset, err = charsetOfLogin(collation); err != nil {
+		return "", err
+	}
+	return c.loginCharset.text(name)
 }
 
 func (c *conn) startTLS() error {

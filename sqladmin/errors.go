@@ -37,6 +37,7 @@ const (
 	CodeEmptyQuery       = 1065
 	CodeUnknownThread    = 1094
 	CodeUnknown          = 1105
+	CodeUnknownCharset   = 1115
 	CodeHostBlocked      = 1129
 	CodeWrongUsage       = 1111
 	CodeUnknownTable     = 1146
@@ -51,10 +52,12 @@ const (
 	CodeReadOnlyVariable = 1238
 	CodeUnknownStatement = 1243
 	CodeReadOnlyTable    = 1036
+	CodeInvalidText      = 1300
 	CodeUnknownFunction  = 1305
 	CodeInterrupted      = 1317
 	CodeNoBinaryLog      = 1381
 	CodeUnknownChannel   = 3074
+	CodeCannotConvert    = 3854
 	CodeExists           = 61001
 	CodeUnknownObject    = 61002
 	CodeExistsDifferent  = 61003
@@ -77,6 +80,10 @@ const (
 	CodeSecretUnreadable = 61060
 	CodeLimit            = 61210
 	CodeMemory           = 61211
+	CodeUnreachable      = 61212
+	CodeConnectionLost   = 61213
+	CodeTLSFailed        = 61214
+	CodeForeignError     = 61215
 )
 
 // states holds the SQLSTATE of each code that has one other than HY000.
@@ -88,7 +95,7 @@ var states = map[uint16]string{
 	CodeWrongValue: "42000", CodeNotSupported: "42000", CodeInterrupted: "70100",
 	CodeUnknownFunction: "42000",
 	CodeUnknownObject:   "42S02", CodeBadOption: "42000", CodeAlready: "01000",
-	CodeLimit: "42000", CodeNodeSilent: "01000", CodeStoreUnreachable: "08S01", CodeSecretUnreadable: "42000",
+	CodeUnreachable: "08S01", CodeConnectionLost: "08S01", CodeTLSFailed: "08S01", CodeLimit: "42000", CodeNodeSilent: "01000", CodeStoreUnreachable: "08S01", CodeSecretUnreadable: "42000",
 }
 
 // SQLState returns e.State, or the usual state of the code.

@@ -52,11 +52,15 @@ func (c *conn) prepare(sql string) error {
 	if len(c.stmts) >= maxPrepared {
 		return c.sendError(&Error{Code: 1461, State: "42000", Message: fmt.Sprintf("Can't create more than %d prepared statements on a connection", maxPrepared)})
 	}
+	sql, err := c.session.charset("character_set_client").text(sql)
+	if err != nil {
+		return c.sendFailure(ctx, err)
+	}
 	st := &prepared{sql: sql, mode: c.session.mode(), long: map[int][]byte{}}
 	x := c.executor(ctx)
 	defer x.drop()
 	var cols []Column
-	err := c.protect(func() error {
+	err = c.protect(func() error {
 		tokens, err := lexWithin(sql, st.mode, x.held)
 		if err == nil {
 			st.params = findParams(tokens)
@@ -94,7 +98,7 @@ func (c *conn) prepare(sql string) error {
 
 func (c *conn) writeColumns(cols []Column) error {
 	for _, col := range cols {
-		if err := c.wire.write(columnPacket("", "", col)); err != nil {
+		if err := c.wire.write(c.columnPacket("", "", col)); err != nil {
 			return err
 		}
 	}
@@ -165,14 +169,14 @@ func (c *conn) executePrepared(data []byte) error {
 		return c.sendError(unknownStatement(id))
 	}
 	p.take(1 + 4) // cursor flags: no cursor is opened, rows follow at once; iterations: always 1
-	values, err := st.values(p)
+	values, err := st.values(p, c.session.charset("character_set_client"))
 	longError := st.longError
 	c.dropLong(st)
 	if longError != nil {
 		return c.sendError(asError(longError, nil))
 	}
 	if err != nil {
-		return c.sendError(err)
+		return c.sendError(asError(err, nil))
 	}
 	if st.boundBytes(values) > maxPacketBytes {
 		return c.sendError(limitError("the statement with its parameters has more than %d bytes", maxPacketBytes))
@@ -255,7 +259,8 @@ func (c *conn) resetPrepared(data []byte) error {
 
 // values decodes the parameters into literals. Without the new-params flag the
 // types are those of the execution before.
-func (st *prepared) values(p *payload) ([]string, *Error) {
+// Texts are in the client's character set.
+func (st *prepared) values(p *payload, cs *charset) ([]string, error) {
 	n := len(st.params)
 	if n == 0 {
 		return nil, nil
@@ -275,13 +280,24 @@ func (st *prepared) values(p *payload) ([]string, *Error) {
 		long, isLong := st.long[i]
 		switch {
 		case isLong:
-			out[i] = st.quote(string(long))
+			text, err := cs.text(string(long))
+			if err != nil {
+				return nil, err
+			}
+			out[i] = st.quote(text)
 		case null[i/8]&(1<<(i%8)) != 0:
 			out[i] = "NULL"
 		default:
-			text, ok := st.value(p, byte(st.types[i]), st.types[i]&0x8000 != 0)
+			text, quoted, ok := paramValue(p, byte(st.types[i]), st.types[i]&0x8000 != 0)
 			if !ok || p.bad {
 				return nil, errMalformed
+			}
+			if quoted {
+				var err error
+				if text, err = cs.text(text); err != nil {
+					return nil, err
+				}
+				text = st.quote(text)
 			}
 			out[i] = text
 		}
@@ -297,8 +313,9 @@ func (st *prepared) quote(s string) string {
 	return quote(s)
 }
 
-// value decodes one parameter (MySQL protocol, "Binary Protocol Value").
-func (st *prepared) value(p *payload, kind byte, unsigned bool) (string, bool) {
+// paramValue decodes one parameter (MySQL protocol, "Binary Protocol Value").
+// quoted is true for a text, which has to be quoted.
+func paramValue(p *payload, kind byte, unsigned bool) (text string, quoted, ok bool) {
 	whole := func(size int) string {
 		v := p.uint(size)
 		if unsigned {
@@ -309,29 +326,29 @@ func (st *prepared) value(p *payload, kind byte, unsigned bool) (string, bool) {
 	}
 	switch kind {
 	case mysql.MYSQL_TYPE_NULL:
-		return "NULL", true
+		return "NULL", false, true
 	case mysql.MYSQL_TYPE_TINY:
-		return whole(1), true
+		return whole(1), false, true
 	case mysql.MYSQL_TYPE_SHORT, mysql.MYSQL_TYPE_YEAR:
-		return whole(2), true
+		return whole(2), false, true
 	case mysql.MYSQL_TYPE_LONG, mysql.MYSQL_TYPE_INT24:
-		return whole(4), true
+		return whole(4), false, true
 	case mysql.MYSQL_TYPE_LONGLONG:
-		return whole(8), true
+		return whole(8), false, true
 	case mysql.MYSQL_TYPE_FLOAT:
-		return formatFloat(float64(math.Float32frombits(uint32(p.uint(4))))), true
+		return formatFloat(float64(math.Float32frombits(uint32(p.uint(4))))), false, true
 	case mysql.MYSQL_TYPE_DOUBLE:
-		return formatFloat(math.Float64frombits(p.uint(8))), true
+		return formatFloat(math.Float64frombits(p.uint(8))), false, true
 	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_TIMESTAMP:
-		return st.quote(dateTimeParam(p, kind == mysql.MYSQL_TYPE_DATE)), true
+		return dateTimeParam(p, kind == mysql.MYSQL_TYPE_DATE), true, true
 	case mysql.MYSQL_TYPE_TIME:
-		return st.quote(timeParam(p)), true
+		return timeParam(p), true, true
 	case mysql.MYSQL_TYPE_DECIMAL, mysql.MYSQL_TYPE_NEWDECIMAL, mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_BIT, mysql.MYSQL_TYPE_JSON,
 		mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET, mysql.MYSQL_TYPE_TINY_BLOB, mysql.MYSQL_TYPE_MEDIUM_BLOB, mysql.MYSQL_TYPE_LONG_BLOB,
 		mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_GEOMETRY:
-		return st.quote(string(p.bytes())), true
+		return string(p.bytes()), true, true
 	}
-	return "", false
+	return "", false, false
 }
 
 func dateTimeParam(p *payload, dateOnly bool) string {

@@ -34,11 +34,12 @@ type raw struct {
 
 // rawOptions says how raw logs in.
 type rawOptions struct {
-	drop     uint32 // capabilities it does not have
-	plugin   string // caching_sha2_password when empty
-	password string
-	tls      bool
-	breakIt  bool // send a wrong scramble, so that the full exchange follows
+	drop      uint32 // capabilities it does not have
+	plugin    string // caching_sha2_password when empty
+	password  string
+	tls       bool
+	breakIt   bool // send a wrong scramble, so that the full exchange follows
+	collation byte // number of the client's collation; 0 is utf8mb4
 }
 
 // rawDial connects and logs in; the error is the server's.
@@ -56,7 +57,7 @@ func rawDial(t *testing.T, s *Server, o rawOptions) (*raw, error) {
 		r.caps &^= mysql.CLIENT_SSL
 	}
 	head := binary.LittleEndian.AppendUint32(nil, r.caps)
-	head = append(binary.LittleEndian.AppendUint32(head, 1<<24), charsetUTF8MB4)
+	head = append(binary.LittleEndian.AppendUint32(head, 1<<24), o.collation)
 	head = append(head, make([]byte, 23)...)
 	if o.tls {
 		r.write(head)

@@ -3,6 +3,7 @@ package sqladmin
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"time"
 
@@ -30,7 +31,7 @@ func (c *conn) okPacket(head byte, r *Result) []byte {
 	b = binary.LittleEndian.AppendUint16(b, c.status())
 	b = binary.LittleEndian.AppendUint16(b, uint16(min(len(r.Warnings), math.MaxUint16)))
 	if r.Info != "" {
-		b = appendString(b, cut(r.Info, 500))
+		b = appendString(b, c.encode(cut(r.Info, 500)))
 	}
 	return b
 }
@@ -55,18 +56,36 @@ func (c *conn) writeEOF(warnings int) error {
 
 // sendError sends an ERR packet.
 func (c *conn) sendError(e *Error) error {
+	e = forClient(e)
 	b := []byte{0xff, byte(e.Code), byte(e.Code >> 8), '#'}
 	b = append(b, e.SQLState()...)
-	return c.send(append(b, cut(e.Error(), 4000)...))
+	return c.send(append(b, c.encode(cut(e.Error(), 4000))...))
+}
+
+// encode returns a text in the character set of results. What that lacks
+// becomes '?', and is counted.
+func (c *conn) encode(s string) string {
+	if isASCII(s) {
+		return s
+	}
+	b, lost := c.session.charset("character_set_results").encode(s)
+	c.lost += lost
+	return b
 }
 
 // columnPacket is a column definition.
-func columnPacket(schema, table string, col Column) []byte {
+func (c *conn) columnPacket(schema, table string, col Column) []byte {
 	b := appendString(nil, "def")
 	for _, s := range []string{schema, table, table, col.Name, col.Name} {
-		b = appendString(b, s)
+		b = appendString(b, c.encode(s))
 	}
 	w := wireTypes[col.Type]
+	if cs := c.session.charset("character_set_results"); w.charset == charsetUTF8MB4 && cs.name != "binary" {
+		w.charset = cs.id
+		if w.length != math.MaxUint32 {
+			w.length = w.length / defaultCharset.bytes * cs.bytes
+		}
+	}
 	b = append(b, 0x0c)
 	b = binary.LittleEndian.AppendUint16(b, w.charset)
 	b = binary.LittleEndian.AppendUint32(b, w.length)
@@ -95,11 +114,12 @@ var wireTypes = map[Type]struct {
 // sendRows sends a result set, as text or in the binary form of prepared
 // statements.
 func (c *conn) sendRows(ctx context.Context, r *Result, asBinary bool) error {
+	c.lost = 0
 	if err := c.wire.write(appendLength(nil, uint64(len(r.Columns)))); err != nil {
 		return err
 	}
 	for _, col := range r.Columns {
-		if err := c.wire.write(columnPacket("", "", col)); err != nil {
+		if err := c.wire.write(c.columnPacket("", "", col)); err != nil {
 			return err
 		}
 	}
@@ -108,7 +128,7 @@ func (c *conn) sendRows(ctx context.Context, r *Result, asBinary bool) error {
 			return err
 		}
 	}
-	if err := c.wire.flush(); err != nil { // also renews the write deadline
+	if err := c.wire.flush(); err != nil {
 		return err
 	}
 	var b []byte
@@ -117,24 +137,36 @@ func (c *conn) sendRows(ctx context.Context, r *Result, asBinary bool) error {
 			return c.sendFailure(ctx, ctx.Err())
 		}
 		if asBinary {
-			b = binaryRow(b[:0], r.Columns, row)
+			b = c.binaryRow(b[:0], r.Columns, row)
 		} else {
-			b = textRow(b[:0], r.Columns, row)
+			b = c.textRow(b[:0], r.Columns, row)
 		}
 		if err := c.wire.write(b); err != nil {
 			return err
 		}
 	}
-	return c.sendEOF(len(r.Warnings))
+	return c.sendEOF(len(r.Warnings) + c.warnLost())
 }
 
-func textRow(b []byte, cols []Column, row []any) []byte {
+// warnLost adds a warning when the client's character set lacks characters of
+// the result, and returns the number of warnings added.
+func (c *conn) warnLost() int {
+	if c.lost == 0 {
+		return 0
+	}
+	cs := c.session.charset("character_set_results")
+	c.session.warnings = append(c.session.warnings, Warning{Level: "Warning", Code: CodeCannotConvert,
+		Message: fmt.Sprintf("%d character(s) of the result do not exist in %s and are shown as '?'", c.lost, cs.name), Remedy: "SET NAMES utf8mb4"})
+	return 1
+}
+
+func (c *conn) textRow(b []byte, cols []Column, row []any) []byte {
 	for i := range cols {
 		if row[i] == nil {
 			b = append(b, 0xfb)
 			continue
 		}
-		b = appendString(b, textValue(cols[i].Type, row[i]))
+		b = appendString(b, c.encode(textValue(cols[i].Type, row[i])))
 	}
 	return b
 }
@@ -153,7 +185,7 @@ func textValue(t Type, v any) string {
 
 // binaryRow encodes a row of the binary protocol: a NULL bitmap with an offset
 // of two bits, then the values that are not NULL.
-func binaryRow(b []byte, cols []Column, row []any) []byte {
+func (c *conn) binaryRow(b []byte, cols []Column, row []any) []byte {
 	b = append(b, 0)
 	bitmap := len(b)
 	b = append(b, make([]byte, (len(cols)+7+2)/8)...)
@@ -178,7 +210,7 @@ func binaryRow(b []byte, cols []Column, row []any) []byte {
 			t, _ := asTime(v)
 			b = appendDateTime(b, t)
 		default:
-			b = appendString(b, asString(v))
+			b = appendString(b, c.encode(asString(v)))
 		}
 	}
 	return b

@@ -68,6 +68,25 @@ func (s *session) reset() {
 	s.variables, s.user, s.warnings = map[string]any{}, map[string]any{}, nil
 }
 
+// setCharset is SET NAMES: how the client sends text and gets it.
+func (s *session) setCharset(cs *charset) {
+	for _, name := range []string{"character_set_client", "character_set_connection", "character_set_results"} {
+		s.variables[name] = cs.name
+	}
+	s.variables["collation_connection"] = cs.collation
+}
+
+// charset returns the character set that a variable names. NULL, which
+// character_set_results can be, asks for text as it is.
+func (s *session) charset(variable string) *charset {
+	if v, ok := s.variables[variable]; ok {
+		if cs, err := findCharset(asString(v)); err == nil {
+			return cs
+		}
+	}
+	return defaultCharset
+}
+
 // mode returns how the session's sql_mode makes text read.
 func (s *session) mode() lexMode {
 	v, ok := s.variables["sql_mode"]

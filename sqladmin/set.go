@@ -16,8 +16,15 @@ type Set struct{ node *ast.SetStmt }
 func (*Set) Verb() string { return "SET" }
 
 func parseSet(p *parser) Statement {
-	if word(p.tokens, 1) == "PASSWORD" {
+	switch word(p.tokens, 1) {
+	case "PASSWORD":
 		return parseNotYet("SET PASSWORD")(p)
+	case "PERSIST", "PERSIST_ONLY":
+		return parseNotYet("SET PERSIST")(p)
+	case "NAMES", "CHARACTER", "CHARSET":
+		if s := parseSetNames(p); s != nil {
+			return s
+		}
 	}
 	node := p.tidb(p.sql)
 	p.pos = len(p.tokens)
@@ -94,34 +101,18 @@ func (x *executor) setValue(e ast.ExprNode) (any, error) {
 	return x.scope(&relation{}).eval(e)
 }
 
-// setNames is SET NAMES and SET CHARACTER SET. Results are always utf8mb4, so
-// that only character sets it can stand for are taken.
+// setNames is SET NAMES among other assignments.
 func (x *executor) setNames(a *ast.VariableAssignment) error {
 	value, err := x.setValue(a.Value)
 	if err != nil {
 		return err
 	}
-	charset := strings.ToLower(asString(value))
-	if _, ok := a.Value.(*ast.DefaultExpr); ok || charset == "" {
-		charset = "utf8mb4"
-	}
-	switch charset {
-	case "utf8mb4", "utf8", "utf8mb3", "ascii", "latin1", "binary":
-	default:
-		return &Error{Code: 1115, State: "42000", Message: "Unknown character set: '" + cut(charset, 40) + "'", Remedy: "SET NAMES utf8mb4"}
-	}
-	for _, name := range []string{"character_set_client", "character_set_connection", "character_set_results"} {
-		x.session.variables[name] = charset
-	}
-	collation := charset + "_general_ci"
-	if charset == "binary" {
-		collation = "binary"
-	}
+	names := SetNames{charset: asString(value)}
 	if a.ExtendValue != nil {
-		if v, err := x.setValue(a.ExtendValue); err == nil && asString(v) != "" {
-			collation = asString(v)
+		if value, err = x.setValue(a.ExtendValue); err != nil {
+			return err
 		}
+		names.collation = asString(value)
 	}
-	x.session.variables["collation_connection"] = collation
-	return nil
+	return names.apply(x.session)
 }

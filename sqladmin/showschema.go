@@ -226,6 +226,15 @@ func fixed(name string) func(*parser) source {
 	}
 }
 
+// charsetTable returns the rows of SHOW CHARACTER SET.
+func charsetTable() [][]any {
+	var rows [][]any
+	for _, cs := range charsets {
+		rows = append(rows, []any{cs.name, cs.about, cs.collation, uint64(cs.bytes)})
+	}
+	return rows
+}
+
 // fixedTables are the results of SHOW statements that are always the same.
 var fixedTables = map[string]struct {
 	columns []Column
@@ -236,9 +245,12 @@ var fixedTables = map[string]struct {
 	"PLUGINS":    {columns("Name Status Type Library License"), nil},
 	"PRIVILEGES": {columns("Privilege Context Comment"), nil},
 	"CHARSET": {[]Column{{"Charset", String}, {"Description", String}, {"Default collation", String}, {"Maxlen", Uint}},
-		[][]any{{"utf8mb4", "UTF-8 Unicode", "utf8mb4_general_ci", uint64(4)}, {"binary", "Binary pseudo charset", "binary", uint64(1)}}},
+		charsetTable()},
 	"COLLATION": {columns("Collation Charset Id:u Default Compiled Sortlen:u Pad_attribute"),
-		[][]any{{"binary", "binary", uint64(63), "Yes", "Yes", uint64(1), "NO PAD"},
+		[][]any{{"ascii_general_ci", "ascii", uint64(11), "Yes", "Yes", uint64(1), "PAD SPACE"},
+			{"binary", "binary", uint64(63), "Yes", "Yes", uint64(1), "NO PAD"},
+			{"latin1_swedish_ci", "latin1", uint64(8), "Yes", "Yes", uint64(1), "PAD SPACE"},
+			{"utf8mb3_general_ci", "utf8mb3", uint64(33), "Yes", "Yes", uint64(1), "PAD SPACE"},
 			{"utf8mb4_bin", "utf8mb4", uint64(46), "", "Yes", uint64(1), "PAD SPACE"},
 			{"utf8mb4_general_ci", "utf8mb4", uint64(45), "Yes", "Yes", uint64(1), "PAD SPACE"}}},
 	"ROUTINES": {columns(`Db Name Type Language Definer Modified:d Created:d Security_type Comment character_set_client

@@ -219,6 +219,12 @@ func (x *executor) setVariable(name string, value any) error {
 			}
 		}
 	}
+	if value, err := checkedValue(x.session, name, value); err != nil {
+		return err
+	} else if value != nil {
+		x.session.variables[name] = value
+		return nil
+	}
 	x.session.variables[name] = value
 	for _, pair := range [][2]string{{"tx_isolation", "transaction_isolation"}, {"tx_read_only", "transaction_read_only"}} {
 		if name == pair[0] {
@@ -228,6 +234,38 @@ func (x *executor) setVariable(name string, value any) error {
 		}
 	}
 	return nil
+}
+
+// checkedValue returns what a variable with few values is set to, or nil when
+// the variable takes any.
+func checkedValue(s *session, name string, value any) (any, error) {
+	switch name {
+	case "character_set_client", "character_set_connection", "character_set_results":
+		if value == nil {
+			if name == "character_set_results" {
+				return nil, nil
+			}
+			return nil, Errorf(CodeWrongValue, "Variable '%s' can't be set to the value of 'NULL'", name)
+		}
+		cs, err := findCharset(asString(value))
+		if err != nil {
+			return nil, err
+		}
+		return cs.name, nil
+	case "collation_connection":
+		text := strings.ToLower(asString(value))
+		name, _, _ := strings.Cut(text, "_")
+		cs, err := findCharset(name)
+		if err != nil {
+			return nil, &Error{Code: 1273, State: "HY000", Message: "Unknown collation: '" + cut(text, 40) + "'", Remedy: "SHOW COLLATION lists the collations"}
+		}
+		if err := cs.checkCollation(text); err != nil {
+			return nil, err
+		}
+		s.variables["character_set_connection"] = cs.name
+		return text, nil
+	}
+	return nil, nil
 }
 
 // errorCodeRows lists the admin port's own error codes.
