@@ -70,7 +70,7 @@ func (s *services) channelConfig(ctx context.Context, d definition) (cfg migrati
 	if err != nil {
 		return cfg, nil, nil, err
 	}
-	cfg.Connector, cfg.Target = tg.connector, tg.db
+	cfg.Connector, cfg.Target, cfg.TargetPlain = tg.connector, tg.db, tg.plain.Load
 	return cfg, tg, done, nil
 }
 

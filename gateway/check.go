@@ -9,6 +9,7 @@ import (
 
 	"sluice/gateway/catalog"
 	"sluice/gateway/migration"
+	"sluice/replica"
 	"sluice/replica/source"
 	"sluice/sqladmin"
 )
@@ -84,7 +85,11 @@ func (c *controller) checkChannel(ctx context.Context, m *catalog.Migration, src
 	defer done()
 	bounded, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
-	findings, err := migration.Check(bounded, cfg)
+	var findings []migration.Finding
+	err = replica.Safely(func() error {
+		findings, err = migration.Check(bounded, cfg)
+		return err
+	})
 	if err != nil {
 		return nil, c.serverError(ctx, bounded, err, fmt.Sprintf("check of channel '%s'", cfg.Name))
 	}
@@ -184,6 +189,9 @@ func (c *controller) checkTarget(ctx context.Context, name string) (findings []m
 		}
 		rights, err := targetRights(ctx, tg)
 		findings = []migration.Finding{connect, kind, rights}
+		if tg.plain.Load() {
+			findings = append(findings, migration.PlainTarget(tg.name))
+		}
 		return err
 	})
 	return findings, err

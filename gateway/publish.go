@@ -12,6 +12,7 @@ import (
 	"sluice/cluster"
 	"sluice/gateway/catalog"
 	"sluice/gateway/migration"
+	"sluice/replica"
 )
 
 const (
@@ -68,7 +69,11 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 	shown := make(map[string]migration.Status, len(runs))
 	var changed []catalog.ChannelStatus
 	for _, r := range runs {
-		st := r.status()
+		st, err := r.safeStatus()
+		if err != nil {
+			r.stop(err)
+			continue
+		}
 		shown[r.state.Name] = st
 		if r.hasEnded() {
 			continue // settle writes its end
@@ -93,6 +98,12 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 	s.totals.stats, s.totals.channels = stats, shown
 	s.totals.mu.Unlock()
 	s.cluster.SetStats(stats)
+}
+
+// safeStatus is status; a panic, which ends the channel and not the node, is an error.
+func (r *run) safeStatus() (st migration.Status, err error) {
+	defer replica.Recover(&err)
+	return r.status(), nil
 }
 
 // publishTables writes what is said of the tables of channels with many after each
@@ -124,12 +135,18 @@ func (s *supervisor) publishTablesOnce(ctx context.Context, round int) {
 	left := pagesAtOnce
 	for i := 0; i < len(runs) && left > 0; i++ {
 		r := runs[(round+i)%len(runs)]
-		n, err := r.writePages(ctx, left)
+		n, err := r.safePages(ctx, left)
 		if err != nil {
 			r.log.Debug("write the channel's tables", "error", err.Error())
 		}
 		left -= n
 	}
+}
+
+// safePages is writePages; a panic is an error.
+func (r *run) safePages(ctx context.Context, most int) (n int, err error) {
+	defer replica.Recover(&err)
+	return r.writePages(ctx, most)
 }
 
 // due returns the status to write, or nil when it is as it was written.

@@ -228,8 +228,11 @@ func (r *run) conclude(ctx, live context.Context, err error) {
 		r.cluster.BackOff(r.state.Channel, retryLeast)
 		return
 	}
-	st := r.status()
+	st, _ := r.safeStatus() // without one only the error is recorded
+	var broken *replica.Error
 	switch {
+	case errors.As(cause, &broken) && broken.Code == replica.CodePanic: // of what shows its status
+		r.failed(ctx, lasting(broken), &st)
 	case live.Err() != nil:
 		r.stopped(cause, &st)
 	case err == nil:
@@ -286,7 +289,11 @@ func (r *run) failed(ctx context.Context, err error, st *migration.Status) {
 		r.log.Warn("record that the channel waits for an operator", "error", err.Error())
 		r.cluster.BackOff(r.state.Channel, retryMost)
 	}
-	r.log.Error("the channel stopped by an error and waits for START MIGRATION", "code", e.Code, "error", e.Error())
+	attrs := []any{"code", e.Code, "error", e.Error()}
+	if stack := replica.Stack(e); stack != "" {
+		attrs = append(attrs, "stack", stack)
+	}
+	r.log.Error("the channel stopped by an error and waits for START MIGRATION", attrs...)
 }
 
 // nextTry grows with the time since the channel's last sign of work.

@@ -8,6 +8,7 @@ import (
 
 	"sluice/cluster"
 	"sluice/gateway/apply"
+	"sluice/replica"
 )
 
 // lookTimeout bounds one look of the supervisor at the store.
@@ -114,8 +115,19 @@ func (s *supervisor) claim(ctx, live context.Context, ch cluster.ChannelState) {
 	budgetChannels(1)
 	s.wg.Go(func() {
 		defer stop(nil)
-		s.settle(ctx, r, r.live(ctx))
+		s.settle(ctx, r, lasting(replica.Safely(func() error { return r.live(ctx) })))
 	})
+}
+
+// lasting makes a panic outside of a channel's attempts, which nothing counts, an error that waits for an operator.
+func lasting(err error) error {
+	var e *replica.Error
+	if errors.As(err, &e) && e.Code == replica.CodePanic && e.Transient {
+		last := *e
+		last.Transient = false
+		return &last
+	}
+	return err
 }
 
 // settle records how a run ended and gives the channel up. Nothing of this node

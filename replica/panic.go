@@ -1,21 +1,37 @@
 package replica
 
 import (
+	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 )
 
 // CodePanic is the code of an error that a panic was made of.
 const CodePanic = 61220
 
-// Panic is a panic that was recovered. Its text names no data; Stack is for the log.
+// Panic is a panic that was recovered. Stack is for the log.
 type Panic struct {
 	Value any
 	Stack []byte
 }
 
-// Error returns what the panic said, without the stack.
-func (p *Panic) Error() string { return fmt.Sprintf("panic: %.500v", p.Value) }
+// Error returns the runtime's text. Of any other panic it names the type only: its text may hold data.
+func (p *Panic) Error() string {
+	if e, ok := p.Value.(runtime.Error); ok {
+		return "panic: " + e.Error()
+	}
+	return fmt.Sprintf("panic of type %T", p.Value)
+}
+
+// Stack returns the stack of the panic that err was made of, "" for any other error.
+func Stack(err error) string {
+	var p *Panic
+	if !errors.As(err, &p) {
+		return ""
+	}
+	return string(p.Stack)
+}
 
 // Recover turns a panic of the function that defers it into an *Error, so that a goroutine of one channel does not
 // end the process: defer replica.Recover(&err).

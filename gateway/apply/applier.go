@@ -137,10 +137,19 @@ func Open(ctx context.Context, cfg Config, c *Claimed, router Router) (*Applier,
 	ctx, a.cancel = context.WithCancel(ctx)
 	a.group, ctx = errgroup.WithContext(ctx)
 	for _, l := range a.sched.lanes {
-		a.group.Go(func() error { return l.run(ctx) })
+		a.group.Go(func() error { return a.safely(func() error { return l.run(ctx) }) })
 	}
-	a.group.Go(func() error { return a.checkpoints(ctx) })
+	a.group.Go(func() error { return a.safely(func() error { return a.checkpoints(ctx) }) })
 	return a, nil
+}
+
+// safely runs a lane's work; a panic ends the applier as an error does.
+func (a *Applier) safely(work func() error) error {
+	err := replica.Safely(work)
+	if err != nil {
+		a.sched.fail(err)
+	}
+	return err
 }
 
 // slot returns the claimed lane row as a slot.

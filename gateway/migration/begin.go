@@ -296,6 +296,7 @@ func (x *run) makeMissing(ctx context.Context, tables []*sourceTable) error {
 	group.SetLimit(makeAtOnce)
 	for i, t := range tables {
 		group.Go(func() (err error) {
+			defer replica.Recover(&err)
 			ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
 			there[i], err = x.create(gctx, sqls[i], ts, tt)
 			return err

@@ -116,8 +116,21 @@ func (r *Runner) checkTables(ctx context.Context, out []Finding, tables []source
 		}
 		out = append(out, f...)
 	}
+	if r.targetIsPlain() {
+		out = append(out, PlainTarget(r.cfg.Migration))
+	}
 	return append(out, Finding{ID: "source.tables", Severity: "OK", Scope: "TABLE", Object: r.cfg.Source.Name,
 		Finding: fmt.Sprintf("%d tables", len(tables)), Blocks: "-"}), nil
+}
+
+// targetIsPlain returns true if connections to the target fell back to plain text.
+func (r *Runner) targetIsPlain() bool { return r.cfg.TargetPlain != nil && r.cfg.TargetPlain() }
+
+// PlainTarget is the finding about a target whose connections fell back to plain text.
+func PlainTarget(object string) Finding {
+	return Finding{ID: "target.encryption", Severity: "WARNING", Scope: "TARGET", Object: object, Blocks: "-",
+		Finding: "the connections are not encrypted: TARGET_SSL_MODE is PREFERRED and the target offers no TLS",
+		Remedy:  "give the target a certificate, then set TARGET_SSL_MODE=VERIFY_CA and TARGET_SSL_CA"}
 }
 
 // started says whether the channel has a position already.

@@ -74,12 +74,15 @@ type Config struct {
 	Migration string
 	Epoch     uint64 // from the claim in the store
 
-	Source     source.Config
-	Rules      *ruleset.Rules
-	Connector  apply.Connector // to the target; see apply.Config.Connector
-	Target     *sql.DB         // the same target, for reading and claiming
-	ReportHost string          // what the source's SHOW REPLICAS names
-	ReportPort uint16
+	Source    source.Config
+	Rules     *ruleset.Rules
+	Connector apply.Connector // to the target; see apply.Config.Connector
+	Target    *sql.DB         // the same target, for reading and claiming
+	// TargetPlain returns true once a connection to the target was not encrypted although the mode is PREFERRED; nil
+	// means never.
+	TargetPlain func() bool
+	ReportHost  string // what the source's SHOW REPLICAS names
+	ReportPort  uint16
 	// SpoolDir is binlog.Config's.
 	SpoolDir string
 

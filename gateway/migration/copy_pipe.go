@@ -67,7 +67,7 @@ func (x *run) pipe(ctx context.Context, readers int, read func(ctx context.Conte
 		reading.Add(1)
 		g.Go(func() error {
 			defer reading.Done()
-			return read(ctx, p)
+			return replica.Safely(func() error { return read(ctx, p) })
 		})
 	}
 	g.Go(func() error {
@@ -77,7 +77,7 @@ func (x *run) pipe(ctx context.Context, readers int, read func(ctx context.Conte
 		return nil
 	})
 	for lane := 1; lane <= x.copier.Lanes(); lane++ {
-		g.Go(func() error { return p.write(ctx, lane) })
+		g.Go(func() error { return replica.Safely(func() error { return p.write(ctx, lane) }) })
 	}
 	return g.Wait()
 }

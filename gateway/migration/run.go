@@ -88,21 +88,51 @@ func (x *run) phases(ctx context.Context) error {
 	if err := x.load(ctx); err != nil {
 		return err
 	}
+	x.reportPlain()
 	x.r.setStatus(StatusRunning)
-	mctx, stop := context.WithCancel(ctx)
-	defer stop()
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer stop()
-	wg.Go(func() { x.monitor(mctx) })
-	if err := x.copyTables(ctx); err != nil {
-		return err
+	return x.monitored(ctx, func(ctx context.Context) error {
+		if err := x.copyTables(ctx); err != nil {
+			return err
+		}
+		x.copier.Close()
+		if x.cfg.Until.Phase == PhaseCatchup {
+			return errDone
+		}
+		return x.stream(ctx)
+	})
+}
+
+// reportPlain says in the channel's events what goes over the network in plain text though encryption was preferred.
+func (x *run) reportPlain() {
+	if x.src.Plain() {
+		x.r.event("NOTICE", "the connections to the source are not encrypted: it offers no TLS, and SOURCE_SSL_MODE is PREFERRED")
 	}
-	x.copier.Close()
-	if x.cfg.Until.Phase == PhaseCatchup {
-		return errDone
+	if x.r.targetIsPlain() {
+		x.r.event("NOTICE", "connections to the target are not encrypted: it offers no TLS, and TARGET_SSL_MODE is PREFERRED")
 	}
-	return x.stream(ctx)
+}
+
+// monitored runs work beside the monitor, which ends with it. A panic of the monitor ends both.
+func (x *run) monitored(ctx context.Context, work func(context.Context) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	watched := make(chan error, 1)
+	go func() {
+		err := replica.Safely(func() error {
+			x.monitor(ctx)
+			return nil
+		})
+		if err != nil {
+			stop(err)
+		}
+		watched <- err
+	}()
+	err := replica.Safely(func() error { return work(ctx) })
+	stop(nil)
+	if broken := <-watched; broken != nil {
+		return broken
+	}
+	return err
 }
 
 func (x *run) openCopier() {

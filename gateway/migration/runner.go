@@ -27,6 +27,8 @@ type Runner struct {
 
 	reporting sync.Mutex // one call of Config.Report at a time
 
+	panics int // of attempts one after the other
+
 	before *baseline // of the attempts' copies; nil: none has begun
 }
 
@@ -78,7 +80,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	}()
 	for attempt := 0; ; attempt++ {
 		began := time.Now()
-		err := r.once(ctx)
+		err := replica.Safely(func() error { return r.once(ctx) })
 		if ctx.Err() != nil && !errors.Is(err, apply.ErrFenced) {
 			r.setStatus(StatusStopped)
 			return nil
@@ -92,6 +94,9 @@ func (r *Runner) Run(ctx context.Context) error {
 			return apply.ErrFenced
 		}
 		e := r.name(err)
+		if e.Code == replica.CodePanic {
+			e = r.panicked(e, began)
+		}
 		r.fail(e, false)
 		if !e.Transient {
 			r.setStatus(StatusError)
@@ -107,6 +112,28 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 	}
 }
+
+// mostPanics is how many panics a channel may have before it waits for an operator: a defect that the same bytes lead
+// to comes again at each attempt.
+const mostPanics = 3
+
+// panicked counts a panic, and makes the last of them an error that trying again does not mend. A run of ten minutes
+// counts anew.
+func (r *Runner) panicked(e *replica.Error, began time.Time) *replica.Error {
+	if time.Since(began) > wellAfter {
+		r.panics = 0
+	}
+	if r.panics++; r.panics < mostPanics {
+		return e
+	}
+	r.panics = 0
+	last := *e
+	last.Transient = false
+	return &last
+}
+
+// wellAfter is how long a run lasts whose end is not taken together with those before it.
+const wellAfter = 10 * time.Minute
 
 // pauseFor waits 250 ms, doubled with each attempt up to limit.
 func pauseFor(ctx context.Context, attempt int, limit time.Duration) error {
@@ -169,7 +196,11 @@ func (r *Runner) fail(e *replica.Error, io bool) {
 		pos = replica.Coordinates{File: r.st.ExecFile, Pos: r.st.ExecPos}.String()
 	}
 	r.mu.Unlock()
-	r.cfg.Log.Error("channel error", "code", e.Code, "transient", e.Transient, "error", e.Error())
+	attrs := []any{"code", e.Code, "transient", e.Transient, "error", e.Error()}
+	if stack := replica.Stack(e); stack != "" {
+		attrs = append(attrs, "stack", stack)
+	}
+	r.cfg.Log.Error("channel error", attrs...)
 	r.report(func(to Reporter) { to.Error(e, e.Table, pos) })
 }
 

@@ -69,10 +69,10 @@ func (x *run) stream(ctx context.Context) error {
 	budget := semaphore.NewWeighted(pipeBytes)
 	g.Go(func() error {
 		defer close(pipe)
-		return x.receive(gctx, pipe, budget)
+		return replica.Safely(func() error { return x.receive(gctx, pipe, budget) })
 	})
-	g.Go(func() error { return x.applyAll(gctx, a, pipe, budget) })
-	g.Go(func() error { return x.watchLanes(gctx, a) })
+	g.Go(func() error { return replica.Safely(func() error { return x.applyAll(gctx, a, pipe, budget) }) })
+	g.Go(func() error { return replica.Safely(func() error { return x.watchLanes(gctx, a) }) })
 	err = g.Wait()
 	cerr := a.Close()
 	if err == nil || ctx.Err() != nil || errors.Is(cerr, apply.ErrFenced) {

@@ -112,10 +112,10 @@ func (x *run) throttled(ctx context.Context, copy func(ctx context.Context, t *t
 	g, ctx := errgroup.WithContext(ctx)
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
-	g.Go(func() error { return t.watch(watching, probe.Read) })
+	g.Go(func() error { return replica.Safely(func() error { return t.watch(watching, probe.Read) }) })
 	g.Go(func() error {
 		defer stop()
-		return copy(ctx, t)
+		return replica.Safely(func() error { return copy(ctx, t) })
 	})
 	return g.Wait()
 }

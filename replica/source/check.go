@@ -31,7 +31,7 @@ type Finding struct {
 // checks are all the checks of a source, in the order of their findings. Each
 // is a file-local function; to add one, write it and add it here.
 var checks = []func(context.Context, *checker) error{
-	checkVersion, checkServerID, checkLogBin, checkBinlogFormat, checkRowImage, checkRowValueOptions, checkRowMetadata,
+	checkEncryption, checkVersion, checkServerID, checkLogBin, checkBinlogFormat, checkRowImage, checkRowValueOptions, checkRowMetadata,
 	checkGTID, checkLogUpdates, checkRetention, checkReplicationClient, checkReplicationSlave, checkBinlogFilters,
 	checkXA, checkTableRights, checkEngines, checkColumns, checkForeignKeys, checkKeys,
 }

@@ -190,9 +190,10 @@ func checkTableRights(ctx context.Context, c *checker) error {
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(createReaders)
 	for i, t := range c.tables {
-		g.Go(func() error {
+		g.Go(func() (err error) {
+			defer replica.Recover(&err)
 			var n int
-			err := c.src.db.QueryRowContext(gctx, "SELECT 1 FROM (SELECT * FROM "+replica.QuoteTable(t.Schema, t.Name)+" LIMIT 0) t").Scan(&n)
+			err = c.src.db.QueryRowContext(gctx, "SELECT 1 FROM (SELECT * FROM "+replica.QuoteTable(t.Schema, t.Name)+" LIMIT 0) t").Scan(&n)
 			switch {
 			case err == nil, errors.Is(err, sql.ErrNoRows), isNoTable(err):
 				return nil

@@ -26,6 +26,9 @@ func check(t *testing.T, src *source.Source, wanted func(schema, table string) b
 		if f.Remedy == "" {
 			t.Errorf("no remedy in %+v", f)
 		}
+		if f.ID == "source.encryption" {
+			continue // MariaDB has no certificate here; TestCheckEncryption looks at it
+		}
 		m[strings.TrimPrefix(f.ID, "source.")+" "+f.Object] = f
 	}
 	return m

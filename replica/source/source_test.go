@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -389,5 +390,37 @@ func TestTLS(t *testing.T) {
 	cfg.SSLMode = source.SSLPreferred
 	if tls, err := open(t, cfg).TLSConfig(); tls != nil || err != nil {
 		t.Errorf("settings for a server without TLS: %v, %v", tls, err)
+	}
+}
+
+// TestCheckEncryption: CHECK says what protects the connections, and warns of a mode that fell back to plain text.
+func TestCheckEncryption(t *testing.T) {
+	mysql, maria := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.MariaDB)
+	for _, c := range []struct {
+		server   *servers.Server
+		mode     source.SSLMode
+		severity source.Severity
+		plain    bool
+	}{
+		{mysql, source.SSLPreferred, source.OK, false},
+		{mysql, source.SSLDisabled, source.Info, false},
+		{mysql, source.SSLVerifyCA, source.OK, false},
+		{maria, source.SSLPreferred, source.Warning, true},
+		{maria, source.SSLDisabled, source.Info, false},
+	} {
+		cfg := config(c.server)
+		cfg.SSLMode = c.mode
+		if c.mode == source.SSLVerifyCA {
+			cfg.SSLCA = filepath.Join(c.server.Dir, "data", "ca.pem")
+		}
+		src := open(t, cfg)
+		findings, err := src.Check(t.Context(), func(string, string) bool { return false })
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(findings, func(f source.Finding) bool { return f.ID == "source.encryption" })
+		if i < 0 || findings[i].Severity != c.severity || src.Plain() != c.plain {
+			t.Errorf("%s of %s: plain %v, %+v", c.mode, c.server.Kind, src.Plain(), findings)
+		}
 	}
 }

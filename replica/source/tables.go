@@ -44,7 +44,8 @@ func (s *Source) Tables(ctx context.Context, wanted func(schema, table string) b
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(createReaders)
 	for i := range tables {
-		g.Go(func() error {
+		g.Go(func() (err error) {
+			defer replica.Recover(&err)
 			create, err := s.ShowCreate(gctx, tables[i].Schema, tables[i].Name)
 			if isNoTable(err) {
 				return nil // its Create stays empty
