@@ -1,10 +1,8 @@
 package binlog
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
 	"os"
 
@@ -86,34 +84,7 @@ const spoolBuffer = 256 << 10
 
 // fill copies the rest into the file.
 func (s *spool) fill(b []byte, rest io.Reader, size uint32, checksum byte) error {
-	left, sum := int64(size)-int64(len(b)), uint32(0)
-	if checksum == checksumCRC32 {
-		left -= sumBytes
-		sum = crc32.ChecksumIEEE(b)
-	}
-	buf := make([]byte, spoolBuffer)
-	for left > 0 {
-		n, err := rest.Read(buf[:min(int64(len(buf)), left)])
-		left -= int64(n)
-		sum = crc32.Update(sum, crc32.IEEETable, buf[:n])
-		if _, werr := s.f.Write(buf[:n]); werr != nil {
-			return diskError(werr)
-		}
-		if err != nil && left > 0 {
-			return unexpectedEnd(err)
-		}
-	}
-	if checksum == checksumCRC32 {
-		if _, err := io.ReadFull(rest, buf[:sumBytes]); err != nil {
-			return unexpectedEnd(err)
-		}
-		if binary.LittleEndian.Uint32(buf) != sum {
-			return corrupt("the CRC32 of a compressed transaction does not match")
-		}
-	}
-	if n, err := rest.Read(buf[:1]); n > 0 {
-		return corrupt("an event is longer than it says")
-	} else if err != io.EOF {
+	if err := verified(s.f, b, rest, size, checksum); err != nil {
 		return err
 	}
 	_, err := s.f.Seek(0, io.SeekStart)

@@ -66,7 +66,7 @@ func inflateN(b []byte, size int) ([]byte, error) {
 const maxRatio = 1040
 
 func readExactly(r io.Reader, size, from int) ([]byte, error) {
-	if size > maxRatio*(from+1) {
+	if size > maxRatio*(from+1) || size > heldBytes {
 		return nil, errInflate
 	}
 	out := make([]byte, size)

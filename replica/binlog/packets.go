@@ -36,27 +36,15 @@ type packets struct {
 
 // next returns the next packet's payload. A shared one is valid until the next
 // call; any other is the caller's. It blocks until the packet is complete or
-// nothing has come for the time-out. Of a compressed transaction that is too
-// long for one packet it returns the first; rest reads what follows, which must
-// be done before the next call.
+// nothing has come for the time-out. Of an event that is too long for one packet
+// it returns the first; rest reads what follows, which must be done before the
+// next call.
 func (p *packets) next() (b []byte, shared bool, rest io.Reader, err error) {
 	b, n, err := p.one()
 	if err != nil || n < fullPacket {
 		return b, n <= ownSize, nil, err
 	}
-	f := &following{p: p}
-	if b[0] == 0 && b[1+4] == evPayload {
-		return b, false, f, nil
-	}
-	whole := append([]byte(nil), b...)
-	for !f.last {
-		if b, n, err = p.one(); err != nil {
-			return nil, false, nil, unexpectedEnd(err)
-		}
-		f.last = n < fullPacket
-		whole = append(whole, b...)
-	}
-	return whole, false, nil, nil
+	return b, false, &following{p: p}, nil
 }
 
 // one returns one packet's payload and its length.

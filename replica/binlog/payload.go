@@ -148,15 +148,19 @@ func (p *payload) next() (event, bool, error) {
 		return event{}, false, p.failed()
 	}
 	size := binary.LittleEndian.Uint32(head[9:])
-	if size < headerLen || size > 1<<30 {
+	if size < headerLen || size > maxEvent {
 		return event{}, false, corrupt("an event in a compressed transaction has a wrong size")
 	}
 	// Room is made as the bytes arrive, so that a damaged size costs nothing.
 	var b bytes.Buffer
 	b.Grow(int(min(size, 1<<20)))
 	b.Write(head[:])
-	if n, _ := io.CopyN(&b, p.in, int64(size-headerLen)); n != int64(size-headerLen) {
+	most := int64(min(size, heldBytes)) - headerLen
+	if n, _ := io.CopyN(&b, p.in, most); n != most {
 		return event{}, false, p.failed()
+	}
+	if size > heldBytes {
+		return event{}, false, tooLarge("an event of a compressed transaction", "")
 	}
 	e, err := parseEvent(b.Bytes(), 0)
 	return e, err == nil, err

@@ -30,6 +30,7 @@ type Reader struct {
 
 	at      replica.Coordinates // the end of the newest event
 	tables  map[uint64]*TableMap
+	mapped  int // bytes of tables
 	payload *payload
 	zstd    decoders
 	ready   []*replica.Transaction  // to be returned, in order
@@ -154,7 +155,7 @@ func (r *Reader) nextEvent() (event, error) {
 	if rest == nil {
 		e, err = parseEvent(b, r.checksum)
 	} else {
-		e, err = parseLong(r.cfg.SpoolDir, b, rest, r.checksum)
+		e, err = r.longEvent(b, rest)
 	}
 	if err != nil {
 		return event{}, err
@@ -232,7 +233,7 @@ func (r *Reader) setAt(at replica.Coordinates) {
 func (r *Reader) handle(e *event) error {
 	switch e.typ {
 	case evFormat:
-		r.tables = map[uint64]*TableMap{}
+		r.dropTables()
 		r.checksum = checksumOf(e)
 		r.dialect = dialectOf(e)
 		return r.abandon()
@@ -243,7 +244,7 @@ func (r *Reader) handle(e *event) error {
 		c := &cursor{b: e.body}
 		pos := c.uint(8)
 		r.at = replica.Coordinates{File: string(c.b), Pos: pos}
-		r.tables = map[uint64]*TableMap{}
+		r.dropTables()
 	case evHeartbeat, evHeartbeatV2:
 		if r.txn == nil {
 			r.ready = append(r.ready, &replica.Transaction{Keepalive: true, Start: r.at, End: r.at})
@@ -325,6 +326,9 @@ func (r *Reader) start(id replica.TxnID, e *event, commit time.Time) error {
 	r.txn = &replica.Transaction{ID: id, Start: begin, CommitTime: commit}
 	r.grouped, r.xaGroup, r.prepared = false, false, false
 	r.rowsSeen, r.parts = 0, 0
+	if r.mapped > mapBytes/2 {
+		r.dropTables() // each transaction maps the tables of its rows
+	}
 	return nil
 }
 
@@ -407,4 +411,4 @@ func (r *Reader) full() bool {
 }
 
 // dropTables forgets table maps: a DDL may have changed what they stand for.
-func (r *Reader) dropTables() { r.tables = map[uint64]*TableMap{} }
+func (r *Reader) dropTables() { r.tables, r.mapped = map[uint64]*TableMap{}, 0 }

@@ -18,10 +18,16 @@ func (r *Reader) tableMap(e *event) error {
 	if err != nil {
 		return err
 	}
+	if r.mapped += len(e.body) + mapOverhead; r.mapped > mapBytes {
+		return corrupt("a transaction maps more tables than a server has")
+	}
 	m.raw = bytes.Clone(e.body) // or it would keep what was read with it
 	r.tables[id] = m
 	return nil
 }
+
+// mapOverhead is about what a table map takes besides its bytes.
+const mapOverhead = 512
 
 // resolve finds the map's definition once.
 func (r *Reader) resolve(m *TableMap) error {
@@ -123,6 +129,7 @@ func (r *Reader) rows(e *event, op replica.Op) error {
 	if h.shared {
 		h.images = r.mem.copy(h.images)
 	}
+	rowBytes := images*len(h.m.types)*40 + 64 // a Value takes 40 bytes and a RowChange 64
 	first := len(t.Rows)
 	for b := h.images; len(b) > 0; {
 		c := replica.RowChange{Table: h.m.table, Op: op}
@@ -140,15 +147,17 @@ func (r *Reader) rows(e *event, op replica.Op) error {
 		if len(t.Rows) == cap(t.Rows) {
 			// The rest of the event has about as many rows as it has room for
 			// ones like this.
-			t.Rows = r.mem.changes(t.Rows, 1+len(b)/max(size-len(b), 1))
+			t.Rows = r.mem.changes(t.Rows, min(1+len(b)/max(size-len(b), 1), changesAtOnce))
 		}
 		t.Rows = append(t.Rows, c)
 		r.rowsSeen++
+		if (len(t.Rows)-first)*rowBytes+d.made > heldBytes {
+			return tooLarge("a rows event", h.m.table.String())
+		}
 	}
 	clear(d.raws) // they would keep the event
-	// A Value takes 40 bytes and a RowChange 64; the images were copied, or
-	// alias the event.
-	t.Bytes += len(h.images) + (len(t.Rows)-first)*(images*len(h.m.types)*40+64) + d.made
+	// The images were copied, or alias the event.
+	t.Bytes += len(h.images) + (len(t.Rows)-first)*rowBytes + d.made
 	d.made = 0
 	if r.full() {
 		return r.part()

@@ -125,6 +125,9 @@ func (r *reader) wrap(err error, what string) error {
 
 func (r *reader) stream(ctx context.Context, rows driver.Rows) error {
 	into := make([]driver.Value, len(r.selected))
+	if n := len(rows.Columns()); n != len(into) {
+		return fmt.Errorf("the source answers with %d columns where %d were asked for", n, len(into))
+	}
 	for {
 		err := rows.Next(into)
 		if err == io.EOF {

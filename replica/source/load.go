@@ -136,6 +136,9 @@ func furthest(channels []map[string]string) (behind time.Duration, known bool) {
 	return behind, known
 }
 
+// mostRows is above what SHOW REPLICA STATUS and the like have: one row for each channel.
+const mostRows = 10_000
+
 // allRows returns a statement's rows by column name in lower case. NULLs are
 // left out.
 func allRows(ctx context.Context, db queryer, query string) ([]map[string]string, error) {
@@ -164,7 +167,9 @@ func allRows(ctx context.Context, db queryer, query string) ([]map[string]string
 				m[strings.ToLower(name)] = values[i].String
 			}
 		}
-		all = append(all, m)
+		if all = append(all, m); len(all) > mostRows {
+			return nil, fmt.Errorf("the server's answer has more than %d rows", mostRows)
+		}
 	}
 	return all, rows.Err()
 }

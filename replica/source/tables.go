@@ -66,6 +66,9 @@ func (s *Source) Tables(ctx context.Context, wanted func(schema, table string) b
 	return kept, nil
 }
 
+// mostTables bounds what is kept of a source's answer: a list without end must not fill the memory.
+const mostTables = 500_000
+
 // listTables is Tables without the definitions.
 func (s *Source) listTables(ctx context.Context, wanted func(schema, table string) bool) ([]TableInfo, error) {
 	rows, err := s.db.QueryContext(ctx, `SELECT t.TABLE_SCHEMA, t.TABLE_NAME, COALESCE(t.TABLE_ROWS, 0),
@@ -86,6 +89,10 @@ func (s *Source) listTables(ctx context.Context, wanted func(schema, table strin
 		}
 		if wanted == nil || wanted(t.Schema, t.Name) {
 			tables = append(tables, t)
+		}
+		if len(tables) > mostTables {
+			return nil, &replica.Error{Code: 61225, Class: "SOURCE", Message: fmt.Sprintf("the source lists more than %d tables of this migration", mostTables),
+				Remedy: "replicate fewer tables in one migration: REPLICATE_DO_DB, REPLICATE_DO_TABLE"}
 		}
 	}
 	if err := rows.Err(); err != nil {
