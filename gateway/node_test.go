@@ -326,7 +326,7 @@ func TestFatal(t *testing.T) {
 	})
 	t.Run("wrong cluster key", func(t *testing.T) {
 		err := open(map[string][]string{"name": {"n2"}, "store": {root}, "cluster-key-file": {other}})
-		wantError(t, err, "another key", "Remedy: give")
+		wantError(t, err, "another one", "Remedy: give")
 		if !catalog.HasCode(err, catalog.CodeWrongKey) && !errors.Is(err, cluster.ErrWrongKey) {
 			t.Errorf("got %v", err)
 		}
