@@ -47,7 +47,7 @@ func openExact(ctx context.Context, src *source.Source, tables []*replica.Table)
 		// A prepared XA transaction is in the binlog and not in the snapshot;
 		// a lock waits for those that changed the tables.
 		var err error
-		if locked, err = usesXA(ctx, src.DB()); err != nil {
+		if locked, err = source.UsesXA(ctx, src.DB()); err != nil {
 			return nil, err
 		}
 	}

@@ -137,7 +137,7 @@ func prepared(ctx context.Context, db *sql.DB) (int, error) {
 	rows, err := db.QueryContext(ctx, "XA RECOVER")
 	if isDenied(err) {
 		// Without the right to list them it is enough that there never were any.
-		used, err := usesXA(ctx, db)
+		used, err := source.UsesXA(ctx, db)
 		if err == nil && used {
 			err = &replica.Error{Code: 1227, State: "42000", Class: "SOURCE",
 				Message: "the source has prepared XA transactions since its start, and the account may not list them",
@@ -154,17 +154,6 @@ func prepared(ctx context.Context, db *sql.DB) (int, error) {
 		n++
 	}
 	return n, rows.Err()
-}
-
-// usesXA says whether an XA transaction was prepared since the server started.
-func usesXA(ctx context.Context, db *sql.DB) (bool, error) {
-	var name string
-	var count uint64
-	err := db.QueryRowContext(ctx, "SHOW GLOBAL STATUS LIKE 'Com_xa_prepare'").Scan(&name, &count)
-	if errors.Is(err, sql.ErrNoRows) {
-		return false, nil
-	}
-	return count > 0, err
 }
 
 // isDenied says whether err is a missing right; 1401 is what XA RECOVER

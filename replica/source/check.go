@@ -25,7 +25,11 @@ type Finding struct {
 	Object    string // the server's name, or schema.table[.column]
 	Finding   string
 	Remedy    string
-	RemedySQL string // a statement for the source; "" when there is none
+	RemedySQL string // statements for the source, separated by "; "; "" when there is none
+
+	schema, table string // what it is about; schema alone: all of its tables; neither: the server
+	copies        bool   // it matters only where rows are copied
+	fine          bool   // OK, unless something else has the same ID
 }
 
 // checks are all the checks of a source, in the order of their findings. Each
@@ -33,7 +37,7 @@ type Finding struct {
 var checks = []func(context.Context, *checker) error{
 	checkEncryption, checkVersion, checkServerID, checkLogBin, checkBinlogFormat, checkRowImage, checkRowValueOptions, checkRowMetadata,
 	checkGTID, checkLogUpdates, checkRetention, checkReplicationClient, checkReplicationSlave, checkBinlogFilters,
-	checkXA, checkTableRights, checkEngines, checkColumns, checkForeignKeys, checkKeys,
+	checkXA, checkTableRights, checkEngines, checkColumns, checkForeignKeys, checkKeys, checkLockRights,
 }
 
 // checker is what the checks share.
@@ -41,40 +45,37 @@ type checker struct {
 	src      *Source
 	facts    Facts // read anew: a remedy may have been carried out
 	tables   []TableInfo
+	keyless  []TableInfo // of tables; set by checkKeys
 	findings []Finding
 }
 
 // Check runs all checks of the server, and those of the tables that wanted
-// accepts (nil accepts all). It changes nothing. A check that finds nothing
-// wrong reports OK. The error is that of a lost connection, say: what is wrong
-// with the source is in the findings.
+// accepts (nil accepts all), for a channel that copies them. It changes nothing. A
+// check that finds nothing wrong reports OK. The error is that of a lost connection,
+// say: what is wrong with the source is in the findings.
 func (s *Source) Check(ctx context.Context, wanted func(schema, table string) bool) ([]Finding, error) {
-	facts, err := readFacts(ctx, s.db, FlavorAuto)
-	if err != nil {
-		return nil, Classify(fmt.Errorf("check source: %w", err))
-	}
-	facts.Encrypted = s.facts.Encrypted
-	tables, err := s.listTables(ctx, wanted)
+	v, err := s.Survey(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
-	c := &checker{src: s, facts: facts, tables: tables}
-	for _, check := range checks {
-		if err := check(ctx, c); err != nil {
-			return c.findings, Classify(fmt.Errorf("check source: %w", err))
-		}
-	}
-	return c.findings, nil
+	return v.Findings(Need{Wanted: wanted, ServerID: s.cfg.ServerID, Copies: true}), nil
 }
 
 // add records a finding about the server.
 func (c *checker) add(id string, severity Severity, finding, remedy, sql string) {
-	c.addFor(c.src.cfg.Name, id, severity, finding, remedy, sql)
+	c.findings = append(c.findings, Finding{ID: "source." + id, Severity: severity, Object: c.src.cfg.Name,
+		Finding: finding, Remedy: remedy, RemedySQL: sql})
 }
 
-func (c *checker) addFor(object, id string, severity Severity, finding, remedy, sql string) {
+// addFor records a finding about a table or its column; object is its name.
+func (c *checker) addFor(t TableInfo, object, id string, severity Severity, finding, remedy, sql string) {
 	c.findings = append(c.findings, Finding{ID: "source." + id, Severity: severity, Object: object,
-		Finding: finding, Remedy: remedy, RemedySQL: sql})
+		Finding: finding, Remedy: remedy, RemedySQL: sql, schema: t.Schema, table: t.Name})
+}
+
+// fine records what is said where no table has the finding.
+func (c *checker) fine(id, finding string) {
+	c.findings = append(c.findings, Finding{ID: "source." + id, Severity: OK, Object: c.src.cfg.Name, Finding: finding, fine: true})
 }
 
 func checkVersion(_ context.Context, c *checker) error {
@@ -91,15 +92,13 @@ func checkVersion(_ context.Context, c *checker) error {
 	return nil
 }
 
+// checkServerID leaves the comparison with a channel's own id to Findings.
 func checkServerID(_ context.Context, c *checker) error {
-	switch {
-	case c.facts.ServerID == 0:
+	if c.facts.ServerID == 0 {
 		c.add("server_id", Error, "server_id is 0: the server accepts no replicas", "set a server_id other than 0", "SET GLOBAL server_id = 1")
-	case c.facts.ServerID == c.src.cfg.ServerID:
-		c.add("server_id", Error, fmt.Sprintf("the source itself has server_id %d", c.facts.ServerID), "set SERVER_ID=AUTO or another number", "")
-	default:
-		c.add("server_id", OK, fmt.Sprintf("server_id is %d", c.facts.ServerID), "", "")
+		return nil
 	}
+	c.add("server_id", OK, fmt.Sprintf("server_id is %d", c.facts.ServerID), "", "")
 	return nil
 }
 
@@ -141,16 +140,6 @@ func (c *checker) setting(name, have, want string, otherwise Severity, why strin
 	c.add(name, otherwise, fmt.Sprintf("%s is %q: %s", name, have, why),
 		fmt.Sprintf("set %s to %q, in the server's configuration too; sessions that are open keep the old value until they reconnect", name, want),
 		fmt.Sprintf("SET GLOBAL %s = '%s'", name, want))
-	return nil
-}
-
-func checkGTID(_ context.Context, c *checker) error {
-	if !c.facts.GTIDMode {
-		c.add("gtid_mode", Warning, "gtid_mode is not ON: positions are binlog coordinates, and a failover of the source cannot be followed",
-			"turn GTIDs on step by step: OFF_PERMISSIVE, ON_PERMISSIVE, ON", "SET GLOBAL gtid_mode = ON")
-		return nil
-	}
-	c.add("gtid_mode", OK, "transactions have GTIDs", "", "")
 	return nil
 }
 

@@ -148,7 +148,7 @@ func checkBinlogFilters(ctx context.Context, c *checker) error {
 		out := len(do) > 0 && !do[t.Schema] || ignore[t.Schema]
 		if out && !reported[t.Schema] {
 			reported[t.Schema] = true
-			c.addFor(t.Schema, "binlog_filter", Error, "binlog_do_db or binlog_ignore_db keeps this schema out of the binlog",
+			c.addFor(TableInfo{Schema: t.Schema}, t.Schema, "binlog_filter", Error, "binlog_do_db or binlog_ignore_db keeps this schema out of the binlog",
 				"remove the filter from the server's configuration and restart it", "")
 		}
 	}
@@ -211,12 +211,10 @@ func checkTableRights(ctx context.Context, c *checker) error {
 	}
 	for i, t := range c.tables {
 		if denied[i] {
-			c.addFor(t.object(), "right_select", Error, "the account may not read all columns of the table",
+			c.addFor(t, t.object(), "right_select", Error, "the account may not read all columns of the table",
 				"grant SELECT", "GRANT SELECT ON "+replica.QuoteTable(t.Schema, t.Name)+" TO "+c.account(ctx))
 		}
 	}
-	if len(denied) == 0 {
-		c.add("right_select", OK, fmt.Sprintf("the account may read %d tables", len(c.tables)), "", "")
-	}
+	c.fine("right_select", "the account may read the tables")
 	return nil
 }

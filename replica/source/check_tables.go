@@ -51,17 +51,16 @@ func checkEngines(ctx context.Context, c *checker) error {
 		AND TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED') AND LOWER(TABLE_SCHEMA) NOT IN (`+systemSchemas+`)`,
 		func(t TableInfo, rest []string) {
 			if rest[1] == "SYSTEM VERSIONED" {
-				c.addFor(t.object(), "system_versioned", Warning, "the table is system-versioned: only its current rows are carried",
+				c.addFor(t, t.object(), "system_versioned", Warning, "the table is system-versioned: only its current rows are carried",
 					"keep the history on the source", "")
 				return
 			}
-			c.addFor(t.object(), "engine", Warning, fmt.Sprintf("engine %s has no transactions: a change may be seen before it is in the binlog", rest[0]),
+			c.addFor(t, t.object(), "engine", Warning, fmt.Sprintf("engine %s has no transactions: a change may be seen before it is in the binlog", rest[0]),
 				"change the table to InnoDB before copying it, or do not change it during the copy", "ALTER TABLE "+replica.QuoteTable(t.Schema, t.Name)+" ENGINE=InnoDB")
 		})
 }
 
 func checkColumns(ctx context.Context, c *checker) error {
-	before := len(c.findings)
 	err := c.each(ctx, `SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, LOWER(DATA_TYPE), LOWER(COLUMN_TYPE), UPPER(COALESCE(EXTRA, ''))
 		FROM information_schema.COLUMNS WHERE LOWER(TABLE_SCHEMA) NOT IN (`+systemSchemas+`)
 		ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION`,
@@ -71,14 +70,12 @@ func checkColumns(ctx context.Context, c *checker) error {
 			case strings.Contains(rest[3], "GENERATED") && !strings.Contains(rest[3], "DEFAULT_GENERATED"):
 				return // computed again on the target
 			case strings.Contains(rest[2], "compressed"):
-				c.addFor(object, "column_type", Error, "compressed columns are not supported", "store the column without COMPRESSED, or leave the table out", "")
+				c.addFor(t, object, "column_type", Error, "compressed columns are not supported", "store the column without COMPRESSED, or leave the table out", "")
 			case !carriedTypes[rest[1]]:
-				c.addFor(object, "column_type", Error, fmt.Sprintf("type %s cannot be carried", rest[1]), "change the column's type, or leave the table out", "")
+				c.addFor(t, object, "column_type", Error, fmt.Sprintf("type %s cannot be carried", rest[1]), "change the column's type, or leave the table out", "")
 			}
 		})
-	if err == nil && len(c.findings) == before {
-		c.add("column_type", OK, "all column types can be carried", "", "")
-	}
+	c.fine("column_type", "all column types can be carried")
 	return err
 }
 
@@ -89,19 +86,16 @@ func checkForeignKeys(ctx context.Context, c *checker) error {
 		c.add("foreign_key_action", OK, "row changes by foreign keys are in the binlog", "", "")
 		return nil
 	}
-	before := len(c.findings)
 	err := c.each(ctx, `SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, DELETE_RULE, UPDATE_RULE
 		FROM information_schema.REFERENTIAL_CONSTRAINTS
 		WHERE DELETE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT') OR UPDATE_RULE IN ('CASCADE', 'SET NULL', 'SET DEFAULT')`,
 		func(t TableInfo, rest []string) {
-			c.addFor(t.object(), "foreign_key_action", Error,
+			c.addFor(t, t.object(), "foreign_key_action", Error,
 				fmt.Sprintf("foreign key %s has ON DELETE %s, ON UPDATE %s: the rows that it changes are not in the source's binlog", replica.Quote(rest[0]), rest[1], rest[2]),
 				"make the key RESTRICT and let the application change the rows, upgrade the source to MySQL 9.6 or newer, or leave the table out",
 				"ALTER TABLE "+replica.QuoteTable(t.Schema, t.Name)+" DROP FOREIGN KEY "+replica.Quote(rest[0]))
 		})
-	if err == nil && len(c.findings) == before {
-		c.add("foreign_key_action", OK, "no foreign key changes rows by itself", "", "")
-	}
+	c.fine("foreign_key_action", "no foreign key changes rows by itself")
 	return err
 }
 
@@ -118,18 +112,16 @@ func checkKeys(ctx context.Context, c *checker) error {
 	if err != nil {
 		return err
 	}
-	without := 0
 	for _, t := range c.tables {
 		if keyed[t.object()] {
 			continue
 		}
-		without++
-		c.addFor(t.object(), "no_key", Warning, "the table has no primary key: it is copied in one piece and its changes are slow to apply",
-			"give it a primary key; until then the account needs LOCK TABLES on a MySQL source",
+		c.keyless = append(c.keyless, t)
+		c.addFor(t, t.object(), "no_key", Warning, "the table has no primary key: it is copied in one piece and its changes are slow to apply",
+			"give it a primary key before the migration starts: once it runs, it cannot follow this ALTER. "+
+				"Without one the copy needs the right LOCK TABLES on a MySQL source",
 			"ALTER TABLE "+replica.QuoteTable(t.Schema, t.Name)+" ADD COLUMN id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY FIRST")
 	}
-	if without == 0 {
-		c.add("no_key", OK, "every table has a key", "", "")
-	}
+	c.fine("no_key", "every table has a key")
 	return nil
 }
