@@ -37,9 +37,20 @@ func (x *translator) partBytes(p keyPart) int {
 		return n
 	case "binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob":
 		return n
+	case "bit":
+		return (n + 7) / 8
+	case "decimal":
+		return n/9*4 + (n%9+1)/2
+	}
+	if bytes, ok := indexBytes[t.base]; ok {
+		return bytes
 	}
 	return 8
 }
+
+// indexBytes is what TiDB counts for a type whose length does not matter.
+var indexBytes = map[string]int{"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8, "float": 4, "double": 8,
+	"year": 1, "date": 3, "time": 3, "datetime": 8, "timestamp": 4}
 
 func (x *translator) keyBytes(k *keyDef) int {
 	sum := 0
@@ -156,7 +167,7 @@ func (x *translator) shorten(k *keyDef, name string) {
 		return
 	}
 	if k.kind != keyPlain {
-		x.note("%s is longer than TiDB's default max-index-length of %d bytes: raise it if TiDB refuses the table", name, maxIndexBytes)
+		x.note("%s is longer than TiDB's default max-index-length of %d bytes", name, maxIndexBytes)
 		return
 	}
 	share := maxIndexBytes / len(k.parts)
