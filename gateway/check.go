@@ -9,7 +9,6 @@ import (
 
 	"sluice/gateway/catalog"
 	"sluice/gateway/migration"
-	"sluice/replica"
 	"sluice/replica/source"
 	"sluice/sqladmin"
 )
@@ -53,47 +52,11 @@ func (c *controller) check(ctx context.Context, x *sqladmin.Check) (*sqladmin.Re
 // checkMigration runs the checks of the channels of these sources and keeps
 // what they found.
 func (c *controller) checkMigration(ctx context.Context, m *catalog.Migration, sources []string) ([]migration.Finding, error) {
-	var all []migration.Finding
-	for _, src := range sources {
-		findings, err := c.checkChannel(ctx, m, src)
-		if err != nil {
-			return nil, err
-		}
-		if len(m.Spec.Sources) > 1 {
-			for i := range findings {
-				findings[i].Object = strings.TrimSpace(src + " " + findings[i].Object)
-			}
-		}
-		all = append(all, findings...)
-	}
-	b, err := json.Marshal(all)
-	if err != nil {
-		return nil, fmt.Errorf("encode checks: %w", err)
-	}
-	return all, c.catalog.WriteChecks(ctx, m.ID, b)
-}
-
-func (c *controller) checkChannel(ctx context.Context, m *catalog.Migration, src string) ([]migration.Finding, error) {
-	d, err := c.define(ctx, m, src)
-	if err != nil {
+	k := &candidate{m: m, sources: sources}
+	if err := c.checkTogether(ctx, []*candidate{k}); err != nil {
 		return nil, err
 	}
-	cfg, _, done, err := c.channelConfig(ctx, d)
-	if err != nil {
-		return nil, err
-	}
-	defer done()
-	bounded, cancel := context.WithTimeout(ctx, checkPatience)
-	defer cancel()
-	var findings []migration.Finding
-	err = replica.Safely(func() error {
-		findings, err = migration.Check(bounded, cfg)
-		return err
-	})
-	if err != nil {
-		return nil, c.serverError(ctx, bounded, err, fmt.Sprintf("check of channel '%s'", cfg.Name))
-	}
-	return findings, nil
+	return k.findings, k.err
 }
 
 // serverError names an error that a source or a target caused. bounded is the
@@ -110,16 +73,8 @@ func (c *controller) serverError(ctx, bounded context.Context, err error, what s
 	return fmt.Errorf("%s: %w", what, e)
 }
 
-// checkStart refuses a START when a check says so.
-func (c *controller) checkStart(ctx context.Context, m *catalog.Migration, channels []*channelView) error {
-	var sources []string
-	for _, ch := range channels {
-		sources = append(sources, ch.Source)
-	}
-	findings, err := c.checkMigration(ctx, m, sources)
-	if err != nil {
-		return err
-	}
+// refusal returns the error of a START that a check refuses; nil when none does.
+func refusal(m *catalog.Migration, findings []migration.Finding) error {
 	blocking := 0
 	var first migration.Finding
 	for _, f := range findings {

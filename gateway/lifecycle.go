@@ -13,79 +13,6 @@ import (
 	"sluice/sqladmin"
 )
 
-// codeUntilIgnored is MySQL's ER_UNTIL_COND_IGNORED: a note when a replica that
-// runs already is told where to stop.
-const codeUntilIgnored = 1279
-
-// startMigration checks all of the selected migrations first, and when none has
-// an error that blocks, sets them running. It does not wait for them.
-func (c *controller) startMigration(ctx context.Context, x *sqladmin.StartMigration, s *sqladmin.Session) (*sqladmin.Result, error) {
-	until, err := untilOf(x.Until)
-	if err != nil {
-		return nil, err
-	}
-	snap, chosen, err := c.choose(ctx, &x.Selection)
-	if err != nil {
-		return nil, err
-	}
-	res := &sqladmin.Result{}
-	var starting []*catalog.Migration
-	for _, m := range chosen {
-		idle, err := toStart(m, snap.channels[m.ID], x.Channel)
-		if err != nil {
-			return nil, err
-		}
-		if len(idle) == 0 {
-			c.alreadyRunning(res, m, x)
-			continue
-		}
-		if err := c.checkStart(ctx, m, idle); err != nil {
-			return nil, err
-		}
-		starting = append(starting, m)
-	}
-	for _, m := range starting {
-		n, err := c.catalog.Start(ctx, m.Name, x.Channel, until, by(s))
-		if err != nil {
-			return nil, err
-		}
-		if n == 0 {
-			c.alreadyRunning(res, m, x)
-			continue
-		}
-		res.Affected++
-		c.note(m, x.Channel, s, "START", "START said")
-	}
-	c.cluster.Notify()
-	res.Info = fmt.Sprintf("%d migration(s) set running", res.Affected)
-	return res, nil
-}
-
-func (c *controller) alreadyRunning(res *sqladmin.Result, m *catalog.Migration, x *sqladmin.StartMigration) {
-	if x.Until != nil {
-		res.Warnings = append(res.Warnings, sqladmin.Note(codeUntilIgnored,
-			fmt.Sprintf("UNTIL is ignored because migration '%s' is already running: STOP MIGRATION first", m.Name)))
-	}
-	if !x.IfNotRunning {
-		res.Warnings = append(res.Warnings, sqladmin.Note(sqladmin.CodeAlready, fmt.Sprintf("migration '%s' is already running", m.Name)))
-	}
-}
-
-// untilOf translates UNTIL; what a channel cannot stop at is an error.
-func untilOf(u *sqladmin.Until) (catalog.Until, error) {
-	switch {
-	case u == nil:
-		return catalog.Until{}, nil
-	case u.AfterGTIDs != "":
-		return catalog.Until{AfterGTIDs: u.AfterGTIDs}, checkGTIDs("SQL_AFTER_GTIDS", u.AfterGTIDs)
-	case u.Phase == "":
-		return catalog.Until{}, sqladmin.NotSupported("UNTIL " + u.String()).WithRemedy("use UNTIL SQL_AFTER_GTIDS or UNTIL PHASE")
-	case phaseIndex(u.Phase) > phaseIndex(migration.PhaseReplicate):
-		return catalog.Until{}, sqladmin.NotSupported("UNTIL " + u.String())
-	}
-	return catalog.Until{Phase: u.Phase}, nil
-}
-
 // choose returns the migrations that a statement acts on.
 func (c *controller) choose(ctx context.Context, sel *sqladmin.Selection) (*snapshot, []*catalog.Migration, error) {
 	snap, err := c.look(ctx)
@@ -112,27 +39,6 @@ func (c *controller) choose(ctx context.Context, sel *sqladmin.Selection) (*snap
 		}
 	}
 	return snap, chosen, nil
-}
-
-// toStart returns the channels that a START sets running: those of the name, or
-// all, that do not run yet.
-func toStart(m *catalog.Migration, channels []*channelView, name string) ([]*channelView, error) {
-	var idle []*channelView
-	known := false
-	for _, ch := range channels {
-		if name != "" && ch.Name != name {
-			continue
-		}
-		known = true
-		if ch.Desired != cluster.DesiredRunning || ch.status == migration.StatusError {
-			idle = append(idle, ch)
-		}
-	}
-	if !known {
-		return nil, sqladmin.Errorf(sqladmin.CodeUnknownChannel, "migration '%s' has no channel '%s'", m.Name, name).
-			WithRemedy("SHOW MIGRATION CHANNELS lists the channels")
-	}
-	return idle, nil
 }
 
 // stopMigration says that channels are to stop; WAIT FOR MIGRATION .. UNTIL

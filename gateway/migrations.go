@@ -114,12 +114,18 @@ func (c *controller) mustBeStopped(ctx context.Context, old catalog.Migration, s
 	return nil
 }
 
-// narrower says whether the new rules differ from the old ones by more tables
-// to ignore at most.
+// narrower says whether the new rules differ from the old ones by leaving more tables
+// out at most: more to ignore, or less of what is named to be replicated.
 func narrower(old, spec *catalog.Spec) bool {
-	return slices.Equal(old.DoDB, spec.DoDB) && slices.Equal(old.DoTable, spec.DoTable) && slices.Equal(old.WildDoTable, spec.WildDoTable) &&
+	return fewer(old.DoDB, spec.DoDB) && fewer(old.DoTable, spec.DoTable) && fewer(old.WildDoTable, spec.WildDoTable) &&
 		slices.Equal(old.RewriteDB, spec.RewriteDB) && reflect.DeepEqual(old.Routes, spec.Routes) &&
 		includes(spec.IgnoreDB, old.IgnoreDB) && includes(spec.IgnoreTable, old.IgnoreTable) && includes(spec.WildIgnoreTable, old.WildIgnoreTable)
+}
+
+// fewer reports whether a list of what is replicated only lost entries. An empty list
+// means everything, so that it may neither become empty nor stop being so.
+func fewer[T comparable](old, now []T) bool {
+	return includes(old, now) && (len(old) == 0) == (len(now) == 0)
 }
 
 func includes[T comparable](all, some []T) bool {
@@ -234,6 +240,9 @@ func (c *controller) checkSpec(ctx context.Context, id string, spec *catalog.Spe
 func literalTargets(spec *catalog.Spec, rules *ruleset.Rules) map[string]bool {
 	m := map[string]bool{}
 	for _, t := range spec.DoTable {
+		if !rules.Wanted(t.Schema, t.Name) {
+			continue
+		}
 		schema, table := rules.Target(t.Schema, t.Name)
 		m[strings.ToLower(schema+"."+table)] = true
 	}

@@ -151,6 +151,7 @@ func (r *run) configure(ctx context.Context) (cfg migration.Config, tg *target, 
 		return cfg, nil, nil, err
 	}
 	cfg.Epoch, cfg.Log, cfg.Report = r.epoch, r.log, (*reporter)(r)
+	cfg.Directory = currentDirectory{r.services}
 	cfg.Until = migration.Until{Phase: until.Phase, AfterGTIDs: until.AfterGTIDs}
 	return cfg, tg, done, nil
 }

@@ -2,7 +2,9 @@ package catalog
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -54,6 +56,49 @@ func (c *Catalog) SetChannelPhase(ctx context.Context, channel string, epoch uin
 		return false, fmt.Errorf("record phase of channel %s: %w", channel, err)
 	}
 	return owned, nil
+}
+
+// Fence is what FenceChannel did.
+type Fence struct {
+	Exists bool   // there is such a channel
+	Epoch  uint64 // the channel's now
+}
+
+// FenceChannel raises the epoch of a channel without a live owner, so that one which
+// slept can be fenced in the target too. A live owner keeps its epoch: the rules that
+// are in force do not change while there is one.
+func (c *Catalog) FenceChannel(ctx context.Context, channel string) (f Fence, err error) {
+	err = c.inTx(ctx, func(tx *sql.Conn) error {
+		f = Fence{}
+		var migrationID string
+		err := tx.QueryRowContext(ctx, `SELECT migration_id FROM sluice_meta.channels WHERE channel = ?`, channel).Scan(&migrationID)
+		if errors.Is(err, sql.ErrNoRows) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("fence channel %s: %w", channel, err)
+		}
+		rows, err := lockChannels(ctx, tx, migrationID)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if r.key != channel {
+				continue
+			}
+			f = Fence{Exists: true, Epoch: r.epoch}
+			if r.owner != "" {
+				return nil
+			}
+			f.Epoch++
+			_, err := tx.ExecContext(ctx, `UPDATE sluice_meta.channels SET epoch = epoch + 1, owner = '' WHERE channel = ?`, channel)
+			if err != nil {
+				return fmt.Errorf("fence channel %s: %w", r.name, err)
+			}
+		}
+		return nil
+	})
+	return f, err
 }
 
 // ChannelStatus is a channel's live status, as its owner wrote it last.

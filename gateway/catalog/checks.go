@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -20,13 +23,23 @@ type Checks struct {
 	At       time.Time       // by the store's clock
 }
 
-// WriteChecks keeps what a check of a migration (by ID) found, in place of what
-// the one before it did.
-func (c *Catalog) WriteChecks(ctx context.Context, migrationID string, findings json.RawMessage) error {
-	_, err := c.db.ExecContext(ctx, `REPLACE INTO sluice_meta.migration_checks VALUES (?, ?, UTC_TIMESTAMP(6))`,
-		migrationID, string(findings))
-	if err != nil {
-		return fmt.Errorf("record checks: %w", err)
+// checksBatch bounds the rows of one statement.
+const checksBatch = 100
+
+// WriteChecks keeps what checks of migrations (by ID) found, in place of what those
+// before them did.
+func (c *Catalog) WriteChecks(ctx context.Context, findings map[string]json.RawMessage) error {
+	ids := slices.Sorted(maps.Keys(findings))
+	for batch := range slices.Chunk(ids, checksBatch) {
+		args := make([]any, 0, 2*len(batch))
+		for _, id := range batch {
+			args = append(args, id, string(findings[id]))
+		}
+		_, err := c.db.ExecContext(ctx, `REPLACE INTO sluice_meta.migration_checks VALUES (?, ?, UTC_TIMESTAMP(6))`+
+			strings.Repeat(`, (?, ?, UTC_TIMESTAMP(6))`, len(batch)-1), args...)
+		if err != nil {
+			return fmt.Errorf("record checks: %w", err)
+		}
 	}
 	return nil
 }

@@ -46,8 +46,8 @@ func defaults(ctx context.Context, src *source.Source) (schema.Defaults, error) 
 }
 
 // readTables reads and parses the definitions of all wanted tables.
-func readTables(ctx context.Context, src *source.Source, rules *ruleset.Rules) ([]sourceTable, error) {
-	infos, err := src.Tables(ctx, rules.Wanted)
+func readTables(ctx context.Context, src *source.Source, wanted func(schema, table string) bool) ([]sourceTable, error) {
+	infos, err := src.Tables(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func mayWait(schemas []source.SchemaInfo, rules *ruleset.Rules) bool {
 func (x *run) begin(ctx context.Context) error {
 	x.r.enter(PhaseSchema)
 	for attempt := 0; attempt < 5; attempt++ {
-		tables, err := readTables(ctx, x.src, x.cfg.Rules)
+		tables, err := readTables(ctx, x.src, x.cfg.Rules.Wanted)
 		if err != nil {
 			return err
 		}
@@ -127,7 +127,7 @@ func (x *run) begin(ctx context.Context) error {
 			return err
 		}
 		// A DDL between the two reads would be lost, or seen twice.
-		again, err := readTables(ctx, x.src, x.cfg.Rules)
+		again, err := readTables(ctx, x.src, x.cfg.Rules.Wanted)
 		if err != nil {
 			return err
 		}
@@ -273,7 +273,7 @@ func (x *run) makeMissing(ctx context.Context, tables []*sourceTable) error {
 	}
 	if err := x.copier.Control(ctx, stmts...); err != nil {
 		if shared := apply.SharedTable(err); shared != nil {
-			return shared
+			return x.nameShared(ctx, shared, targetNames(tables, x.cfg.Rules))
 		}
 		return err
 	}
@@ -360,6 +360,15 @@ func (x *run) ownedTables(ctx context.Context) (map[[2]string]bool, error) {
 // together in one go, so that 16 take a third of the time each.
 const makeAtOnce = 16
 
+// targetNames lists the tables' names in the target.
+func targetNames(tables []*sourceTable, rules *ruleset.Rules) [][2]string {
+	names := make([][2]string, len(tables))
+	for i, t := range tables {
+		names[i][0], names[i][1] = rules.Target(t.info.Schema, t.info.Name)
+	}
+	return names
+}
+
 // target names the table's target as apply records it.
 func (t *sourceTable) target(rules *ruleset.Rules) apply.Definition {
 	d := apply.Definition{Schema: t.info.Schema, Table: t.info.Name, Create: t.table.Create}
@@ -416,6 +425,11 @@ func missingTable(ts, tt string) error {
 // tableExists is ER_TABLE_EXISTS_ERROR.
 const tableExists = 1050
 
+// createMode lets a session take the source's odd defaults. It is strict: otherwise
+// TiDB would make a primary key that is too long one over prefixes, by a warning. Times
+// in defaults are written in UTC.
+const createMode = "SET SESSION sql_mode='STRICT_TRANS_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00'"
+
 // create makes a table in a session that takes the source's odd defaults. there
 // says that it was there already.
 func (x *run) create(ctx context.Context, sql, ts, tt string) (there bool, err error) {
@@ -424,7 +438,7 @@ func (x *run) create(ctx context.Context, sql, ts, tt string) (there bool, err e
 		return false, x.targetError(err, "create the table "+ts+"."+tt)
 	}
 	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, "SET SESSION sql_mode='ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO', time_zone='+00:00'"); err != nil {
+	if _, err := conn.ExecContext(ctx, createMode); err != nil {
 		return false, x.targetError(err, "create the table "+ts+"."+tt)
 	}
 	_, err = conn.ExecContext(ctx, sql)
@@ -494,7 +508,11 @@ func (x *run) recordStart(ctx context.Context, schemas []source.SchemaInfo, tabl
 	}
 	if err := x.copier.Start(ctx, pos, stmts...); err != nil {
 		if shared := apply.SharedTable(err); shared != nil {
-			return shared
+			all := make([]*sourceTable, len(tables))
+			for i := range tables {
+				all[i] = &tables[i]
+			}
+			return x.nameShared(ctx, shared, targetNames(all, x.cfg.Rules))
 		}
 		return err
 	}

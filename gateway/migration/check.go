@@ -4,38 +4,156 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
+	"golang.org/x/sync/errgroup"
 
 	"sluice/gateway/apply"
 	"sluice/replica"
-	"sluice/replica/schema"
 	"sluice/replica/source"
 )
+
+// Checked is what a check found about one channel.
+type Checked struct {
+	Findings []Finding
+	// Targets are the target tables that the channel writes, as "schema\x00table" in
+	// lower case: two channels that are started together may not share one.
+	Targets []string
+	// Stale are records of other channels whose rules in force do not write the
+	// table any more: see TakeOver.
+	Stale []Written
+	// Err is that of a target that does not answer.
+	Err error
+}
 
 // Check reports what stands between a channel and its start: the source's
 // settings and rights, its tables, and the target's tables. It writes nothing.
 // The error is that of a target that does not answer; a source that does not is
 // a finding.
 func Check(ctx context.Context, cfg Config) ([]Finding, error) {
-	r, err := New(cfg)
-	if err != nil {
-		return nil, err
+	c := CheckAll(ctx, []Config{cfg}, 1)[0]
+	return c.Findings, c.Err
+}
+
+// CheckAll is Check for several channels of one source, which is looked at once for
+// all of them. It reads the targets with up to atOnce connections.
+func CheckAll(ctx context.Context, cfgs []Config, atOnce int) []Checked {
+	out := make([]Checked, len(cfgs))
+	runners := make([]*Runner, len(cfgs))
+	fail := func(err error) []Checked {
+		for i := range out {
+			out[i] = Checked{Err: err}
+		}
+		return out
 	}
-	src, err := source.Open(ctx, r.cfg.Source)
+	for i := range cfgs {
+		var err error
+		if runners[i], err = New(cfgs[i]); err != nil {
+			return fail(err)
+		}
+	}
+	src, err := source.Open(ctx, runners[0].cfg.Source)
 	if err != nil {
-		e := r.name(err)
-		return []Finding{blocking("source.connect", "SOURCE", cfg.Source.Name, e)}, nil
+		for i, r := range runners {
+			out[i].Findings = []Finding{blocking("source.connect", "SOURCE", r.cfg.Source.Name, r.name(err))}
+		}
+		return out
 	}
 	defer src.Close()
-	found, err := src.Check(ctx, r.cfg.Rules.Wanted)
+	look, err := lookAtSource(ctx, src, runners)
+	if err != nil {
+		return fail(err)
+	}
+	defer look.trials.close()
+	var g errgroup.Group
+	g.SetLimit(max(1, atOnce))
+	for i, r := range runners {
+		g.Go(func() error {
+			if err := replica.Safely(func() error { out[i] = r.check(ctx, look); return nil }); err != nil {
+				out[i] = Checked{Err: err}
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // each has its own error
+	return out
+}
+
+// sourceLook is what one look at a source found, for several channels.
+type sourceLook struct {
+	src    *source.Source
+	survey *source.Survey
+	tables []sourceTable
+	failed bool // the tables of all could not be read: each channel reads its own
+	trials trials
+}
+
+func lookAtSource(ctx context.Context, src *source.Source, runners []*Runner) (*sourceLook, error) {
+	wanted := func(schema, table string) bool {
+		for _, r := range runners {
+			if r.cfg.Rules.Wanted(schema, table) {
+				return true
+			}
+		}
+		return false
+	}
+	survey, err := src.Survey(ctx, wanted)
 	if err != nil {
 		return nil, err
 	}
-	out := make([]Finding, 0, len(found)+4)
-	for _, f := range found {
+	l := &sourceLook{src: src, survey: survey}
+	if l.tables, err = readTables(ctx, src, wanted); err != nil {
+		l.failed = true // of one channel perhaps, which is not the others' matter
+	}
+	return l, nil
+}
+
+// tablesOf returns the tables of one channel.
+func (l *sourceLook) tablesOf(ctx context.Context, r *Runner) ([]sourceTable, error) {
+	if l.failed {
+		return readTables(ctx, l.src, r.cfg.Rules.Wanted)
+	}
+	var out []sourceTable
+	for _, t := range l.tables {
+		if r.cfg.Rules.Wanted(t.info.Schema, t.info.Name) {
+			out = append(out, t)
+		}
+	}
+	return out, nil
+}
+
+// check checks one channel.
+func (r *Runner) check(ctx context.Context, look *sourceLook) (c Checked) {
+	rights, err := r.checkRights(ctx, look)
+	if err != nil || len(rights) > 0 {
+		c.Findings, c.Err = append(r.checkSource(look, r.copies()), rights...), err
+		return c // without them nothing else can be read
+	}
+	started, copies, err := r.progressed(ctx)
+	if err != nil {
+		c.Err = err
+		return c
+	}
+	c.Findings = r.checkSource(look, copies)
+	tables, err := look.tablesOf(ctx, r)
+	if err != nil {
+		c.Findings = append(c.Findings, blocking("source.definition", "TABLE", r.cfg.Source.Name, r.name(err)))
+		return c
+	}
+	if len(tables) == 0 {
+		f, err := r.checkEmpty(ctx, look.src, started)
+		c.Findings, c.Err = append(c.Findings, f), err
+		return c
+	}
+	c.Err = r.checkTables(ctx, &c, look, tables, started)
+	return c
+}
+
+// checkSource lists what the source's checks found for the channel.
+func (r *Runner) checkSource(look *sourceLook, copies bool) []Finding {
+	var out []Finding
+	for _, f := range look.survey.Findings(source.Need{Wanted: r.cfg.Rules.Wanted, ServerID: r.cfg.Source.ServerID, Copies: copies}) {
 		blocks := "-"
 		if f.Severity == source.Error {
 			blocks = "START"
@@ -43,19 +161,24 @@ func Check(ctx context.Context, cfg Config) ([]Finding, error) {
 		out = append(out, Finding{ID: f.ID, Severity: string(f.Severity), Scope: "SOURCE", Object: f.Object, Finding: f.Finding,
 			Remedy: f.Remedy, RemedySQL: f.RemedySQL, Blocks: blocks})
 	}
-	tables, err := readTables(ctx, src, r.cfg.Rules)
-	if err != nil {
-		return append(out, blocking("source.definition", "TABLE", cfg.Source.Name, r.name(err))), nil
+	return out
+}
+
+// copies reports whether a channel that begins copies rows.
+func (r *Runner) copies() bool {
+	return r.cfg.Mode != ModeIncremental && r.cfg.Start.Kind == StartSnapshot
+}
+
+// progressed reports whether the channel has a position, and whether rows are still
+// to be copied.
+func (r *Runner) progressed(ctx context.Context) (started, copies bool, err error) {
+	if started, err = r.started(ctx); err != nil || !started {
+		return false, r.copies(), err
 	}
-	started, err := r.started(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if len(tables) == 0 {
-		f, err := r.checkEmpty(ctx, src, started)
-		return append(out, f), err
-	}
-	return r.checkTables(ctx, out, tables, started, dialect(&r.cfg, src.Facts()))
+	var n int
+	err = r.cfg.Target.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+apply.MetaSchema+".tables WHERE channel=? AND state IN (?,?)",
+		r.cfg.Channel, stateCopy, stateAgain).Scan(&n)
+	return true, n > 0, absentIsNil(err)
 }
 
 // checkEmpty says what it means that the rules match no table of the source. A
@@ -92,35 +215,39 @@ func cause(e *replica.Error) string {
 }
 
 // checkTables compares the source's tables with what the target has.
-func (r *Runner) checkTables(ctx context.Context, out []Finding, tables []sourceTable, started bool, d schema.Target) ([]Finding, error) {
+func (r *Runner) checkTables(ctx context.Context, c *Checked, look *sourceLook, tables []sourceTable, started bool) error {
 	if err := checkNames(tables, r.cfg.Rules); err != nil {
-		return append(out, blocking("target.names", "TABLE", r.cfg.Migration, r.name(err))), nil
+		c.Findings = append(c.Findings, blocking("target.names", "TABLE", r.cfg.Migration, r.name(err)))
+		return nil
 	}
-	taken, err := r.takenTables(ctx)
+	names := make([][2]string, len(tables))
+	for i, t := range tables {
+		names[i][0], names[i][1] = r.cfg.Rules.Target(t.info.Schema, t.info.Name)
+		c.Targets = append(c.Targets, strings.ToLower(names[i][0]+"\x00"+names[i][1]))
+	}
+	shared, stale, err := r.otherWriters(ctx, names)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	for _, t := range tables {
-		ts, tt := r.cfg.Rules.Target(t.info.Schema, t.info.Name)
-		if other := taken[strings.ToLower(ts+"\x00"+tt)]; other != "" {
-			out = append(out, blocking("target.shared", "TABLE", ts+"."+tt, &replica.Error{
-				Message: "another migration, or another source of this one, writes this target table (channel " + other + ")",
-				Remedy:  "route one of the two elsewhere, or drop the other migration"}))
+	c.Findings, c.Stale = append(c.Findings, shared...), stale
+	if !started {
+		trial := look.trials.borrow(ctx, r)
+		defer look.trials.giveBack(r, trial)
+		d := dialect(&r.cfg, look.src.Facts())
+		for i, t := range tables {
+			f, err := r.checkTarget(ctx, trial, t.table, names[i][0], names[i][1], d)
+			if err != nil {
+				return err
+			}
+			c.Findings = append(c.Findings, f...)
 		}
-		if started {
-			continue
-		}
-		f, err := r.checkTarget(ctx, t.table, ts, tt, d)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, f...)
 	}
 	if r.targetIsPlain() {
-		out = append(out, PlainTarget(r.cfg.Migration))
+		c.Findings = append(c.Findings, PlainTarget(r.cfg.Migration))
 	}
-	return append(out, Finding{ID: "source.tables", Severity: "OK", Scope: "TABLE", Object: r.cfg.Source.Name,
-		Finding: fmt.Sprintf("%d tables", len(tables)), Blocks: "-"}), nil
+	c.Findings = append(c.Findings, Finding{ID: "source.tables", Severity: "OK", Scope: "TABLE", Object: r.cfg.Source.Name,
+		Finding: fmt.Sprintf("%d tables", len(tables)), Blocks: "-"})
+	return nil
 }
 
 // targetIsPlain returns true if connections to the target fell back to plain text.
@@ -165,75 +292,4 @@ func isDenied(err error) bool {
 		return true
 	}
 	return false
-}
-
-// takenTables returns the target tables that other channels write, another
-// source of the same migration included.
-func (r *Runner) takenTables(ctx context.Context) (map[string]string, error) {
-	rows, err := r.cfg.Target.QueryContext(ctx, "SELECT channel, target_schema, target_table FROM "+apply.MetaSchema+
-		".target_tables WHERE channel<>?", r.cfg.Channel)
-	if err != nil {
-		return nil, absentIsNil(err)
-	}
-	defer rows.Close()
-	out := map[string]string{}
-	for rows.Next() {
-		var channel, ts, tt string
-		if err := rows.Scan(&channel, &ts, &tt); err != nil {
-			return nil, fmt.Errorf("read who writes the target's tables: %w", err)
-		}
-		out[ts+"\x00"+tt] = channel
-	}
-	return out, rows.Err()
-}
-
-// checkTarget says whether a source table can be made or held in the target.
-func (r *Runner) checkTarget(ctx context.Context, t *replica.Table, ts, tt string, d schema.Target) ([]Finding, error) {
-	object := ts + "." + tt
-	have, err := targetColumns(ctx, r.cfg.Target, ts, tt)
-	if err != nil {
-		return nil, err
-	}
-	follows := r.cfg.Mode == ModeIncremental || r.cfg.Start.Kind != StartSnapshot
-	if have == nil {
-		if follows {
-			return []Finding{blocking("target.missing", "TABLE", object, r.name(missingTable(ts, tt)))}, nil
-		}
-		_, notes, err := d.Create(t, ts, tt)
-		if err != nil {
-			return []Finding{blocking("target.create", "TABLE", object, r.name(err))}, nil
-		}
-		if _, err := apply.Bind(t, ts, tt, func(string) bool { return false }); err != nil {
-			return []Finding{blocking("source.types", "TABLE", t.String(), r.name(err))}, nil
-		}
-		out := generatedFindings(t, object, d, nil)
-		for _, n := range notes {
-			if slices.ContainsFunc(out, func(f Finding) bool { return f.Finding == n }) {
-				continue
-			}
-			out = append(out, Finding{ID: "target.translated", Severity: "INFO", Scope: "TABLE", Object: object, Finding: n, Blocks: "-"})
-		}
-		return out, nil
-	}
-	if err := holds(t, ts, tt, have); err != nil {
-		return []Finding{blocking("target.columns", "TABLE", object, r.name(err))}, nil
-	}
-	if err := fitting(ctx, r.cfg.Target, t, ts, tt, !follows); err != nil {
-		return []Finding{blocking("target.columns", "TABLE", object, r.name(err))}, nil
-	}
-	if err := imagesHave(t, ts, tt, have, d); err != nil {
-		return []Finding{blocking("target.columns", "TABLE", object, r.name(err))}, nil
-	}
-	out := generatedFindings(t, object, d, have)
-	if follows {
-		return out, nil
-	}
-	n := 0
-	if err := r.cfg.Target.QueryRowContext(ctx, "SELECT COUNT(*) FROM (SELECT 1 FROM "+replica.QuoteTable(ts, tt)+" LIMIT 1) x").Scan(&n); err != nil {
-		return nil, fmt.Errorf("look into the target table: %w", err)
-	}
-	if n > 0 {
-		return []Finding{blocking("target.rows", "TABLE", object, r.name(notEmpty(ts, tt)))}, nil
-	}
-	return out, nil
 }

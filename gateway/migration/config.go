@@ -101,6 +101,8 @@ type Config struct {
 
 	Log    *slog.Logger
 	Report Reporter
+	// Directory knows the target's other channels; nil: each that is recorded counts.
+	Directory Directory
 }
 
 // Reporter is told what operators should see. Its methods must not block for

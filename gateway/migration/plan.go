@@ -251,16 +251,19 @@ func (x *run) copiedBehind(c schema.Change, t *replica.Transaction) (bool, error
 // has tables.
 func (x *run) dropsOthers(ctx context.Context, c schema.Change) error {
 	ts := x.cfg.Rules.TargetSchema(c.Schema)
-	var n int
-	err := x.cfg.Target.QueryRowContext(ctx, "SELECT COUNT(*) FROM "+apply.MetaSchema+".target_tables WHERE target_schema=? AND channel<>?",
-		strings.ToLower(ts), x.cfg.Channel).Scan(&n)
+	records, err := x.r.writersOf(ctx, ts)
 	if err != nil {
 		return x.targetError(err, "read who writes the schema "+ts)
 	}
-	if n == 0 {
+	others, _, err := x.r.inForce(ctx, records)
+	if err != nil {
+		return x.targetError(err, "read who writes the schema "+ts)
+	}
+	if len(others) == 0 {
 		return nil
 	}
-	return &replica.Error{Code: 61098, Class: "DDL", Message: fmt.Sprintf("DROP DATABASE of %s would drop tables of other channels in the target's %s", c.Schema, ts),
+	return &replica.Error{Code: 61098, Class: "DDL", Message: fmt.Sprintf("DROP DATABASE of %s would drop tables of other channels in the target's %s: %s belongs to channel '%s'",
+		c.Schema, ts, others[0].Schema+"."+others[0].Table, others[0].Name),
 		Remedy: "move or drop the other channels' tables first, then START MIGRATION again"}
 }
 

@@ -302,7 +302,7 @@ func (x *run) applyAll(ctx context.Context, a *apply.Applier, pipe <-chan items,
 			}
 			var err error
 			if it.plan != nil {
-				if err = a.RunDDL(ctx, it.plan); err == nil {
+				if err = x.nameShared(ctx, a.RunDDL(ctx, it.plan), planTables(it.plan)); err == nil {
 					x.afterDDL(it.plan)
 				}
 			} else {

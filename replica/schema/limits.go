@@ -30,7 +30,7 @@ func OverLimits(t *replica.Table, targetSchema, targetTable string, limits Limit
 	if err != nil {
 		return nil, ddlError(err, remedyStatement, "translate table %s", t)
 	}
-	x := newTranslator(d)
+	x := Target{}.translator(d)
 	var over []string
 	add := func(format string, args ...any) { over = append(over, fmt.Sprintf(format, args...)) }
 	name := func(what, s string) {
@@ -90,16 +90,17 @@ func partitionCount(p *partitioning) int {
 	return n
 }
 
-// TargetTrial returns a statement that makes a table like the target's which only the
+// Trial returns a statement that makes a table like the target's which only the
 // session sees: TiDB applies its limits to it and stores nothing. Partitions are left
 // out, as such a table cannot have them.
-func TargetTrial(t *replica.Table, targetSchema, targetTable string) (string, error) {
+func (tg Target) Trial(t *replica.Table, targetSchema, targetTable string) (string, error) {
 	d, err := parseDefinition(t.Create, Defaults{})
 	if err != nil {
 		return "", ddlError(err, remedyStatement, "translate table %s", t)
 	}
 	d.partition = nil
-	sql, err := newTranslator(d).createTable(replica.QuoteTable(targetSchema, targetTable))
+	x := tg.translator(d)
+	sql, err := x.createTable(replica.QuoteTable(targetSchema, targetTable))
 	if err != nil {
 		return "", err
 	}
