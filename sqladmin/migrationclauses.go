@@ -24,7 +24,11 @@ var migrationClauses = []struct {
 	{"FILTER", func(p *parser, _ *MigrationSpec) { p.fail(NotSupported("Clause FILTER")) }},
 	{"START AT", func(p *parser, s *MigrationSpec) { s.StartAt = p.startAt() }},
 	{"WITH", func(p *parser, s *MigrationSpec) { s.Options = append(s.Options, p.options()...) }},
-	{"COMMENT", func(p *parser, s *MigrationSpec) { p.equals(); s.Comment = ptr(p.str("COMMENT")) }},
+	{"COMMENT", func(p *parser, s *MigrationSpec) {
+		p.equals()
+		s.Comment = ptr(p.str("COMMENT"))
+		p.refuseSecret("COMMENT", *s.Comment, secretRemedy)
+	}},
 }
 
 func migrationClauseNames() []string {

@@ -194,6 +194,7 @@ func (p *parser) objectName(kind string) string {
 	if n := len([]rune(name)); n < 1 || n > 64 || strings.ContainsAny(name, "/\x00\r\n\t") || strings.TrimSpace(name) != name {
 		p.fail(p.syntaxError(at, "a name has 1 to 64 characters, no '/' and no outer blanks"))
 	}
+	p.refuseSecret("The name of a "+kind, name, secretRemedy)
 	return name
 }
 

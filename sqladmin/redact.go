@@ -92,6 +92,11 @@ func markStatement(tokens []token) {
 		return
 	}
 	markAfterSecretWords(tokens)
+	for i := range tokens {
+		if t := &tokens[i]; (t.kind == tokString || t.kind == tokName) && holdsSecret(t.value) {
+			t.secret = true
+		}
+	}
 	first, second := word(tokens, 0), word(tokens, 1)
 	creates := first == "CREATE" || first == "ALTER"
 	switch {
