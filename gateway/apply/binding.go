@@ -29,6 +29,7 @@ type Binding struct {
 	// upserts says that it also may: TiDB turns the bytes of a wide BIT around
 	// in ON DUPLICATE KEY UPDATE b=VALUES(b).
 	upserts    bool
+	enums      []int  // the ENUM columns: see enum.go
 	upsertTail string // see upsertOf
 	keyList    string // the key's column, or its columns in parentheses
 	// listed says that keys can stand in an IN list; cases, that they can stand
@@ -103,6 +104,9 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 	b.updatable = b.key != nil && others == 0
 	b.upserts = b.updatable
 	for i := range source.Columns {
+		if source.Columns[i].Type == replica.TypeEnum {
+			b.enums = append(b.enums, i)
+		}
 		b.upserts = b.upserts && source.Columns[i].Type != replica.TypeBit
 	}
 	if b.upserts {

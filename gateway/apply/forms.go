@@ -58,6 +58,7 @@ type form struct {
 	formKey
 	kinds []replica.Kind
 	types []wire.Type // of the parameters of one row
+	plain bool        // its rows go as text
 	count int         // statements so far
 	used  int         // the batch that used it last
 
@@ -96,8 +97,12 @@ func (f *forms) want(key formKey, row []replica.Value, rest bool) *form {
 		}
 		x := &form{formKey: key}
 		for _, i := range key.binding.columns {
-			x.kinds = append(x.kinds, row[i].Kind)
-			if !row[i].IsNull() {
+			kind := formKind(&row[i])
+			x.kinds = append(x.kinds, kind)
+			if kind == kindEnumZero { // it is no parameter, and its table is read when the statement is planned
+				x.plain = true
+			}
+			if kind != replica.KindNull {
 				x.types = append(x.types, paramType(row[i].Kind))
 			}
 		}
@@ -106,7 +111,7 @@ func (f *forms) want(key formKey, row []replica.Value, rest bool) *form {
 	x := f.list[at]
 	x.count++
 	x.used = f.batch
-	if x.count <= formAfter || len(x.types) == 0 {
+	if x.count <= formAfter || len(x.types) == 0 || x.plain {
 		return nil
 	}
 	return x
@@ -174,7 +179,7 @@ func widthOf(b *Binding, rows [][]replica.Value) int {
 func kindsOf(b *Binding, row []replica.Value) uint64 {
 	h := uint64(0)
 	for _, i := range b.columns {
-		h = (h<<5 | h>>59) ^ uint64(row[i].Kind)
+		h = (h<<5 | h>>59) ^ uint64(formKind(&row[i]))
 		h *= 0x9e3779b97f4a7c15
 	}
 	return h
@@ -202,10 +207,11 @@ func paramType(k replica.Kind) wire.Type {
 func (x *form) appendParams(p []byte, row []replica.Value) ([]byte, bool) {
 	for n, i := range x.binding.columns {
 		v := &row[i]
-		if v.Kind != x.kinds[n] {
+		kind := formKind(v)
+		if kind != x.kinds[n] {
 			return nil, false
 		}
-		switch v.Kind {
+		switch kind {
 		case replica.KindNull:
 		case replica.KindInt, replica.KindUint, replica.KindBit, replica.KindEnum, replica.KindSet, replica.KindDouble, replica.KindFloat:
 			p = wire.AppendNumber(p, v.Num)

@@ -18,7 +18,12 @@ func appendLiteral(b []byte, v *replica.Value) []byte {
 		return append(b, "NULL"...)
 	case replica.KindInt:
 		return strconv.AppendInt(b, int64(v.Num), 10)
-	case replica.KindUint, replica.KindBit, replica.KindEnum, replica.KindSet:
+	case replica.KindEnum:
+		if v.Num == 0 {
+			return append(b, enumZero...)
+		}
+		return strconv.AppendUint(b, v.Num, 10)
+	case replica.KindUint, replica.KindBit, replica.KindSet:
 		return strconv.AppendUint(b, v.Num, 10)
 	case replica.KindFloat, replica.KindDouble:
 		// A FLOAT's exact value: fewer digits would be another one in a target's
@@ -105,7 +110,7 @@ func appendMatch(b []byte, column string, t replica.ColumnType, v replica.Value)
 		return append(appendQuoted(b, v.Bytes), " AS JSON) AS CHAR)"...)
 	case replica.KindEnum, replica.KindSet, replica.KindBit:
 		b = append(append(b, column...), "+0="...)
-		return appendLiteral(b, &v)
+		return strconv.AppendUint(b, v.Num, 10)
 	}
 	b = append(append(b, column...), '=')
 	return appendLiteral(b, &v)
@@ -116,7 +121,7 @@ func appendKeyMatch(b []byte, column string, v replica.Value) []byte {
 	b = append(append(b, column...), '=')
 	if v.Kind == replica.KindEnum || v.Kind == replica.KindSet {
 		b = b[:len(b)-1]
-		b = append(b, "+0="...)
+		return strconv.AppendUint(append(b, "+0="...), v.Num, 10)
 	}
 	return appendLiteral(b, &v)
 }

@@ -57,7 +57,7 @@ var metaTables = []string{
 // EnsureMeta makes the target's state tables where they are missing. It is safe
 // on several nodes at once. A newer version than this binary knows is refused.
 func EnsureMeta(ctx context.Context, db *sql.DB) error {
-	for _, stmt := range metaTables {
+	for _, stmt := range append(metaTables[:len(metaTables):len(metaTables)], enumZeroTable...) {
 		if _, err := db.ExecContext(ctx, stmt); err != nil {
 			return targetError(err, "make Sluice's tables in the target")
 		}

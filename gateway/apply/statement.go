@@ -247,15 +247,16 @@ func (b *Binding) appendKeyCondition(sql []byte, row []replica.Value) []byte {
 // upsert might hit another row; there UPDATE .. CASE changes several.
 func (w *writer) updates(t *tablePlan) {
 	b := t.binding
-	if b.upserts && len(t.updates) >= w.several {
-		rows := make([][]replica.Value, len(t.updates))
-		for i := range t.updates {
-			rows[i] = t.updates[i].after
+	list := t.updates
+	if n := b.splitEnumZero(list); b.upserts && n >= w.several {
+		rows := make([][]replica.Value, n)
+		for i := range rows {
+			rows[i] = list[i].after
 		}
 		w.multi(b, replica.Update, "INSERT INTO ", b.upsertTail, rows, 2)
-		return
+		list = list[n:]
 	}
-	for list := t.updates; len(list) > 0; {
+	for len(list) > 0 {
 		n, size := 0, 0
 		for n < len(list) && n < maxCaseRows && size < maxStatementBytes {
 			for i := range list[n].after {
