@@ -105,6 +105,8 @@ func (c column) expression() string {
 		return "HEX(" + q + ")"
 	case "bit":
 		return q + "+0"
+	case "enum": // its error value prints as a member '' does
+		return "CONCAT(" + q + "+0,':'," + q + ")"
 	case "float", "double":
 		return q + "+0e0"
 	}
