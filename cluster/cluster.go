@@ -118,14 +118,23 @@ func (c *Cluster) joinPeers(given []string) error {
 	for _, a := range given {
 		if err := c.gossip.join([]string{a}); errors.Is(err, ErrWrongKey) && !c.cfg.FromKeyless && !c.inStore(a) {
 			return err
-		} else if err != nil {
-			c.log.Warn("a gossip peer does not answer, trying again later", "err", err)
+		} else {
+			c.logJoin("a gossip peer does not answer, trying again later", err)
 		}
 	}
-	if err := c.gossip.join(c.strangers()); err != nil {
-		c.log.Warn("live nodes of the store do not answer gossip, trying again later", "err", err)
-	}
+	c.logJoin("live nodes of the store do not answer gossip, trying again later", c.gossip.join(c.strangers()))
 	return nil
+}
+
+// logJoin logs why a join failed, if it did.
+func (c *Cluster) logJoin(what string, err error) {
+	switch {
+	case err == nil:
+	case errors.Is(err, ErrWrongKey):
+		c.log.Info("some nodes do not have this node's cluster key: until they have, they hear of each other through the store only")
+	default:
+		c.log.Warn(what, "err", err)
+	}
 }
 
 // inStore reports whether a live node of the store has the gossip address.

@@ -26,7 +26,7 @@ var (
 	ErrWrongKey = &Error{Code: 61082, State: "28000",
 		Message: "wrong cluster key: a running node of this cluster has another one",
 		Remedy: "give every node the same --cluster-key-file, then start this node again; to change the key while nodes run, start them " +
-			"one after the other with the new key and --old-cluster-key-file"}
+			"one after the other with the new key and --old-cluster-key-file (the word none if there was no key)"}
 	// ErrNameTaken is returned by Open when a live node has the same name.
 	ErrNameTaken = &Error{Code: 61083, State: "HY000",
 		Message: "another live node has this node's name",

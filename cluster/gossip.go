@@ -312,7 +312,11 @@ var errInvented = errors.New("the store knows no such member")
 // member would take memory for ever, and hold up the leaving of this one.
 func (g *gossip) NotifyAlive(n *memberlist.Node) error {
 	k, ok := memberKey(n.Name)
-	if ok && (g.isSelf(k) || g.known(k.node, k.incarnation, n.Address())) {
+	var m meta
+	switch {
+	case ok && g.isSelf(k):
+		return nil
+	case ok && json.Unmarshal(n.Meta, &m) == nil && m.Node == k.node && m.Incarnation == k.incarnation && g.known(k.node, k.incarnation, n.Address()):
 		return nil
 	}
 	g.rejected.Add(1)

@@ -20,16 +20,21 @@ const (
 	userMessage  = 8
 )
 
-// invented is a message that a member lives which nobody has heard of, in
-// memberlist's encoding: a MessagePack map.
+// invented is a message that a member lives, in memberlist's encoding: a
+// MessagePack map.
 func invented(name string, port uint16) []byte {
+	node, incarnation, _ := strings.Cut(name, "/")
+	return alive(name, port, fmt.Sprintf(`{"n":%q,"i":%s,"s":true}`, node, incarnation))
+}
+
+func alive(name string, port uint16, meta string) []byte {
 	raw := func(b []byte, s string) []byte { return append(append(b, 0xd9, byte(len(s))), s...) }
 	b := []byte{aliveMessage, 0x86}
 	b = append(raw(b, "Incarnation"), 0x01)
 	b = raw(raw(b, "Node"), name)
 	b = raw(raw(b, "Addr"), "\x7f\x00\x00\x01")
 	b = binary.BigEndian.AppendUint16(append(raw(b, "Port"), 0xcd), port)
-	b = raw(raw(b, "Meta"), `{"n":"x","i":1,"s":true}`)
+	b = raw(raw(b, "Meta"), meta)
 	return raw(raw(b, "Vsn"), "\x01\x05\x05\x00\x00\x00")
 }
 
@@ -75,6 +80,7 @@ func TestInventedMembers(t *testing.T) {
 			eventually(t, "messages are looked at", func() error {
 				send(invented("a/999", 1)) // a node that there is, in an incarnation that there is not
 				send(inventedNote("a/999"))
+				send(alive("a/1", 1, "no meta")) // this node itself, at another address
 				if got := a.GossipCounts().Rejected; got < want {
 					return fmt.Errorf("%d were rejected, want %d", got, want)
 				}

@@ -97,7 +97,7 @@ func (s *starting) found() {
 	}
 }
 
-func (s *starting) elapsed() time.Duration { return time.Since(s.began).Round(time.Second) }
+func (s *starting) elapsed() string { return time.Since(s.began).Round(time.Second).String() }
 
 func (s *starting) reason() string {
 	if s.why == "" {
