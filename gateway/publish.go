@@ -83,6 +83,7 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 			continue
 		}
 		s.watchSource(r, st, now)
+		st.AppliedUntil = st.AppliedUntil.Truncate(rewriteEvery) // or each idle channel would change all the time
 		if b := r.due(r.stored(st), now); b != nil {
 			changed = append(changed, catalog.ChannelStatus{Channel: r.state.Channel, Epoch: r.epoch, Status: b})
 		}

@@ -206,6 +206,9 @@ func (r *run) status() migration.Status {
 		if st.Status == "" {
 			st.Status = migration.StatusStarting
 		}
+		if st.AppliedUntil.IsZero() {
+			st.AppliedUntil = before.AppliedUntil
+		}
 		return st
 	}
 	// The runner has not read the channel's state yet.

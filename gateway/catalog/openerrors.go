@@ -14,8 +14,8 @@ const openErrorsLimit = 10_000
 // first.
 func (c *Catalog) OpenErrors(ctx context.Context) ([]MigrationError, error) {
 	return read(ctx, c.db, "open errors", func(r *sql.Rows) (e MigrationError, err error) {
-		err = r.Scan(stamp{&e.At}, &e.MigrationID, &e.Channel, &e.Table, &e.Errno, &e.Transient, &e.Message, &e.Remedy)
+		err = r.Scan(stamp{&e.At}, &e.MigrationID, &e.Channel, &e.Table, &e.Errno, &e.Class, &e.Transient, &e.Message, &e.Remedy)
 		return e, err
-	}, `SELECT `+micros("at")+`, migration_id, channel, table_name, errno, transient, message, remedy FROM sluice_meta.errors
+	}, `SELECT `+micros("at")+`, migration_id, channel, table_name, errno, class, transient, message, remedy FROM sluice_meta.errors
   WHERE open_key IS NOT NULL ORDER BY at DESC, id DESC LIMIT `+strconv.Itoa(openErrorsLimit))
 }

@@ -141,8 +141,10 @@ func (x *run) fillLag(st *Status, base replica.Position, newest time.Time) {
 		return // not known
 	}
 	behind := int64(0)
+	st.AppliedUntil = time.Now().Add(l.clockOffset).UTC()
 	if !l.caughtUp {
-		behind = max(0, int64(time.Now().Add(l.clockOffset).Sub(newest).Seconds()))
+		behind = max(0, int64(st.AppliedUntil.Sub(newest).Seconds()))
+		st.AppliedUntil = newest.UTC()
 	}
 	st.SecondsBehind = &behind
 }

@@ -35,7 +35,10 @@ type Status struct {
 	Missing        uint64 `json:"missing"` // transactions in source_executed and not in executed
 	LagBytes       uint64 `json:"lag_bytes"`
 	// SecondsBehind is nil when the receiver is not connected.
-	SecondsBehind   *int64    `json:"seconds_behind"`
+	SecondsBehind *int64 `json:"seconds_behind"`
+	// AppliedUntil is up to when everything that the source has committed is applied,
+	// by its clock; zero before that is known. It stays when the channel stops.
+	AppliedUntil    time.Time `json:"applied_until"`
 	BinlogExpiresIn *int64    `json:"binlog_expires_in"`
 	CheckpointAt    time.Time `json:"checkpoint_at"`
 	LastDDL         string    `json:"last_ddl"`
