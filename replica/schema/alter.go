@@ -183,7 +183,7 @@ func (a *alteration) attributes(was []*columnDef) {
 		switch act.kind {
 		case setDefault:
 			c.def, c.hasDefault = act.value, true
-			a.r.timestampToUTC(c)
+			a.r.literalDefault(c)
 		case dropDefault:
 			c.def, c.hasDefault = "", false
 		case setVisible:

@@ -147,7 +147,7 @@ func (r *reader) completeNulls(d *definition) {
 			c.null = nullYes
 		}
 		if !c.settled && r.ddl {
-			r.timestampToUTC(c)
+			r.literalDefault(c)
 		}
 		c.settled = true
 	}
@@ -271,6 +271,54 @@ func (d *definition) highest(prefix string) int {
 		look(c.name)
 	}
 	return top
+}
+
+// literalDefault gives a literal default the form in which every server takes it
+// for the same value.
+func (r *reader) literalDefault(c *columnDef) {
+	if !c.hasDefault {
+		return
+	}
+	r.cutFraction(c)
+	if c.typ.base == "year" && strings.Trim(c.def, "0") == "" && c.def != "" {
+		c.def = "'0000'" // the number 0; the text '0' is the year 2000
+	}
+	r.timestampToUTC(c)
+}
+
+// Modes that decide what becomes of more fractional digits than a type has: MySQL
+// rounds unless TIME_TRUNCATE_FRACTIONAL is set, MariaDB cuts them off unless
+// TIME_ROUND_FRACTIONAL is.
+const (
+	modeTimeTruncate = 1 << 32
+	modeTimeRound    = 1 << 34
+)
+
+// cutFraction cuts fractional digits off the literal default of a temporal
+// column where the source does. The target rounds, as MySQL does by default.
+func (r *reader) cutFraction(c *columnDef) {
+	switch c.typ.base {
+	case "date", "time", "datetime", "timestamp":
+	default:
+		return
+	}
+	cuts := r.mode&modeTimeTruncate != 0
+	if r.d.MariaDB {
+		cuts = r.mode&modeTimeRound == 0
+	}
+	tokens, ok := defaultTokens(c.def)
+	if !cuts || !ok || len(tokens) != 1 || tokens[0].kind != tokString && tokens[0].kind != tokNumber {
+		return
+	}
+	whole, fraction, found := strings.Cut(tokens[0].text, ".")
+	scale := max(c.typ.scale, 0)
+	if !found || len(fraction) <= scale || strings.Trim(fraction, "0123456789") != "" {
+		return
+	}
+	if tokens[0].text = whole; scale > 0 {
+		tokens[0].text += "." + fraction[:scale]
+	}
+	c.def = joinTokens(tokens)
 }
 
 // timestampToUTC moves the literal default of a TIMESTAMP column that a

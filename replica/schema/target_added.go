@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sluice/replica"
 )
@@ -66,6 +67,8 @@ func readsClock(def string) bool {
 //     with the source's clock;
 //   - the current time otherwise: the column is added with the value as a
 //     literal, and gets its real default after that;
+//   - a text, for a type that cannot have a default in TiDB: the column is added
+//     as a short type with the default, and gets its type after that;
 //   - every other default, and AUTO_INCREMENT: only a table without rows can
 //     have the column added.
 func (x *alterTranslator) addedColumn(c *columnDef) (*columnDef, error) {
@@ -89,20 +92,65 @@ func (x *alterTranslator) addedColumn(c *columnDef) (*columnDef, error) {
 	case known && read && clock && strings.HasPrefix(def, "CURRENT_TIMESTAMP") && digitsOf(tokens) == max(t.scale, 0) && !x.c.ddl.At.IsZero():
 		return c, nil // the session's clock is that of the source's statement
 	}
+	added := c.clone()
 	if value, ok := x.clockValue(tokens, t); ok && read {
-		added := c.clone()
 		added.def = quoteString(value)
-		item := targetItem{sql: "ALTER COLUMN " + replica.Quote(c.name) + " DROP DEFAULT", uses: lower([]string{useColumn(c.name)})}
-		if known {
-			item.sql = "ALTER COLUMN " + replica.Quote(c.name) + " SET DEFAULT " + def
-		} else {
-			x.note("column " + c.name + ": its default is left out, as TiDB does not take it")
-		}
-		x.last = append(x.last, item)
-		return added, nil
+	} else if value, ok := largeDefault(tokens, t); ok && read {
+		added.def = quoteString(value)
+		added.typ = short(c.typ, value)
+	} else if read && isLiteral(tokens) {
+		added.def, added.hasDefault = "", false
+		cond := emptyTable(x.c.Before, x.name, "TiDB does not take the default of the new column "+c.name)
+		cond.Values, cond.Failed.Remedy = false, remedyByHand+". Give the rows that exist the default's value"
+		x.conditions = append(x.conditions, cond)
+	} else {
+		added.def, added.hasDefault = "", false
+		x.conditions = append(x.conditions, emptyTable(x.c.Before, x.name, "the new column "+c.name+" has a default that is computed for each of them"))
 	}
-	x.conditions = append(x.conditions, emptyTable(x.c.Before, x.name, "the new column "+c.name+" has a default that is computed for each of them"))
-	return c, nil
+	// TiDB does not add a column with such a default, but gives it, or its type, to
+	// one that is there.
+	if real, err := x.after.column(c); err != nil {
+		return nil, err
+	} else if known || added.hasDefault {
+		x.last = append(x.last, targetItem{sql: "MODIFY COLUMN " + real, uses: lower([]string{useColumn(c.name)})})
+	}
+	return added, nil
+}
+
+// largeDefault returns the text of a literal default of a TEXT, BLOB or JSON column.
+func largeDefault(tokens []token, t typeDef) (string, bool) {
+	if !noDefault(t.base) || t.base == "vector" {
+		return "", false
+	}
+	if (t.base == "json" || t.charset != "") && len(tokens) == 3 && tokens[1].punct("(") && tokens[2].punct(")") {
+		switch {
+		case tokens[0].is("JSON_ARRAY"):
+			return "[]", true
+		case tokens[0].is("JSON_OBJECT"):
+			return "{}", true
+		}
+		return "", false
+	}
+	if len(tokens) == 2 && tokens[0].kind == tokWord && unicodeIntroducer(tokens[0].text) {
+		tokens = tokens[1:]
+	}
+	if len(tokens) != 1 || tokens[0].kind != tokString || !utf8.ValidString(tokens[0].text) || len(tokens[0].text) > 1000 {
+		return "", false
+	}
+	return tokens[0].text, true
+}
+
+// short returns a type that holds the value of a TEXT, BLOB or JSON column and
+// may have a default. TiDB turns it into that type without loss.
+func short(t typeDef, value string) typeDef {
+	n := max(len(value), 1)
+	switch {
+	case strings.HasSuffix(t.base, "blob"):
+		return typeDef{base: "varbinary", length: n, scale: -1}
+	case t.base == "json":
+		return typeDef{base: "varchar", length: n, scale: -1, charset: "utf8mb4", collation: "utf8mb4_bin"}
+	}
+	return typeDef{base: "varchar", length: n, scale: -1, charset: t.charset, collation: t.collation}
 }
 
 // digitsOf returns the precision of a call such as NOW(3).

@@ -1,10 +1,12 @@
 package schema
 
 import (
+	"encoding/hex"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"sluice/replica"
 )
@@ -133,13 +135,38 @@ func (x *translator) targetDefault(c *columnDef, t typeDef) (def string, ok bool
 	case t.base == "date" && tokens[0].isAny("CURRENT_DATE", "CURDATE") && isCall(tokens):
 		return "(CURRENT_DATE)", true
 	}
-	if !isLiteral(tokens) {
+	if !isLiteral(tokens) || (t.base == "binary" || t.base == "varbinary") && !textBytesOf(tokens[0]) {
 		return "", false
 	}
 	if t.base == "timestamp" && x.zone != nil {
 		return moveTimestamp(joinTokens(tokens), time.UTC, x.zone)
 	}
 	return joinTokens(tokens), true
+}
+
+// textBytesOf returns false for a literal whose bytes are not UTF-8: TiDB stores
+// other bytes as the default of a binary column (seen in 8.5).
+func textBytesOf(t token) bool {
+	if t.kind == tokString {
+		return utf8.ValidString(t.text)
+	}
+	text := strings.ToLower(t.text)
+	var digits string
+	switch {
+	case strings.HasPrefix(text, "0x"):
+		digits = text[2:]
+	case strings.HasPrefix(text, "x'"):
+		digits = strings.Trim(text[1:], "'")
+	case strings.HasPrefix(text, "0b"), strings.HasPrefix(text, "b'"):
+		return false
+	default:
+		return true
+	}
+	if len(digits)%2 == 1 {
+		digits = "0" + digits
+	}
+	b, err := hex.DecodeString(digits)
+	return err == nil && utf8.Valid(b)
 }
 
 // defaultTokens returns the tokens of a default without the parentheses around

@@ -1,0 +1,1 @@
+CREATE TABLE none_yet (id INT PRIMARY KEY);

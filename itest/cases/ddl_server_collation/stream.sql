@@ -1,0 +1,12 @@
+SET SESSION collation_server='latin1_swedish_ci';
+CREATE DATABASE ddl_server_collation__d2;
+CREATE TABLE ddl_server_collation__d2.t (id INT PRIMARY KEY, s VARCHAR(20));
+INSERT INTO ddl_server_collation__d2.t VALUES (1, 'Ã©');
+SET SESSION collation_server='utf8mb4_bin';
+CREATE DATABASE ddl_server_collation__d3;
+CREATE TABLE ddl_server_collation__d3.t (s VARCHAR(20) PRIMARY KEY);
+INSERT INTO ddl_server_collation__d3.t VALUES ('a'), ('A'), ('é');
+SET SESSION collation_server='utf8mb4_general_ci';
+CREATE DATABASE ddl_server_collation__d4 CHARACTER SET latin1;
+CREATE TABLE ddl_server_collation__d4.t (id INT PRIMARY KEY, s VARCHAR(20));
+INSERT INTO ddl_server_collation__d4.t VALUES (1, 'Ã©');
