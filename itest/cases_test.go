@@ -29,7 +29,8 @@ import (
 //
 // Both files run on one connection whose current database has the case's name.
 // Other databases of a case begin with its name and two underscores. A
-// statement ends with a semicolon at the end of a line. In the end all tables
+// statement ends with a semicolon at the end of a line; a line "-- fails" before it
+// says that the source refuses it. In the end all tables
 // are compared, and the target may have no others.
 const (
 	casesDir   = "cases"
@@ -115,18 +116,24 @@ func (c *endToEnd) run(r *rig) {
 func (c *endToEnd) play(conn *sql.Conn, name string) {
 	c.t.Helper()
 	for _, statement := range split(c.file(name)) {
-		if _, err := conn.ExecContext(c.t.Context(), statement); err != nil {
-			c.t.Fatalf("%s: %.300s: %v", name, statement, err)
+		statement, fails := strings.CutPrefix(statement, failsMark+"\n")
+		_, err := conn.ExecContext(c.t.Context(), statement)
+		if (err != nil) != fails {
+			c.t.Fatalf("%s: %.300s: error %v, and one is expected: %v", name, statement, err, fails)
 		}
 	}
 }
 
-// split cuts a file into statements. Lines that begin with -- are comments.
+// failsMark is the line before a statement that the source refuses.
+const failsMark = "-- fails"
+
+// split cuts a file into statements. Lines that begin with -- are comments, but
+// for failsMark, which stays before its statement.
 func split(text string) []string {
 	var out []string
 	var b strings.Builder
 	for line := range strings.Lines(text) {
-		if strings.HasPrefix(line, "--") {
+		if strings.HasPrefix(line, "--") && strings.TrimSpace(line) != failsMark {
 			continue
 		}
 		b.WriteString(line)

@@ -19,6 +19,11 @@ func (x *run) Table(m *binlog.TableMap) (*replica.Table, error) {
 		return nil, nil
 	}
 	if t := x.tracker.Table(m.Schema, m.Name); t != nil {
+		if len(m.Collations()) == len(t.Columns) {
+			if what := x.defaults.Contradiction(t, m.Collations()); what != "" {
+				return nil, binlog.Mismatch(t, what)
+			}
+		}
 		return t, nil
 	}
 	return nil, &replica.Error{Code: 61113, Class: "DDL", Table: m.Schema + "." + m.Name,

@@ -16,6 +16,16 @@ const (
 	mariaStandalone = 1
 	mariaCommitID   = 2
 	mariaPreparedXA = 64
+	mariaCompleted  = 128
+)
+
+// MariaDB's extra GTID event flags (flags_extra): an ALTER TABLE in two phases,
+// which binlog_alter_two_phase writes.
+const (
+	mariaMultiEngine   = 1
+	mariaStartAlter    = 2
+	mariaCommitAlter   = 4
+	mariaRollbackAlter = 8
 )
 
 // beginMySQL handles GTID_LOG, ANONYMOUS_GTID_LOG and GTID_TAGGED_LOG.
@@ -91,9 +101,40 @@ func (r *Reader) beginMariaDB(e *event) error {
 		return err
 	}
 	r.grouped = flags&mariaStandalone == 0
+	extra, ok := mariaExtraFlags(e.body)
+	if !ok {
+		return corrupt("a GTID event is cut off")
+	}
+	// The two phases name the statement twice: it has its effect at the second,
+	// and only if that is a commit.
+	r.noEffect = extra&(mariaStartAlter|mariaRollbackAlter) != 0
 	r.prepared = flags&mariaPreparedXA != 0
 	r.xaGroup = r.prepared
 	return nil
+}
+
+// mariaExtraFlags returns the byte of flags that follows what the first byte of
+// flags announces; 0 if there is none. Shorter events are padded with zeros. The
+// format is that of Gtid_log_event in sql/log_event.cc.
+func mariaExtraFlags(body []byte) (flags byte, ok bool) {
+	c := &cursor{b: body}
+	c.take(12)
+	first := byte(c.uint(1))
+	if first&mariaCommitID != 0 {
+		c.take(8)
+	}
+	if first&(mariaPreparedXA|mariaCompleted) != 0 {
+		c.take(4)
+		global, branch := int(c.uint(1)), int(c.uint(1))
+		c.take(global + branch)
+	}
+	if c.bad {
+		return 0, false
+	}
+	if len(c.b) == 0 {
+		return 0, true
+	}
+	return byte(c.uint(1)), true
 }
 
 // parseQuery reads a query event: Query_event in statement_events.h.
@@ -211,6 +252,10 @@ func (r *Reader) statement(e *event, q replica.DDL, word, rest string) error {
 		if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0)); err != nil {
 			return err
 		}
+	}
+	if r.noEffect {
+		r.finish()
+		return nil
 	}
 	if r.dialect.isData(word, rest) {
 		if err := r.resolver.Statement(q); err != nil {

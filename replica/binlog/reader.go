@@ -45,6 +45,7 @@ type Reader struct {
 	grouped  bool // BEGIN was seen: it ends with a commit
 	xaGroup  bool // it is one of XA, and may turn out to be only prepared
 	prepared bool // it is the first half of an XA transaction
+	noEffect bool // its statement is repeated later, or was rolled back
 	rowsSeen uint64
 	parts    int // how many have been handed on
 }
@@ -324,7 +325,7 @@ func (r *Reader) start(id replica.TxnID, e *event, commit time.Time) error {
 		begin.Pos -= uint64(e.size)
 	}
 	r.txn = &replica.Transaction{ID: id, Start: begin, CommitTime: commit}
-	r.grouped, r.xaGroup, r.prepared = false, false, false
+	r.grouped, r.xaGroup, r.prepared, r.noEffect = false, false, false, false
 	r.rowsSeen, r.parts = 0, 0
 	if r.mapped > mapBytes/2 {
 		r.dropTables() // each transaction maps the tables of its rows

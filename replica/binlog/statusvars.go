@@ -72,7 +72,11 @@ var statusVarForms = [256]statusVar{
 	20:  skip(1), // default_table_encryption
 	128: microseconds,
 	129: skip(8), // the transaction's number
-	130: skip(2), // flags of a GTID event that was rewritten
+	130: func(c *cursor, _ *replica.DDL) { // extra flags of the GTID event, and which ALTER it ends
+		if c.uint(1)&(mariaCommitAlter|mariaRollbackAlter) != 0 {
+			c.take(8)
+		}
+	},
 	131: func(c *cursor, ddl *replica.DDL) { // character_set_collations: pairs of numbers
 		n := int(c.uint(1))
 		ddl.Collations = make(map[uint16]uint16, n)

@@ -46,6 +46,13 @@ const (
 	colGeometry    = 255
 	metaSignedness = 1
 	metaNames      = 4
+
+	// Collations of the character columns, and of ENUM and SET columns: a default
+	// and the exceptions from it, or one for each column.
+	metaDefaultCharset     = 2
+	metaColumnCharset      = 3
+	metaEnumDefaultCharset = 10
+	metaEnumColumnCharset  = 11
 )
 
 // maxColumns is above the servers' own limits: 4096, and 65535 bytes a row.
@@ -63,6 +70,11 @@ type TableMap struct {
 	// unsigned has one entry per numeric column, in order; nil when unknown.
 	unsigned []bool
 
+	// collations has the number of each column's collation; 0 where the source
+	// logs none, and nil where it logs no metadata.
+	collations []uint16
+	unsorted   bool // the collations are of other columns than those that are counted here
+
 	table   *replica.Table // nil: unwanted
 	decoder *rowDecoder
 	known   bool // table was resolved
@@ -74,6 +86,15 @@ func (m *TableMap) Columns() int { return len(m.types) }
 
 // Names returns the column names where the source logs them, else nil.
 func (m *TableMap) Names() []string { return m.names }
+
+// Collations returns the number of each column's collation, 0 where the source
+// logs none; nil where it logs no metadata at all.
+func (m *TableMap) Collations() []uint16 {
+	if m.unsorted {
+		return nil
+	}
+	return m.collations
+}
 
 func parseTableMap(body []byte) (*TableMap, error) {
 	c := &cursor{b: body}
@@ -167,6 +188,10 @@ func (m *TableMap) optional(c *cursor) {
 				}
 				m.unsigned = append(m.unsigned, field.b[i/8]&(0x80>>(i%8)) != 0)
 			}
+		case metaDefaultCharset, metaColumnCharset, metaEnumDefaultCharset, metaEnumColumnCharset:
+			if !m.charsets(typ, field) {
+				m.unsorted = true
+			}
 		case metaNames:
 			for len(field.b) > 0 && !field.bad {
 				m.names = append(m.names, string(field.take(field.size())))
@@ -201,16 +226,71 @@ func (m *TableMap) realType(i int) (byte, int) {
 	return b0, b1
 }
 
+// isCharacter returns true for the columns that the character set fields count:
+// strings and BLOBs, or ENUM and SET.
+func (m *TableMap) isCharacter(i int, enums bool) bool {
+	switch t, _ := m.realType(i); t {
+	case colEnum, colSet:
+		return enums
+	case colVarchar, colVarString, colString, colTinyBlob, colMediumBlob, colLongBlob, colBlob, colVector, colMVarcharZ, colMBlobZ:
+		return !enums
+	}
+	return false
+}
+
+// charsets reads a character set field: Table_map_event::Optional_metadata_fields
+// in rows_event.cpp. A default is followed by pairs of a column's number, among
+// those that count, and its collation. It returns false for a field that counts
+// other columns.
+func (m *TableMap) charsets(typ uint64, field *cursor) bool {
+	var columns []int
+	for i := range m.types {
+		if m.isCharacter(i, typ >= metaEnumDefaultCharset) {
+			columns = append(columns, i)
+		}
+	}
+	if m.collations == nil {
+		m.collations = make([]uint16, len(m.types))
+	}
+	if typ == metaColumnCharset || typ == metaEnumColumnCharset {
+		for _, i := range columns {
+			m.collations[i] = collationNumber(field)
+		}
+	} else {
+		def := collationNumber(field)
+		for _, i := range columns {
+			m.collations[i] = def
+		}
+		for len(field.b) > 0 && !field.bad {
+			n := field.lenenc()
+			id := collationNumber(field)
+			if n >= uint64(len(columns)) {
+				return false
+			}
+			m.collations[columns[n]] = id
+		}
+	}
+	return !field.bad && len(field.b) == 0
+}
+
+func collationNumber(c *cursor) uint16 {
+	n := c.lenenc()
+	if n > 1<<16-1 {
+		c.bad = true
+	}
+	return uint16(n)
+}
+
 // match checks the table map against the table's known definition: a
 // difference means that the schema history is wrong, and is never guessed at.
 func (m *TableMap) match(t *replica.Table) error {
 	if len(t.Columns) != len(m.types) {
-		return mismatch(t, fmt.Sprintf("the binlog has %d columns, the known definition has %d", len(m.types), len(t.Columns)))
+		return Mismatch(t, fmt.Sprintf("the binlog has %d columns, the known definition has %d", len(m.types), len(t.Columns)))
 	}
 	if m.names != nil {
 		for i, n := range m.names {
 			if i < len(t.Columns) && !strings.EqualFold(n, t.Columns[i].Name) {
-				return mismatch(t, fmt.Sprintf("column %d is %q in the binlog and %q in the known definition", i+1, n, t.Columns[i].Name))
+				return Mismatch(t, fmt.Sprintf("column %d is %q in the binlog and %q in the known definition", i+1, n, t.Columns[i].Name))
 			}
 		}
 	}
@@ -219,7 +299,7 @@ func (m *TableMap) match(t *replica.Table) error {
 		col := &t.Columns[i]
 		real, _ := m.realType(i)
 		if !fits(real, col) {
-			return mismatch(t, fmt.Sprintf("column %q has binlog type %d, which is not %s", col.Name, real, col.SQLType))
+			return Mismatch(t, fmt.Sprintf("column %q has binlog type %d, which is not %s", col.Name, real, col.SQLType))
 		}
 		if col.Scale > 0 && (real == colTime || real == colDateTime || real == colTimestamp) {
 			return &replica.Error{Code: 61133, Class: "DATA",
@@ -228,7 +308,7 @@ func (m *TableMap) match(t *replica.Table) error {
 		}
 		if isNumeric(m.types[i]) {
 			if m.unsigned != nil && col.Type != replica.TypeYear && m.unsigned[numeric] != col.Unsigned {
-				return mismatch(t, fmt.Sprintf("column %q has another sign than %s", col.Name, col.SQLType))
+				return Mismatch(t, fmt.Sprintf("column %q has another sign than %s", col.Name, col.SQLType))
 			}
 			numeric++
 		}
@@ -269,7 +349,9 @@ func fits(real byte, col *replica.Column) bool {
 	return strings.IndexByte(typeCodes[col.Type], real) >= 0
 }
 
-func mismatch(t *replica.Table, what string) error {
+// Mismatch returns the error of a table whose known definition does not fit what
+// the binlog says of its rows.
+func Mismatch(t *replica.Table, what string) error {
 	return &replica.Error{Code: 61131, Class: "DATA", Table: t.String(),
 		Message: fmt.Sprintf("the definition of %s known at this position does not fit its rows: %s", t, what),
 		Remedy: "the table was changed by a session with sql_log_bin=0, or its history is incomplete: " +

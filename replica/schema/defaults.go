@@ -141,6 +141,32 @@ func (d Defaults) dialect() *replica.Dialect {
 	return &replica.Dialect{MariaDB: d.MariaDB, Version: d.Version}
 }
 
+// Contradiction compares a table's columns with the collations that a row event
+// names for them, by number; 0 is not compared. It returns the first difference as
+// text, "" if there is none. A number that is not known is none of a character set
+// that the definition could have, so that it is a difference too.
+func (d Defaults) Contradiction(t *replica.Table, collations []uint16) string {
+	for i, id := range collations {
+		if id == 0 || i >= len(t.Columns) {
+			continue
+		}
+		c := &t.Columns[i]
+		want, wantCollation := c.Charset, canonicalCollation(c.Collation)
+		if want == "" {
+			want, wantCollation = "binary", "binary"
+		}
+		charset, collation, err := d.collation(id)
+		switch {
+		case fixedBytes[c.SQLType] > 0 || c.Type == replica.TypeGeometry || c.Type == replica.TypeVector || c.Type == replica.TypeJSON:
+		case err != nil:
+			return fmt.Sprintf("column %q has the unknown collation number %d in the binlog", c.Name, id)
+		case charset != canonicalCharset(want) || wantCollation != "" && collation != wantCollation:
+			return fmt.Sprintf("column %q has the collation %s in the binlog and %s in the known definition", c.Name, collation, wantCollation)
+		}
+	}
+	return ""
+}
+
 // database returns the default charset and collation of what is defined under d.
 func (d Defaults) database() (charset, collation string) {
 	return d.resolve(d.Charset, d.Collation, "utf8mb4", "")

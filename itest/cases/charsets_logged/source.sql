@@ -1,0 +1,2 @@
+CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(9) CHARACTER SET latin1, b TEXT CHARACTER SET utf8mb4, e ENUM('a','é') CHARACTER SET latin1, f SET('x','y') CHARACTER SET utf8mb4, g CHAR(3) CHARACTER SET gbk, h VARBINARY(9), i BLOB, j JSON, k CHAR(4) CHARACTER SET ascii, l VARCHAR(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci, m ENUM('q') CHARACTER SET cp1251);
+INSERT INTO t VALUES (1, 'é', '日本', 'é', 'x,y', '中', x'00FF', x'0102', '{}', 'abc', 'ß', 'q');
