@@ -46,7 +46,9 @@ type DDL struct {
 	ExplicitTimestamp Setting
 	// Collations maps a character set's collation to the one that the session
 	// takes as that character set's default, both as numbers: MySQL's
-	// default_collation_for_utf8mb4, MariaDB's character_set_collations.
+	// default_collation_for_utf8mb4, MariaDB's character_set_collations. nil means
+	// that the source logged none; a character set that is not in it has the
+	// collation that is built into the server.
 	Collations map[uint16]uint16
 	// Unread is the code of the first logged setting whose format is not
 	// known; the settings after it are then missing. 0 means that all were read.

@@ -26,6 +26,7 @@ func TestStatusVars(t *testing.T) {
 		"MariaDB, the first phase":         {"00 00010001 82 02", replica.DDL{ExplicitTimestamp: replica.On, At: at}},
 		"MariaDB, the second phase":        {"81 7f00000000000000 82 04 3d00000000000000 05 022b31", replica.DDL{TimeZone: "+1", At: at}},
 		"MariaDB, character sets":          {"83 02 2d00 e000 2100 c000 05 022b31", replica.DDL{TimeZone: "+1", At: at, Collations: map[uint16]uint16{45: 224, 33: 192}}},
+		"MariaDB 11.8, no character set":   {"83 00 04 000900090009", replica.DDL{CharsetID: 2304, ServerCollationID: 2304, At: at, Collations: map[uint16]uint16{}}},
 		"an invoker and schemas":           {"0b 0161 0262 63 0c 02 610062006300 05 022b31", replica.DDL{At: at, Unread: 0x63}},
 		"too many schemas":                 {"0c fe 05 022b31", replica.DDL{TimeZone: "+1", At: at}},
 		"an unknown code ends the reading": {"05 022b31 f0 0102", replica.DDL{TimeZone: "+1", At: at, Unread: 0xf0}},

@@ -101,11 +101,8 @@ func (d Defaults) session(ddl replica.DDL) (Defaults, error) {
 	case d.SaysExplicit && !ddl.At.IsZero():
 		d.ImplicitTimestamp = true
 	}
-	if len(ddl.Collations) > 0 {
-		all := make(map[string]string, len(d.Collations)+len(ddl.Collations))
-		for charset, collation := range d.Collations {
-			all[charset] = collation
-		}
+	if ddl.Collations != nil { // all that the session has; the others are the server's built-in ones
+		all := make(map[string]string, len(ddl.Collations))
 		for from, to := range ddl.Collations {
 			charset, collation, err := d.collation(from)
 			if err != nil {
