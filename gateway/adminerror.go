@@ -49,16 +49,19 @@ func adminError(err error) error {
 	return err
 }
 
-// ofStore says whether err means that the store did not answer: nothing that
-// another server caused comes without a kind of its own.
-func ofStore(err error) bool {
+// ofStore says whether err means that the store did not answer.
+func ofStore(err error) bool { return unreachable(err) && bare(err) }
+
+// bare says whether err is of the store: nothing that another server caused comes
+// without a kind of its own.
+func bare(err error) bool {
 	var (
 		se *sqladmin.Error
 		ce *catalog.Error
 		le *cluster.Error
 		re *replica.Error
 	)
-	return unreachable(err) && !errors.As(err, &se) && !errors.As(err, &ce) && !errors.As(err, &le) && !errors.As(err, &re)
+	return !errors.As(err, &se) && !errors.As(err, &ce) && !errors.As(err, &le) && !errors.As(err, &re)
 }
 
 func withCause(message string, cause error) string {

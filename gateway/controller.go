@@ -137,6 +137,10 @@ func (c *controller) storeError(guarded context.Context, err error, outcome stri
 	case guarded.Err() == nil && ofStore(err):
 		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store at %s cannot be reached: %s: %s", c.targets.store.Addr, err.Error(), outcome).
 			WithRemedy("%s; when it answers again, look at what there is and repeat the statement", storeRemedy(c.cfg.Name))
+	case accessDenied(err) && bare(err):
+		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store at %s refuses this node's account: %s: %s", c.targets.store.Addr, err.Error(), outcome).
+			WithRemedy("write the account's password into the file of --store-password-file, which is read at each login; " +
+				"without the option, start the node with the right --store")
 	}
 	return adminError(err)
 }

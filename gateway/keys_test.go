@@ -231,9 +231,49 @@ func TestStoreAccountChanges(t *testing.T) {
 	exec(t, r.store, "DROP USER one")
 	r.flows(r.nodes["n1"].admin(t))
 
-	exec(t, r.store, "ALTER USER two IDENTIFIED BY 'store-3'")
+	// Another password, without a start of the node: the file first, then the
+	// account, as the documentation says; after each, all connections are new.
+	c := r.nodes["n1"].admin(t)
+	renew := func() {
+		t.Helper()
+		r.endConnections("two")
+		r.flows(c)
+	}
 	if err := os.WriteFile(password, []byte("store-3\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	renew()
+	exec(t, r.store, "ALTER USER two IDENTIFIED BY 'store-3'")
+	renew()
+	renew()
+	if row := c.one("SHOW MIGRATION CHANNELS"); row["Epoch"] != "2" {
+		t.Errorf("the channel was given up: %v", row)
+	}
+
+	// The wrong order: statements say what is wrong until the file is right.
+	exec(t, r.store, "ALTER USER two IDENTIFIED BY 'store-4'")
+	r.endConnections("two")
+	message := c.fails(61021, "CREATE SOURCE later SOURCE_HOST='h'")
+	if !strings.Contains(message, "refuses this node's account") || !strings.Contains(message, "--store-password-file") || strings.Contains(message, "store-3") {
+		t.Error(message)
+	}
+	if err := os.WriteFile(password, []byte("store-4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "statements work again", 15*time.Second, func() bool { _, err := c.query("SHOW SOURCES"); return err == nil })
+	r.flows(c)
 	r.flows(r.restart("n1", account("two")))
+}
+
+// endConnections ends the connections of an account to the store.
+func (r *keyRig) endConnections(user string) {
+	r.t.Helper()
+	db, err := r.store.Open("")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer db.Close()
+	for _, row := range orderedRows(r.t, db, "SELECT id FROM information_schema.processlist WHERE user = '"+user+"'") {
+		exec(r.t, r.store, "KILL "+row[0])
+	}
 }

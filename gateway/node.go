@@ -37,18 +37,20 @@ const (
 
 // Node is one running node. Open, then Run, which also closes it.
 type Node struct {
-	cfg        Config
-	log        *slog.Logger
-	http       *httpServer
-	db         *sql.DB
-	starting   *starting
-	services   *services
-	supervisor *supervisor
-	resealer   *resealer
-	controller *controller
-	admin      *sqladmin.Server
-	stopping   atomic.Bool
-	closers    []func(context.Context) error // in the order of opening
+	cfg      Config
+	log      *slog.Logger
+	http     *httpServer
+	db       *sql.DB
+	starting *starting
+
+	storePassword *storePassword
+	services      *services
+	supervisor    *supervisor
+	resealer      *resealer
+	controller    *controller
+	admin         *sqladmin.Server
+	stopping      atomic.Bool
+	closers       []func(context.Context) error // in the order of opening
 }
 
 // Open listens, waits until the store is there, and joins the cluster: when it
@@ -79,6 +81,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	n.storePassword = newStorePassword(n.cfg.StorePasswordFile, store.Passwd)
 	k, err := n.cfg.keys(store)
 	if err != nil {
 		return err
@@ -96,7 +99,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err := n.openAdmin(ctx); err != nil {
 		return err
 	}
-	if n.db, err = openPool(store, storeConnections, storeIdle, n.storeIsPlain(store.Addr)); err != nil {
+	if n.db, err = openPool(store, n.storePassword, storeConnections, storeIdle, n.storeIsPlain(store.Addr)); err != nil {
 		return err
 	}
 	n.onClose(func(context.Context) error { return n.db.Close() })
@@ -115,7 +118,7 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.services = &services{cfg: &n.cfg, log: n.log, db: n.db, catalog: c, cluster: n.services.cluster, targets: newTargets(c, store),
+	n.services = &services{cfg: &n.cfg, log: n.log, db: n.db, catalog: c, cluster: n.services.cluster, targets: newTargets(c, store, n.storePassword),
 		records: newRecorder(n.log), pulse: heart}
 	n.supervisor = newSupervisor(n.services)
 	n.resealer = &resealer{node: n, catalog: c}
@@ -154,7 +157,7 @@ func (n *Node) storeIsPlain(addr string) func() {
 
 // openPulse watches the store until the node is closed.
 func (n *Node) openPulse(ctx context.Context, store *mysql.Config) (*pulse, error) {
-	db, err := openPool(store, 1, 1, nil)
+	db, err := openPool(store, n.storePassword, 1, 1, nil)
 	if err != nil {
 		return nil, err
 	}

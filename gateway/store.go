@@ -32,12 +32,22 @@ const (
 
 // openPool returns a pool of connections to the store; it does no I/O. plain is called for each connection that is
 // not encrypted although the store's tls=preferred asked for it.
-func openPool(cfg *mysql.Config, most, idle int, plain func()) (*sql.DB, error) {
-	connector, err := protocol.NewConnector(cfg, protocol.Options{AnswerBytes: protocol.AnswerBytes, Plain: plain})
+func openPool(cfg *mysql.Config, password *storePassword, most, idle int, plain func()) (*sql.DB, error) {
+	made := func(cfg *mysql.Config) (driver.Connector, error) {
+		return protocol.NewConnector(cfg, protocol.Options{AnswerBytes: protocol.AnswerBytes, Plain: plain})
+	}
+	first, err := made(cfg)
 	if err != nil {
 		return nil, fmt.Errorf("prepare connections to %s: %w", cfg.Addr, err)
 	}
-	return pool(connector, most, idle), nil
+	connect := login(password, cfg, func(cfg *mysql.Config) (func(context.Context) (driver.Conn, error), error) {
+		c, err := made(cfg)
+		if err != nil {
+			return nil, fmt.Errorf("prepare connections to %s: %w", cfg.Addr, err)
+		}
+		return c.Connect, nil
+	})
+	return pool(storeConnector{connect, first.Driver()}, most, idle), nil
 }
 
 func pool(connector driver.Connector, most, idle int) *sql.DB {

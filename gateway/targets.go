@@ -31,8 +31,9 @@ const (
 // targets holds the connections to the targets that are in use: one pool per
 // target and account, whatever number of channels write to it.
 type targets struct {
-	catalog *catalog.Catalog
-	store   *mysql.Config
+	catalog       *catalog.Catalog
+	store         *mysql.Config
+	storePassword *storePassword
 
 	mu   sync.Mutex
 	open map[[sha256.Size]byte]*target
@@ -48,8 +49,8 @@ type target struct {
 	key       [sha256.Size]byte // of everything that connections depend on
 }
 
-func newTargets(c *catalog.Catalog, store *mysql.Config) *targets {
-	return &targets{catalog: c, store: store, open: map[[sha256.Size]byte]*target{}}
+func newTargets(c *catalog.Catalog, store *mysql.Config, password *storePassword) *targets {
+	return &targets{catalog: c, store: store, storePassword: password, open: map[[sha256.Size]byte]*target{}}
 }
 
 // use returns the target; the caller says done once it needs it no longer. It
@@ -63,7 +64,11 @@ func (t *targets) use(ctx context.Context, def *catalog.Target) (tg *target, don
 	defer t.mu.Unlock()
 	tg, ok := t.open[key]
 	if !ok {
-		if tg, err = openTarget(def.Name, configs); err != nil {
+		password := t.storePassword
+		if !def.IsDefault() {
+			password = nil
+		}
+		if tg, err = openTarget(def.Name, configs, password); err != nil {
 			return nil, nil, err
 		}
 		tg.key = key
@@ -144,28 +149,57 @@ func targetTLSError(err error) error {
 	return &c
 }
 
-func openTarget(name string, configs []*mysql.Config) (*target, error) {
+// openTarget prepares connections; it does no I/O. password is the store's for
+// target DEFAULT, and nil for others, whose password is in configs.
+func openTarget(name string, configs []*mysql.Config, password *storePassword) (*target, error) {
 	t := &target{name: name}
 	var reading pooled
 	var writing hosts[apply.Conn]
 	for _, cfg := range configs {
-		r, err := protocol.NewConnector(cfg, protocol.Options{AnswerBytes: protocol.AnswerBytes, Plain: func() { t.plain.Store(true) }})
+		r, err := t.reader(cfg)
 		if err != nil {
-			return nil, fmt.Errorf("prepare connections to target %s: %w", name, err)
+			return nil, err
 		}
+		reading.driver = r.Driver()
 		w := cfg.Clone()
 		// A lane sends a batch as one packet. A DDL may take hours: its read is
 		// bounded by dialer's limits on a dead peer only.
 		w.ReadTimeout = 0
-		wc, err := apply.NewConnector(w)
+		wc, err := t.writer(w)
 		if err != nil {
-			return nil, fmt.Errorf("prepare connections to target %s: %w", name, err)
+			return nil, err
 		}
-		reading.driver = r.Driver()
-		reading.connect, writing.connect = append(reading.connect, r.Connect), append(writing.connect, wc.Connect)
+		read, write := r.Connect, wc
+		if password != nil {
+			read = login(password, cfg, func(cfg *mysql.Config) (func(context.Context) (driver.Conn, error), error) {
+				r, err := t.reader(cfg)
+				if err != nil {
+					return nil, err
+				}
+				return r.Connect, nil
+			})
+			write = login(password, w, t.writer)
+		}
+		reading.connect, writing.connect = append(reading.connect, read), append(writing.connect, write)
 	}
 	t.connector, t.db = &writing, pool(&reading, targetConnections, targetIdle)
 	return t, nil
+}
+
+func (t *target) reader(cfg *mysql.Config) (driver.Connector, error) {
+	r, err := protocol.NewConnector(cfg, protocol.Options{AnswerBytes: protocol.AnswerBytes, Plain: func() { t.plain.Store(true) }})
+	if err != nil {
+		return nil, fmt.Errorf("prepare connections to target %s: %w", t.name, err)
+	}
+	return r, nil
+}
+
+func (t *target) writer(cfg *mysql.Config) (func(context.Context) (apply.Conn, error), error) {
+	w, err := apply.NewConnector(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("prepare connections to target %s: %w", t.name, err)
+	}
+	return w.Connect, nil
 }
 
 // hosts connects to several hosts of one target: each connection goes to the
