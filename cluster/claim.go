@@ -16,6 +16,7 @@ import (
 // It returns ErrNotAllowed, ErrGone, or the store's error. After the latter the
 // claim may have happened: Unwanted lists the channel until a Release went through.
 func (c *Cluster) Claim(ctx context.Context, channel string) (epoch uint64, err error) {
+	alone := c.place.suspect(channel)
 	err = inTx(ctx, c.cfg.DB, func(tx *sql.Conn) error {
 		o, old, err := c.lockChannel(ctx, tx, channel)
 		if err != nil {
@@ -35,7 +36,7 @@ func (c *Cluster) Claim(ctx context.Context, channel string) (epoch uint64, err 
 		} else if n != 1 {
 			return fmt.Errorf("changed meanwhile: %w", ErrNotAllowed)
 		}
-		return nil
+		return c.recordRun(ctx, tx, channel, epoch, alone)
 	})
 	if err != nil {
 		if epoch != 0 && !errors.Is(err, ErrNotAllowed) {
@@ -46,6 +47,10 @@ func (c *Cluster) Claim(ctx context.Context, channel string) (epoch uint64, err 
 		return 0, fmt.Errorf("claim channel %s: %w", channel, err)
 	}
 	c.place.won(channel, epoch)
+	if alone {
+		c.place.tryAlone(time.Now().Add(probation))
+		c.log.Warn("a channel that was in several crashes of nodes is tried alone", "channel", channel, "epoch", epoch)
+	}
 	c.log.Info("channel claimed", "channel", channel, "epoch", epoch)
 	return epoch, nil
 }
@@ -91,6 +96,10 @@ func (c *Cluster) Release(ctx context.Context, channel string, epoch uint64) err
 }
 
 func (c *Cluster) release(ctx context.Context, channel string, epoch uint64) error {
+	// First: after a process end between the two the run still has ended in order.
+	if err := c.endRun(ctx, channel, epoch); err != nil {
+		return fmt.Errorf("release channel %s: %w", channel, err)
+	}
 	res, err := c.cfg.DB.ExecContext(ctx, `UPDATE sluice_meta.channels SET owner = '' WHERE channel = ? AND epoch = ?
   AND owner = ? AND owner_incarnation = ?`, channel, epoch, c.cfg.Node, c.incarnation)
 	if err != nil {

@@ -23,6 +23,7 @@ type Cluster struct {
 	view        *view
 	place       *placement
 	log         *slog.Logger
+	stopped     []string // what Stopped returns
 
 	changed chan struct{} // what Changed returns
 	refresh chan struct{} // asks Run to look at the store before its next tick
@@ -91,9 +92,10 @@ func open(ctx context.Context, cfg Config, t *transport, lines *gossipLog) (*Clu
 func (c *Cluster) register(ctx context.Context, addr string) (uint64, error) {
 	var first int64
 	for {
-		inc, err := c.store.register(ctx, &c.cfg, addr)
+		inc, stopped, err := c.store.register(ctx, &c.cfg, addr)
 		var taken *takenError
 		if !errors.As(err, &taken) {
+			c.stopped = stopped
 			return inc, err
 		}
 		if first == 0 {

@@ -71,6 +71,10 @@ type Config struct {
 	Version   string // likewise
 	Weight    int    // share of the channels relative to other nodes; 0 means the number of CPUs
 
+	// Crash says that the process before this one crashed: a panic or a fatal error of the runtime, and not a kill. It
+	// counts against the channels that it may be due to.
+	Crash bool
+
 	Logger *slog.Logger // nil discards
 }
 

@@ -16,6 +16,8 @@ type placement struct {
 	stuck    map[string]uint64    // not held, though the store may say so: epoch
 	backoff  map[string]time.Time // not claimed here before
 	since    map[string]time.Time // claimable since, as this node saw it
+	suspects map[string]bool      // to be tried alone
+	alone    time.Time            // no suspect is claimed before: another one is in its probation
 	foreign  time.Time            // channels with an owner are left alone before
 	free     time.Time            // channels without an owner are left alone before
 	timer    *time.Timer
@@ -23,7 +25,7 @@ type placement struct {
 }
 
 func newPlacement() *placement {
-	return &placement{held: map[string]uint64{}, stuck: map[string]uint64{}, backoff: map[string]time.Time{}, since: map[string]time.Time{}}
+	return &placement{held: map[string]uint64{}, stuck: map[string]uint64{}, backoff: map[string]time.Time{}, since: map[string]time.Time{}, suspects: map[string]bool{}}
 }
 
 // hold leaves channels of other nodes alone until foreign, and those without an
@@ -77,6 +79,36 @@ func (p *placement) all() (held, stuck map[string]uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return maps.Clone(p.held), maps.Clone(p.stuck)
+}
+
+// setSuspects says which channels are to be tried alone.
+func (p *placement) setSuspects(m map[string]time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	clear(p.suspects)
+	for c := range m {
+		p.suspects[c] = true
+	}
+}
+
+func (p *placement) suspect(channel string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.suspects[channel]
+}
+
+// tryAlone leaves further suspects alone until then.
+func (p *placement) tryAlone(until time.Time) {
+	p.mu.Lock()
+	p.alone = until
+	p.mu.Unlock()
+}
+
+// aloneFrom is when the next suspect may be claimed.
+func (p *placement) aloneFrom() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.alone
 }
 
 // released notes how a channel's release went; failed: it has to be repeated,

@@ -91,19 +91,22 @@ type takenError struct {
 func (e *takenError) Error() string { return ErrNameTaken.Message }
 
 // register makes this process the node's next incarnation and frees what its
-// earlier ones owned. It returns a *takenError while an earlier one that
+// earlier ones owned. stopped are the channels that crashed the last of them. It returns a *takenError while an earlier one that
 // listens elsewhere may be alive, and ErrWrongKey when a live node has another
 // cluster key.
-func (s *store) register(ctx context.Context, cfg *Config, gossipAddr string) (incarnation uint64, err error) {
+func (s *store) register(ctx context.Context, cfg *Config, gossipAddr string) (incarnation uint64, stopped []string, err error) {
 	check, err := cfg.knownKeys()
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	err = inTx(ctx, s.db, func(tx *sql.Conn) error {
 		if err := s.sameKey(ctx, tx, check); err != nil {
 			return err
 		}
 		if incarnation, err = s.nextIncarnation(ctx, tx, gossipAddr); err != nil {
+			return err
+		}
+		if stopped, err = s.judge(ctx, tx, incarnation, cfg.Crash); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `INSERT INTO sluice_meta.nodes
@@ -125,9 +128,9 @@ func (s *store) register(ctx context.Context, cfg *Config, gossipAddr string) (i
 		return nil
 	})
 	if err != nil {
-		return 0, fmt.Errorf("register node: %w", err)
+		return 0, nil, fmt.Errorf("register node: %w", err)
 	}
-	return incarnation, nil
+	return incarnation, stopped, nil
 }
 
 // sameKey refuses to register while a live node has no key in common with this

@@ -63,7 +63,7 @@ const createChannels = `CREATE TABLE IF NOT EXISTS sluice_meta.channels (
 
 // Tables returns the statements that create this package's tables; each may be
 // run again and on several nodes at once. The schema must exist.
-func Tables() []string { return []string{createNodes, createChannels} }
+func Tables() []string { return []string{createNodes, createChannels, createRuns} }
 
 // CreateTables creates the schema and this package's tables where they do not
 // exist. The catalog does it for a whole node; tests of this package call it.

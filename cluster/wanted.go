@@ -56,7 +56,15 @@ func (c *Cluster) Wanted(ctx context.Context) ([]ChannelState, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read channels to claim: %w", err)
 	}
+	suspects := map[string]time.Duration{}
+	if len(list) > 0 {
+		if suspects, err = c.suspects(ctx); err != nil {
+			return nil, err
+		}
+		c.place.setSuspects(suspects)
+	}
 	now := time.Now()
+	alone := c.place.aloneFrom()
 	seen := make(map[string]bool, len(list))
 	var (
 		wanted []ChannelState
@@ -65,6 +73,12 @@ func (c *Cluster) Wanted(ctx context.Context) ([]ChannelState, error) {
 	for _, ch := range list {
 		seen[ch.Channel] = true
 		at := c.place.due(ch.Channel, ch.ownership.Owner != "", c.wait(ch.ChannelState, nodes), now)
+		if pause, suspect := suspects[ch.Channel]; suspect {
+			at = later(at, now.Add(pause), alone)
+			if !at.After(now) {
+				alone = now.Add(probation) // one at a time
+			}
+		}
 		if !at.After(now) {
 			wanted = append(wanted, ch.ChannelState)
 		} else if next.IsZero() || at.Before(next) {
@@ -76,6 +90,16 @@ func (c *Cluster) Wanted(ctx context.Context) ([]ChannelState, error) {
 		c.place.wakeAt(next)
 	}
 	return wanted, nil
+}
+
+// later returns the latest of the times.
+func later(t time.Time, more ...time.Time) time.Time {
+	for _, m := range more {
+		if m.After(t) {
+			t = m
+		}
+	}
+	return t
 }
 
 // wait is how long this node leaves the channel to better ones. It also counts

@@ -77,6 +77,13 @@ func (n *Node) open(ctx context.Context) error {
 	if err := os.MkdirAll(n.cfg.DataDir, 0o700); err != nil {
 		return badConfig("data-dir", "name a folder that this process can make and write", "%v", err)
 	}
+	crash, err := watchCrashes(n.cfg.DataDir)
+	if err != nil {
+		return badConfig("data-dir", "name a folder that this process can read and write", "%v", err)
+	}
+	if crash != "" {
+		n.log.Error("the process before this one crashed", "report", filepath.Join(n.cfg.DataDir, lastCrashFile), "error", crash)
+	}
 	store, err := n.cfg.storeConfig()
 	if err != nil {
 		return err
@@ -108,8 +115,11 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := n.join(ctx, c, k, n.AdminAddr()); err != nil {
+	if err := n.join(ctx, c, k, crash != ""); err != nil {
 		return err
+	}
+	if err := countedCrash(n.cfg.DataDir); err != nil {
+		n.log.Warn("the next start may count this crash again", "error", err.Error())
 	}
 	if err := c.CheckKeys(ctx); err != nil { // again: this node is registered by now
 		return err
@@ -121,6 +131,7 @@ func (n *Node) open(ctx context.Context) error {
 	n.services = &services{cfg: &n.cfg, log: n.log, db: n.db, catalog: c, cluster: n.services.cluster, targets: newTargets(c, store, n.storePassword),
 		records: newRecorder(n.log), pulse: heart}
 	n.supervisor = newSupervisor(n.services)
+	n.reportCrashes(ctx, crash)
 	n.resealer = &resealer{node: n, catalog: c}
 	n.resealer.look(ctx)
 	id, err := n.nodeID(ctx, c)
@@ -195,11 +206,11 @@ func (n *Node) listenAdmin(ctx context.Context) (net.Listener, sqladmin.Config, 
 }
 
 // join makes this node a member of the cluster.
-func (n *Node) join(ctx context.Context, c *catalog.Catalog, k keys, adminAddr string) error {
+func (n *Node) join(ctx context.Context, c *catalog.Catalog, k keys, crashed bool) error {
 	cl, err := cluster.Open(ctx, cluster.Config{
 		Node: n.cfg.Name, DB: n.db, BindAddr: n.cfg.GossipAddr, AdvertiseAddr: n.cfg.GossipAdvertiseAddr, Join: n.cfg.Join,
 		Key: k.cluster, OldKey: k.oldShared(), FromKeyless: k.fromKeyless && k.cluster != nil,
-		AdminAddr: adminAddr, HTTPAddr: n.HTTPAddr(), Version: Version(), Logger: n.log,
+		Crash: crashed, AdminAddr: n.AdminAddr(), HTTPAddr: n.HTTPAddr(), Version: Version(), Logger: n.log,
 	})
 	if err != nil {
 		return fmt.Errorf("join the cluster: %w", err)

@@ -84,6 +84,7 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 		}
 		s.watchSource(r, st, now)
 		st.AppliedUntil = st.AppliedUntil.Truncate(rewriteEvery) // or each idle channel would change all the time
+		r.forgetCrashes(ctx, now)
 		if b := r.due(r.stored(st), now); b != nil {
 			changed = append(changed, catalog.ChannelStatus{Channel: r.state.Channel, Epoch: r.epoch, Status: b})
 		}
@@ -99,6 +100,21 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 	s.totals.stats, s.totals.channels = stats, shown
 	s.totals.mu.Unlock()
 	s.cluster.SetStats(stats)
+}
+
+// wellAfter is how long a channel runs until its earlier crashes count no longer.
+const wellAfter = 10 * time.Minute
+
+// forgetCrashes does so once.
+func (r *run) forgetCrashes(ctx context.Context, now time.Time) {
+	if r.well || now.Sub(r.began) < wellAfter {
+		return
+	}
+	if err := r.cluster.RanWell(ctx, r.state.Channel); err != nil {
+		r.log.Debug("forget crashes", "error", err.Error()) // again at the next look
+		return
+	}
+	r.well = true
 }
 
 // safeStatus is status; a panic, which ends the channel and not the node, is an error.

@@ -59,6 +59,8 @@ type run struct {
 	state cluster.ChannelState // at the claim
 	epoch uint64
 	log   *slog.Logger
+	began time.Time // of the run
+	well  bool      // its earlier crashes are forgotten; for publish only
 	// cancel ends the context of live.
 	cancel context.CancelCauseFunc
 

@@ -108,7 +108,7 @@ func (s *supervisor) claim(ctx, live context.Context, ch cluster.ChannelState) {
 		return
 	}
 	ctx, stop := context.WithCancelCause(live)
-	r := &run{services: s.services, state: ch, epoch: epoch, cancel: stop, log: s.log.With("channel", ch.Name, "epoch", epoch)}
+	r := &run{services: s.services, state: ch, epoch: epoch, began: time.Now(), cancel: stop, log: s.log.With("channel", ch.Name, "epoch", epoch)}
 	s.mu.Lock()
 	s.runs[ch.Channel] = r
 	s.mu.Unlock()

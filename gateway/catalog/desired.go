@@ -30,7 +30,7 @@ func (c *Catalog) ResetMigration(ctx context.Context, name, channel string) (key
 			if err != nil {
 				return fmt.Errorf("reset channel %s: %w", r.name, err)
 			}
-			for _, t := range []string{"channel_status", "channel_tables"} {
+			for _, t := range []string{"channel_status", "channel_tables", "channel_runs"} {
 				if _, err := tx.ExecContext(ctx, `DELETE FROM sluice_meta.`+t+` WHERE channel = ?`, r.key); err != nil {
 					return fmt.Errorf("reset channel %s: %w", r.name, err)
 				}

@@ -288,7 +288,7 @@ func deleteChannels(ctx context.Context, tx *sql.Conn, m *Migration, gone map[st
 		return err
 	}
 	for _, r := range gone {
-		for _, t := range []string{"channels", "channel_status", "channel_tables", "channel_until"} {
+		for _, t := range []string{"channels", "channel_status", "channel_tables", "channel_until", "channel_runs"} {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM sluice_meta.`+t+` WHERE channel = ?`, r.key); err != nil {
 				return fmt.Errorf("drop channel %s: %w", r.name, err)
 			}

@@ -50,6 +50,9 @@ func (c *Catalog) Start(ctx context.Context, name, channel string, until Until, 
 				continue
 			}
 			changed++
+			if err := cluster.ForgetCrashes(ctx, tx, r.key); err != nil {
+				return err
+			}
 			if err := setUntil(ctx, tx, r.key, until, string(spec)); err != nil {
 				return err
 			}

@@ -1,9 +1,9 @@
 package catalog
 
 // storeVersion is the version of the store's tables that this binary knows: 2
-// has channel_tables. What is raised with it has to be in prepare, which makes
+// has channel_tables, 3 has channel_runs. What is raised with it has to be in prepare, which makes
 // missing tables; nodes of an older release that run go on, and do not start again.
-const storeVersion = 2
+const storeVersion = 3
 
 const createVersion = `CREATE TABLE IF NOT EXISTS sluice_meta.schema_version (
   component  VARCHAR(64)  NOT NULL,
