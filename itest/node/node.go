@@ -229,13 +229,19 @@ func (n *Node) Restart(ctx context.Context) error {
 }
 
 // Kill ends the node with SIGKILL and waits until it is gone.
-func (n *Node) Kill() error {
+func (n *Node) Kill() error { return n.end(syscall.SIGKILL) }
+
+// Abort ends the node with SIGABRT, which Go's runtime takes as it takes a fatal
+// error of its own, and waits until it is gone.
+func (n *Node) Abort() error { return n.end(syscall.SIGABRT) }
+
+func (n *Node) end(s syscall.Signal) error {
 	p := n.current()
 	if p == nil {
 		return nil
 	}
-	if err := p.Signal(syscall.SIGKILL); err != nil {
-		return fmt.Errorf("kill node %s: %w", n.Name, err)
+	if err := p.Signal(s); err != nil {
+		return fmt.Errorf("end node %s: %w", n.Name, err)
 	}
 	<-p.Done()
 	return nil
