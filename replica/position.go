@@ -226,6 +226,52 @@ func (p *Position) Follows(last, next TxnID) bool {
 	return next.Seq > last.Seq
 }
 
+// GTIDs returns the last transaction of each MariaDB domain; nil in other modes.
+func (p Position) GTIDs() []TxnID {
+	if p.mode != ModeMariaDB {
+		return nil
+	}
+	out := make([]TxnID, 0, len(p.domains))
+	for d, g := range p.domains {
+		out = append(out, g.id(d))
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Source < out[j].Source })
+	return out
+}
+
+func (g domainGTID) id(domain uint32) TxnID {
+	return TxnID{Source: fmt.Sprintf("%d-%d", domain, g.server), Seq: g.seq}
+}
+
+// Last returns the last transaction of a MariaDB domain.
+func (p Position) Last(domain uint32) (TxnID, bool) {
+	g, ok := p.domains[domain]
+	return g.id(domain), ok
+}
+
+// Before returns a position from which a source sends the transaction id of p
+// again: before is the one before it in its MariaDB domain, start is where it
+// begins in its file. With GTIDs nothing else of p is sent again.
+func (p Position) Before(id, before TxnID, start Coordinates) Position {
+	q := p.Clone()
+	switch p.mode {
+	case ModeGTID:
+		one := NewTxnSet()
+		one.Add(id)
+		q.set = q.set.Subtract(one)
+	case ModeMariaDB:
+		d, srv, _ := strings.Cut(before.Source, "-")
+		domain, err1 := strconv.ParseUint(d, 10, 32)
+		server, err2 := strconv.ParseUint(srv, 10, 32)
+		if err1 == nil && err2 == nil {
+			q.domains[uint32(domain)] = domainGTID{uint32(server), before.Seq}
+		}
+	case ModeFile:
+		q.at = start
+	}
+	return q
+}
+
 // Clone returns a copy that Advance on p does not change.
 func (p Position) Clone() Position {
 	q := p

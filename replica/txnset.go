@@ -157,6 +157,15 @@ func (s *TxnSet) Filter(keep func(source string, r Interval) (Interval, bool)) {
 	}
 }
 
+// Each calls f for each run of the set, those of one source in order.
+func (s *TxnSet) Each(f func(source string, r Interval)) {
+	for src, runs := range s.runs {
+		for _, r := range runs {
+			f(src, r)
+		}
+	}
+}
+
 // remove takes t's transactions out of s. It costs nothing to speak of where
 // no run of s is covered in part, as is usual for what lies beyond a base.
 func (s *TxnSet) remove(t *TxnSet) {

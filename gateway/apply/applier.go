@@ -47,6 +47,10 @@ type Config struct {
 	// Count is told how many rows of a table were inserted, updated and deleted
 	// in a committed batch; nil: nobody is. It must not block.
 	Count func(b *Binding, inserts, updates, deletes uint64)
+	// Beside returns what is to be stored in the commit that stores a position,
+	// which is pos or a later one; nil: nothing is. It is asked every second or so,
+	// and with last at the end of the run. It must not block.
+	Beside func(pos replica.Position, last bool) []Statement
 
 	formRows int // rows of a form; 0: as many as a statement has
 }
@@ -486,27 +490,42 @@ func (a *Applier) checkpoints(ctx context.Context) error {
 		if stop {
 			return nil
 		}
-		if !need {
-			continue
-		}
-		if err := a.storeBase(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		if err := a.storeBase(ctx, need, false); err != nil && !errors.Is(err, context.Canceled) {
 			a.sched.fail(err)
 			return err
 		}
 	}
 }
 
-// storeBase stores the base through the control lane; it does nothing while
-// the owner uses that lane, which stores the base itself.
-func (a *Applier) storeBase(ctx context.Context) error {
+// Store stores the position and what is beside it now. The caller closes the
+// Applier next.
+func (a *Applier) Store(ctx context.Context) error {
+	if err := a.Err(); err != nil {
+		return err
+	}
+	return a.storeBase(ctx, false, true)
+}
+
+// storeBase stores the base and what is beside it through the control lane,
+// unless neither is newer; it does nothing while the owner uses that lane, which
+// stores the base itself.
+func (a *Applier) storeBase(ctx context.Context, newer, last bool) error {
 	select {
 	case a.controlMu <- struct{}{}:
 	default:
 		return nil
 	}
 	defer a.controlMu.Unlock()
+	var beside []Statement
+	if a.cfg.Beside != nil {
+		pos, _ := a.Position()
+		beside = a.cfg.Beside(pos, last)
+	}
+	if !newer && len(beside) == 0 {
+		return nil
+	}
 	base, extra := a.sched.checkpoint(a.control.extra, nil)
-	if err := a.control.commit(ctx, base, extra, a.control.partial, nil); err != nil {
+	if err := a.control.commit(ctx, base, extra, a.control.partial, convert(beside)); err != nil {
 		return err
 	}
 	a.stats.checkpoint()

@@ -124,11 +124,43 @@ func claimIn(ctx context.Context, conn *sql.Conn, channel string, epoch uint64, 
 	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("read the lanes of %s: %w", channel, err)
 	}
+	c.settle()
+	return c, nil
+}
+
+// Peek reads a channel's state without claiming it: an owner may be moving it on.
+// Base is zero when there is none. Nothing can be written with the result.
+func Peek(ctx context.Context, db *sql.DB, channel string) (*Claimed, error) {
+	rows, err := db.QueryContext(ctx, "SELECT lane, seq, base, extra FROM "+MetaSchema+".lanes WHERE channel=? ORDER BY lane", channel)
+	if err != nil {
+		return nil, fmt.Errorf("read the lanes of %s: %w", channel, err)
+	}
+	defer rows.Close()
+	c := &Claimed{Channel: channel, Extra: replica.NewTxnSet()}
+	for rows.Next() {
+		var lane int
+		var seq uint64
+		var base, extra string
+		if err := rows.Scan(&lane, &seq, &base, &extra); err != nil {
+			return nil, fmt.Errorf("read the lanes of %s: %w", channel, err)
+		}
+		if err := c.addLane(lane, seq, base, extra); err != nil {
+			return nil, fmt.Errorf("read lane %d of %s: %w", lane, channel, err)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read the lanes of %s: %w", channel, err)
+	}
+	c.settle()
+	return c, nil
+}
+
+// settle drops what the base covers from what is applied beyond it.
+func (c *Claimed) settle() {
 	c.Base.Prune(c.Extra)
 	if c.Partial != nil && c.Base.Contains(c.Partial.ID) {
 		c.Partial = nil
 	}
-	return c, nil
 }
 
 // addLane takes one lane row into the channel's state: the newest base of all

@@ -52,6 +52,9 @@ var metaTables = []string{
   position MEDIUMBLOB NOT NULL, definition MEDIUMBLOB NOT NULL,
   target_schema VARBINARY(256) NOT NULL, target_table VARBINARY(256) NOT NULL,
   PRIMARY KEY (channel, schema_name, table_name) /*T![clustered_index] CLUSTERED */)`,
+	// What is known of the source's history, as JSON: identity.Past.
+	`CREATE TABLE IF NOT EXISTS ` + MetaSchema + `.source_past (
+  channel VARBINARY(200) NOT NULL PRIMARY KEY /*T![clustered_index] CLUSTERED */, past MEDIUMBLOB NOT NULL)`,
 }
 
 // EnsureMeta makes the target's state tables where they are missing. It is safe

@@ -195,8 +195,10 @@ func (x *run) firstPosition(ctx context.Context, tables []sourceTable) (replica.
 }
 
 // mode says how this source's transactions are identified.
-func (x *run) mode() replica.Mode {
-	f := x.src.Facts()
+func (x *run) mode() replica.Mode { return modeOf(x.src) }
+
+func modeOf(src *source.Source) replica.Mode {
+	f := src.Facts()
 	switch {
 	case f.Flavor == source.FlavorMariaDB:
 		return replica.ModeMariaDB
@@ -506,7 +508,11 @@ func (x *run) recordStart(ctx context.Context, schemas []source.SchemaInfo, tabl
 		d.TargetSchema, d.TargetTable = x.cfg.Rules.Target(d.Schema, d.Table)
 		stmts = append(stmts, apply.HistoryStatements(x.cfg.Channel, pos.String(), d)...)
 	}
-	if err := x.copier.Start(ctx, pos, stmts...); err != nil {
+	past, err := x.beginPast(ctx, at)
+	if err != nil {
+		return err
+	}
+	if err := x.copier.Start(ctx, pos, append(stmts, past)...); err != nil {
 		if shared := apply.SharedTable(err); shared != nil {
 			all := make([]*sourceTable, len(tables))
 			for i := range tables {

@@ -136,6 +136,12 @@ func (r *Runner) check(ctx context.Context, look *sourceLook) (c Checked) {
 		return c
 	}
 	c.Findings = r.checkSource(look, copies)
+	history, err := r.checkHistory(ctx, look.src)
+	if err != nil {
+		c.Err = err
+		return c
+	}
+	c.Findings = append(c.Findings, history...)
 	tables, err := look.tablesOf(ctx, r)
 	if err != nil {
 		c.Findings = append(c.Findings, blocking("source.definition", "TABLE", r.cfg.Source.Name, r.name(err)))

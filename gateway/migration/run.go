@@ -45,6 +45,7 @@ type run struct {
 	waiting  int                 // lanes that cannot reach the target
 	holding  string              // why the copy waits for the source; "": it does not
 	applying replica.Coordinates // the end of the newest applied transaction
+	origin   origin
 }
 
 // live is what the stream and the monitor know.
@@ -159,6 +160,9 @@ func (x *run) load(ctx context.Context) error {
 	st, err := loadState(ctx, x.cfg.Target, x.cfg.Channel)
 	if err != nil {
 		return x.targetError(err, "read the channel's state")
+	}
+	if err := x.verify(ctx, st); err != nil {
+		return err
 	}
 	if x.defaults, err = defaults(ctx, x.src); err != nil {
 		return err

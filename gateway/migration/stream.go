@@ -57,7 +57,8 @@ func (x *run) stream(ctx context.Context) error {
 	actx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	a, err := apply.Open(actx, apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys,
-		OnConflict: x.cfg.OnConflict, Log: x.cfg.Log, Report: x.settled, Count: x.count, Away: x.away}, x.claimed, x)
+		OnConflict: x.cfg.OnConflict, Log: x.cfg.Log, Report: x.settled, Count: x.count, Away: x.away,
+		Beside: x.beside}, x.claimed, x)
 	if err != nil {
 		return err
 	}
@@ -74,6 +75,7 @@ func (x *run) stream(ctx context.Context) error {
 	g.Go(func() error { return replica.Safely(func() error { return x.applyAll(gctx, a, pipe, budget) }) })
 	g.Go(func() error { return replica.Safely(func() error { return x.watchLanes(gctx, a) }) })
 	err = g.Wait()
+	x.storeLast(actx, a)
 	cerr := a.Close()
 	if err == nil || ctx.Err() != nil || errors.Is(cerr, apply.ErrFenced) {
 		if cerr != nil {
@@ -81,6 +83,19 @@ func (x *run) stream(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// lastStore bounds the commit at the end of a run.
+const lastStore = 2 * time.Second
+
+// storeLast stores what is known of the source as of now. When it cannot, the
+// next run compares with what was stored before, which is true as well.
+func (x *run) storeLast(ctx context.Context, a *apply.Applier) {
+	ctx, cancel := context.WithTimeout(ctx, lastStore)
+	defer cancel()
+	if err := a.Store(ctx); err != nil && !errors.Is(err, apply.ErrFenced) {
+		x.cfg.Log.Debug("store what is known of the source", "error", err.Error())
+	}
 }
 
 // settled reports what the applier settled by itself.
@@ -203,31 +218,35 @@ func (x *run) setConnected(on bool) {
 	x.mu.Unlock()
 }
 
-func (x *run) dumpConfig() (binlog.Config, error) {
-	tls, err := x.src.TLSConfig()
+// dumpConfig says how to open a channel's dump connection.
+func dumpConfig(cfg *Config, src *source.Source) (binlog.Config, error) {
+	tls, err := src.TLSConfig()
 	if err != nil {
 		return binlog.Config{}, err
 	}
-	sc := x.src.Config()
+	sc := src.Config()
 	return binlog.Config{Addr: net.JoinHostPort(sc.Host, strconv.Itoa(sc.Port)), User: sc.User, Password: sc.Password, TLS: tls,
-		MariaDB: x.src.Facts().Flavor == source.FlavorMariaDB, ServerID: sc.ServerID, UUID: sc.UUID,
-		ReportHost: x.cfg.ReportHost, ReportPort: x.cfg.ReportPort, Heartbeat: x.cfg.Heartbeat,
-		MaxRows: x.cfg.MaxTransactionRows, MaxBytes: partBytes, SpoolDir: x.cfg.SpoolDir}, nil
+		MariaDB: src.Facts().Flavor == source.FlavorMariaDB, ServerID: sc.ServerID, UUID: sc.UUID,
+		ReportHost: cfg.ReportHost, ReportPort: cfg.ReportPort, Heartbeat: cfg.Heartbeat,
+		MaxRows: cfg.MaxTransactionRows, MaxBytes: partBytes, SpoolDir: cfg.SpoolDir}, nil
 }
 
 func (x *run) receiveOnce(ctx context.Context, pipe chan<- items, budget *semaphore.Weighted) error {
-	cfg, err := x.dumpConfig()
+	cfg, err := dumpConfig(x.cfg, x.src)
 	if err != nil {
 		return err
 	}
 	x.mu.Lock()
 	from := x.live.retrieved.Clone()
 	x.mu.Unlock()
+	x.remembers(&cfg)
 	rd, err := binlog.Open(ctx, cfg, from, x)
 	if err != nil {
 		return err
 	}
 	defer rd.Close()
+	server, _, _ := rd.Origin()
+	x.connectedTo(server)
 	for first := true; ; first = false {
 		batch, err := x.readSome(ctx, rd)
 		if len(batch.list) > 0 {
@@ -239,6 +258,7 @@ func (x *run) receiveOnce(ctx context.Context, pipe chan<- items, budget *semaph
 			if err := x.handOver(ctx, batch, pipe, budget); err != nil {
 				return err
 			}
+			x.readUpTo(rd)
 		}
 		if err != nil {
 			return err
@@ -289,6 +309,20 @@ func (x *run) handOver(ctx context.Context, b items, pipe chan<- items, budget *
 	}
 	x.live.read = last.End
 	return nil
+}
+
+// readUpTo notes where in the source's history what was handed on ends.
+func (x *run) readUpTo(rd *binlog.Reader) {
+	_, file, mark := rd.Origin()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.origin.past.File = file
+	if x.live.read.File != "" {
+		x.origin.past.At = x.live.read
+	}
+	if x.live.retrieved.Contains(mark.ID) {
+		x.origin.add(mark)
+	}
 }
 
 // applyAll feeds the applier.

@@ -11,6 +11,7 @@ import (
 	"github.com/go-mysql-org/go-mysql/mysql"
 
 	"sluice/replica"
+	"sluice/replica/identity"
 	"sluice/replica/protocol"
 )
 
@@ -42,6 +43,13 @@ type Config struct {
 	// SpoolDir is where a compressed transaction goes that is larger than 16 MiB,
 	// while it is read; "" means the system's folder for temporary files.
 	SpoolDir string
+
+	// Past is what is known of the source's history, and Beyond what the channel
+	// has of it behind the start position; see identity.Begin. The zero values
+	// compare the start position alone.
+	Past    identity.Past
+	Beyond  *replica.TxnSet
+	Copying bool
 }
 
 func (c *Config) complete() {
@@ -65,6 +73,8 @@ type conn struct {
 	timeout time.Duration
 	stop    func() bool
 	in      packets // answers, and what follows the dump command
+	history *identity.Stream
+	from    replica.Position // where the dump begins: at the start position or a little before
 }
 
 // dial connects, registers as a replica and asks for the binlog from start.
@@ -77,7 +87,13 @@ func dial(ctx context.Context, cfg *Config, start replica.Position) (*conn, erro
 	k := &conn{c: c, timeout: 3*cfg.Heartbeat + 10*time.Second}
 	k.in = packets{nc: c, timeout: k.timeout}
 	k.stop = context.AfterFunc(ctx, func() { _ = c.Close() })
-	if err := k.setUp(cfg, start); err != nil {
+	k.history, k.from, err = identity.Begin(ctx, k.ask, cfg.Past, identity.Done{Position: start, Beyond: cfg.Beyond, Copying: cfg.Copying})
+	if err != nil {
+		err = fmt.Errorf("look whether the source has the channel's history: %w", err)
+	} else {
+		err = k.setUp(cfg, k.from)
+	}
+	if err != nil {
 		k.close()
 		return nil, err
 	}

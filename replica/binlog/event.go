@@ -84,6 +84,7 @@ type event struct {
 	logPos   uint32
 	flags    uint16
 	body     []byte
+	sum      uint32 // its checksum; 0 without one
 	shared   bool   // body is valid until the next event is read
 	rest     *spool // what follows body; nil: nothing
 }
@@ -132,7 +133,7 @@ func parseEvent(b []byte, checksum byte) (event, error) {
 		if got := crc(b[:n], e.typ); got != want {
 			return event{}, corrupt(fmt.Sprintf("the CRC32 of an event of type %d does not match", e.typ))
 		}
-		e.body = b[headerLen:n]
+		e.body, e.sum = b[headerLen:n], want
 	}
 	return e, nil
 }

@@ -32,6 +32,7 @@ const (
 func (r *Reader) beginMySQL(e *event) error {
 	var id replica.TxnID
 	var commit time.Time
+	var first int64 // when it was committed first, in microseconds
 	if e.typ == evGTIDTagged {
 		g := &replication.GtidTaggedLogEvent{}
 		if err := g.Decode(e.body); err != nil {
@@ -43,6 +44,9 @@ func (r *Reader) beginMySQL(e *event) error {
 		}
 		if g.ImmediateCommitTimestamp > 0 {
 			commit = time.UnixMicro(int64(g.ImmediateCommitTimestamp))
+			if first = commit.UnixMicro(); g.OriginalCommitTimestamp > 0 {
+				first = int64(g.OriginalCommitTimestamp)
+			}
 		}
 	} else {
 		if len(e.body) < 25 {
@@ -58,7 +62,13 @@ func (r *Reader) beginMySQL(e *event) error {
 		if len(e.body) >= 49 && e.body[25] == 2 {
 			var b [8]byte
 			copy(b[:7], e.body[42:49])
-			commit = time.UnixMicro(int64(binary.LittleEndian.Uint64(b[:]) &^ (1 << 55)))
+			immediate := binary.LittleEndian.Uint64(b[:])
+			commit = time.UnixMicro(int64(immediate &^ (1 << 55)))
+			first = commit.UnixMicro()
+			if immediate&(1<<55) != 0 && len(e.body) >= 56 { // a replica's: the original follows
+				copy(b[:7], e.body[49:56])
+				first = int64(binary.LittleEndian.Uint64(b[:]))
+			}
 		}
 	}
 	if e.typ == evAnonymousGTID {
@@ -71,8 +81,11 @@ func (r *Reader) beginMySQL(e *event) error {
 	}
 	if commit.IsZero() {
 		commit = time.Unix(int64(e.time), 0)
+		if r.mode == replica.ModeFile {
+			first = commit.UnixMicro() // of the same file at the same place
+		}
 	}
-	return r.start(id, e, commit)
+	return r.start(id, e, commit, first)
 }
 
 func uuidText(b []byte) string {
@@ -97,7 +110,10 @@ func (r *Reader) beginMariaDB(e *event) error {
 		r.sourceRaw, r.sourceText = raw, fmt.Sprintf("%d-%d", domain, e.serverID)
 	}
 	id := replica.TxnID{Source: r.sourceText, Seq: seq}
-	if err := r.start(id, e, time.Unix(int64(e.time), 0)); err != nil {
+	if err := r.inOrder(domain, id); err != nil {
+		return err
+	}
+	if err := r.start(id, e, time.Unix(int64(e.time), 0), int64(e.time)*1e6); err != nil {
 		return err
 	}
 	r.grouped = flags&mariaStandalone == 0
@@ -188,7 +204,7 @@ func (r *Reader) query(e *event) error {
 	switch word {
 	case "BEGIN":
 		if r.txn == nil { // servers that log no GTID event
-			if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0)); err != nil {
+			if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0), 0); err != nil {
 				return err
 			}
 		}
@@ -233,7 +249,7 @@ func (r *Reader) xa(e *event, rest string) error {
 	// XA COMMIT or ROLLBACK of a prepared transaction: that one was refused
 	// if it had rows of this migration.
 	if r.txn == nil {
-		if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0)); err != nil {
+		if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0), 0); err != nil {
 			return err
 		}
 	}
@@ -249,12 +265,18 @@ func (r *Reader) statement(e *event, q replica.DDL, word, rest string) error {
 		return nil
 	}
 	if r.txn == nil {
-		if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0)); err != nil {
+		if err := r.start(replica.TxnID{}, e, time.Unix(int64(e.time), 0), 0); err != nil {
 			return err
 		}
 	}
 	if r.noEffect {
 		r.finish()
+		return nil
+	}
+	if r.past.skipping {
+		if !r.grouped {
+			r.finish()
+		}
 		return nil
 	}
 	if r.dialect.isData(word, rest) {

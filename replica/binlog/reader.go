@@ -48,18 +48,23 @@ type Reader struct {
 	noEffect bool // its statement is repeated later, or was rolled back
 	rowsSeen uint64
 	parts    int // how many have been handed on
+
+	past past
 }
 
 // Open connects to the source and asks for everything behind start. The
 // connection ends when ctx does. Errors of the source are *mysql.MySQLError of
-// go-sql-driver inside; errors of what the binlog holds are *replica.Error.
+// go-sql-driver inside; errors of what the binlog holds, or of a source that does
+// not have the history that Config.Past remembers, are *replica.Error.
 func Open(ctx context.Context, cfg Config, start replica.Position, resolver Resolver) (*Reader, error) {
 	cfg.complete()
 	k, err := dial(ctx, &cfg, start)
 	if err != nil {
 		return nil, err
 	}
-	r := &Reader{cfg: cfg, resolver: resolver, mode: start.Mode(), k: k, checksum: checksumUnknown, tables: map[uint64]*TableMap{}}
+	start = k.from
+	r := &Reader{cfg: cfg, resolver: resolver, mode: start.Mode(), k: k, checksum: checksumUnknown, tables: map[uint64]*TableMap{},
+		past: newPast(k.history, start)}
 	if r.mode == replica.ModeFile {
 		r.at = start.At()
 	}
@@ -118,9 +123,19 @@ func (r *Reader) step() error {
 		if err != nil {
 			return err
 		}
-		return r.handle(&e)
+		return r.take(&e)
 	}
 	return r.unroll()
+}
+
+// take handles an event; the end of a transaction that was applied before may
+// find that it is another one.
+func (r *Reader) take(e *event) error {
+	r.past.sum = r.past.sum*sumPrime ^ uint64(e.sum)
+	if err := r.handle(e); err != nil {
+		return err
+	}
+	return r.past.wrong
 }
 
 // unroll handles the next event of the compressed transaction in hand.
@@ -130,7 +145,7 @@ func (r *Reader) unroll() error {
 		return err
 	}
 	if ok {
-		return r.handle(&e)
+		return r.take(&e)
 	}
 	r.payload.close()
 	r.payload = nil
@@ -237,6 +252,9 @@ func (r *Reader) handle(e *event) error {
 		r.dropTables()
 		r.checksum = checksumOf(e)
 		r.dialect = dialectOf(e)
+		if err := r.atFile(e); err != nil {
+			return err
+		}
 		return r.abandon()
 	case evRotate:
 		if len(e.body) < 8 {
@@ -315,8 +333,8 @@ func (r *Reader) other(e *event) error {
 		Remedy:  "the source is newer than this version of Sluice: upgrade Sluice"}
 }
 
-// start opens a transaction.
-func (r *Reader) start(id replica.TxnID, e *event, commit time.Time) error {
+// start opens a transaction. first is identity.Mark.Micros.
+func (r *Reader) start(id replica.TxnID, e *event, commit time.Time, first int64) error {
 	if r.txn != nil {
 		return corrupt("a transaction begins inside another one")
 	}
@@ -330,7 +348,7 @@ func (r *Reader) start(id replica.TxnID, e *event, commit time.Time) error {
 	if r.mapped > mapBytes/2 {
 		r.dropTables() // each transaction maps the tables of its rows
 	}
-	return nil
+	return r.began(e, id, begin, first)
 }
 
 // abandon drops a transaction that the source's binlog does not end: the
@@ -361,6 +379,9 @@ func (r *Reader) finish() {
 		t.ID = replica.TxnID{Source: r.at.File, Seq: r.at.Pos}
 	}
 	r.txn, r.grouped = nil, false
+	if r.ended(t) {
+		return
+	}
 	r.ready = append(r.ready, t)
 }
 

@@ -76,6 +76,9 @@ func (r *Reader) rowsHeader(e *event, op replica.Op) (rowsHeader, error) {
 	if r.txn == nil {
 		return rowsHeader{}, corrupt("rows outside a transaction")
 	}
+	if r.past.skipping {
+		return rowsHeader{}, nil
+	}
 	if err := r.resolve(m); err != nil {
 		return rowsHeader{}, err
 	}

@@ -19,7 +19,7 @@ func streams(t *testing.T, l *lab) {
 		name string
 		run  func(*testing.T, *lab)
 	}{
-		{"Rotation", rotation}, {"Reopen", reopen}, {"Keepalive", keepalive}, {"Kill", kill}, {"Identity", identity},
+		{"Rotation", rotation}, {"Reopen", reopen}, {"Keepalive", keepalive}, {"Kill", kill}, {"Identity", identities},
 		{"Checksums", checksums}, {"Damage", damage}, {"Parts", parts}, {"Savepoints", savepoints}, {"EmptyTransactions", empties},
 		{"CreateSelect", createSelect}, {"MixedEngines", mixedEngines}, {"OnePhaseXA", onePhaseXA}, {"TwoPhaseXA", twoPhaseXA},
 		{"LargeXA", largeXA}, {"Statements", statements}, {"MinimalImage", minimalImage}, {"Unwanted", unwanted},
@@ -205,8 +205,8 @@ func kill(t *testing.T, l *lab) {
 	}
 }
 
-// identity checks who is told apart by a source, and who is not.
-func identity(t *testing.T, l *lab) {
+// identities checks who is told apart by a source, and who is not.
+func identities(t *testing.T, l *lab) {
 	x := l.tables(t)
 	at := l.here(t)
 	cfg := l.config()

@@ -16,6 +16,7 @@ var gtidSteps = []string{"OFF", "OFF_PERMISSIVE", "ON_PERMISSIVE", "ON"}
 func checkGTID(ctx context.Context, c *checker) error {
 	if c.facts.GTIDMode {
 		c.add("gtid_mode", OK, "transactions have GTIDs", "", "")
+		c.strictGTIDs()
 		return nil
 	}
 	var mode, consistency string
@@ -39,4 +40,13 @@ func checkGTID(ctx context.Context, c *checker) error {
 			"then write gtid_mode and enforce_gtid_consistency into the server's configuration. A migration that has a position keeps its coordinates until RESET MIGRATION",
 		strings.Join(steps, "; "))
 	return nil
+}
+
+// strictGTIDs warns of a MariaDB whose sessions may number transactions as they like.
+func (c *checker) strictGTIDs() {
+	if c.facts.Flavor != FlavorMariaDB || c.facts.GTIDStrict {
+		return
+	}
+	c.add("gtid_strict_mode", Warning, "gtid_strict_mode is OFF: the source may log a transaction whose number is not above those before it, which stops the channel (61302)",
+		"set gtid_strict_mode to ON, in the server's configuration too; servers that write at the same time need a gtid_domain_id each", "SET GLOBAL gtid_strict_mode = 1")
 }

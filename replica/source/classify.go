@@ -15,6 +15,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"sluice/replica"
+	"sluice/replica/identity"
 	"sluice/replica/protocol"
 )
 
@@ -30,7 +31,12 @@ const (
 	codeLost       = 2013
 	codeTLS        = 2026
 	codeCancelled  = 1317
+
+	codeOtherHistory = identity.CodeHistory
 )
+
+// remedyOtherHistory is what to do about a source with another history.
+const remedyOtherHistory = "check SOURCE_HOST and SOURCE_PORT; after a failover that lost transactions copy the tables again (RESET MIGRATION, drop or empty the target's tables, START MIGRATION)"
 
 // Classify returns err as an error for operators: its class, whether trying
 // again can help, and what to do. It knows the errors of the SQL driver, of
@@ -175,12 +181,13 @@ func dumpError(e *replica.Error, message string) *replica.Error {
 		e.Code = codeServerID
 		e.Message = "another replica of this source uses the same server id or UUID"
 		e.Remedy = "set SERVER_ID=AUTO, or a SERVER_ID that no other replica of the source has"
+	case has("even though a subsequent sequence number does exist", "position > file size"):
+		e.Code, e.Message, e.Remedy = codeOtherHistory, "the source's binlog has no such place as this channel's position: the source is another server, or its binlog was reset", remedyOtherHistory
 	case has("purged", "could not find first log", "could not find gtid state", "binlog truncated", "missing from the master", "is missing the gtid", "file is missing"):
 		e.Message = "the source no longer has the binlog from the position of this channel on"
 		e.Remedy = "copy the tables again (RESET MIGRATION, empty the target's tables, START MIGRATION), or make the source keep binlogs longer (binlog_expire_logs_seconds) before starting again"
 	case has("not in the master's binlog", "errant", "more gtids than", "diverge"):
-		e.Message = "this channel has transactions that the source does not have: the source is another server, or lost data"
-		e.Remedy = "check SOURCE_HOST; after a failover that lost transactions copy the tables again (RESET MIGRATION, empty the target's tables, START MIGRATION)"
+		e.Code, e.Message, e.Remedy = codeOtherHistory, "this channel has transactions that the source does not have: the source is another server, or lost data", remedyOtherHistory
 	case has("max_allowed_packet", "log event entry exceeded"):
 		e.Message = "an event of the source's binlog is larger than max_allowed_packet, or the position is inside an event"
 		e.Remedy = "raise max_allowed_packet on the source to 1 GiB; if it stays, the position is not the start of an event"

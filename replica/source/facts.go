@@ -21,6 +21,7 @@ type Facts struct {
 
 	LogBin         bool
 	GTIDMode       bool // MySQL: gtid_mode=ON; MariaDB: always
+	GTIDStrict     bool // MariaDB: gtid_strict_mode=ON
 	BinlogFormat   string
 	RowImage       string
 	RowMetadata    string // "" where the server has no such setting
@@ -71,7 +72,7 @@ func versionNumbers(v string) (n [3]int) {
 // factVariables are the global variables that Facts come from. SHOW VARIABLES
 // leaves out those that a server does not have.
 var factVariables = []string{
-	"version", "server_id", "server_uuid", "server_uid", "log_bin", "gtid_mode", "binlog_format", "binlog_row_image",
+	"version", "server_id", "server_uuid", "server_uid", "log_bin", "gtid_mode", "gtid_strict_mode", "binlog_format", "binlog_row_image",
 	"binlog_row_metadata", "binlog_row_value_options", "binlog_checksum", "log_slave_updates", "log_replica_updates",
 	"lower_case_table_names", "read_only", "max_allowed_packet", "binlog_expire_logs_seconds",
 	"binlog_expire_logs_auto_purge", "expire_logs_days", "innodb_native_foreign_keys",
@@ -97,6 +98,7 @@ func factsOf(vars map[string]string) Facts {
 		ServerUUID:     vars["server_uuid"],
 		LogBin:         isOn(vars["log_bin"]),
 		GTIDMode:       vars["gtid_mode"] == "ON",
+		GTIDStrict:     isOn(vars["gtid_strict_mode"]),
 		BinlogFormat:   strings.ToUpper(vars["binlog_format"]),
 		RowImage:       strings.ToUpper(vars["binlog_row_image"]),
 		RowMetadata:    strings.ToUpper(vars["binlog_row_metadata"]),

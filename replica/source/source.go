@@ -48,7 +48,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	// A first connection with nothing but the settings that every server knows
 	// shows which other settings this server has.
 	var plain atomic.Bool
-	probe, err := openPool(cfg, baseSession(), protocol.Options{AnswerBytes: protocol.AnswerBytes, Plain: func() { plain.Store(true) }})
+	probe, err := openPool(cfg, baseSession(), Facts{}, protocol.Options{AnswerBytes: protocol.AnswerBytes, Plain: func() { plain.Store(true) }})
 	if err != nil {
 		return nil, err
 	}
@@ -64,10 +64,10 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		// The server can encrypt: a later connection that finds no TLS was tampered with.
 		cfg.SSLMode = SSLRequired
 	}
-	if s.db, err = openPool(cfg, session(facts), protocol.Options{AnswerBytes: protocol.AnswerBytes}); err != nil {
+	if s.db, err = openPool(cfg, session(facts), facts, protocol.Options{AnswerBytes: protocol.AnswerBytes}); err != nil {
 		return nil, err
 	}
-	if s.rows, err = openPool(cfg, session(facts), protocol.Options{}); err != nil {
+	if s.rows, err = openPool(cfg, session(facts), facts, protocol.Options{}); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	if err := s.db.PingContext(probeCtx); err != nil {
@@ -159,8 +159,9 @@ func session(f Facts) map[string]string {
 	return m
 }
 
-// openPool makes a pool whose sessions have the settings. It does not connect.
-func openPool(cfg Config, settings map[string]string, o protocol.Options) (*sql.DB, error) {
+// openPool makes a pool whose sessions have the settings and are on the server
+// of the facts; any server will do for the zero Facts. It does not connect.
+func openPool(cfg Config, settings map[string]string, facts Facts, o protocol.Options) (*sql.DB, error) {
 	t, err := cfg.TLSConfig()
 	if err != nil {
 		return nil, err
@@ -182,7 +183,7 @@ func openPool(cfg Config, settings map[string]string, o protocol.Options) (*sql.
 		e.Err = err
 		return nil, e
 	}
-	db := sql.OpenDB(connector)
+	db := sql.OpenDB(oneServer{connector, facts})
 	db.SetConnMaxIdleTime(idleTime)
 	db.SetMaxIdleConns(idleConnections)
 	return db, nil

@@ -1,0 +1,95 @@
+package migration
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sluice/gateway/apply"
+	"sluice/replica"
+	"sluice/replica/binlog"
+	"sluice/replica/identity"
+	"sluice/replica/source"
+)
+
+// compareLimit bounds how long a check reads the source's binlog.
+const compareLimit = 15 * time.Second
+
+// checkHistory looks whether the source has the history that the channel has
+// followed. A channel that has no position yet has none, unless it is to begin at
+// GTIDs that an operator gave.
+func (r *Runner) checkHistory(ctx context.Context, src *source.Source) ([]Finding, error) {
+	const id = "source.history"
+	claimed, past, copying, err := r.followed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	done := doneIn(claimed, copying)
+	if done.Position.IsZero() {
+		if r.cfg.Start.Kind != StartGTID {
+			return nil, nil
+		}
+		if done.Position, err = replica.GTIDPosition(modeOf(src), r.cfg.Start.GTIDs); err != nil {
+			return nil, nil // begin names it
+		}
+	}
+	bounded, cancel := context.WithTimeout(ctx, compareLimit)
+	defer cancel()
+	_, err = identity.Verify(bounded, src.Ask, past, done)
+	if err == nil {
+		err = r.compare(bounded, src, past, done)
+	}
+	if err == nil {
+		return []Finding{{ID: id, Severity: "OK", Scope: "SOURCE", Object: r.cfg.Source.Name, Finding: "the source has the history that this channel has followed", Blocks: "-"}}, nil
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	e := r.name(err)
+	f := blocking(id, "SOURCE", r.cfg.Source.Name, e)
+	switch e.Code {
+	case identity.CodeHistory, identity.CodeLowerCase, identity.CodeMidCopy, codePurged:
+	default: // rights and connections have checks of their own
+		f.Severity, f.Blocks = "WARNING", "-"
+		f.Finding = "whether the source has the history that this channel has followed is not known: " + f.Finding
+	}
+	return []Finding{f}, nil
+}
+
+// codePurged is the source's answer when it no longer has the binlog.
+const codePurged = 1236
+
+// followed reads what the target holds of a channel's past, without a claim.
+func (r *Runner) followed(ctx context.Context) (*apply.Claimed, identity.Past, bool, error) {
+	c, err := apply.Peek(ctx, r.cfg.Target, r.cfg.Channel)
+	if absentIsNil(err) != nil {
+		return nil, identity.Past{}, false, err
+	}
+	if err != nil || c.Base.IsZero() {
+		return &apply.Claimed{Extra: replica.NewTxnSet()}, identity.Past{}, false, nil
+	}
+	past, err := loadPast(ctx, r.cfg.Target, r.cfg.Channel)
+	if absentIsNil(err) != nil { // a target of an older version has no such table
+		return nil, past, false, err
+	}
+	st, err := loadState(ctx, r.cfg.Target, r.cfg.Channel)
+	if err != nil {
+		return nil, past, false, err
+	}
+	return c, past, st.copying(), nil
+}
+
+// compare reads the beginning of the dump that a start would read.
+func (r *Runner) compare(ctx context.Context, src *source.Source, past identity.Past, done identity.Done) error {
+	cfg, err := dumpConfig(&r.cfg, src)
+	if err != nil {
+		return err
+	}
+	// A stream that runs must not be ended by a check.
+	cfg.ServerID, cfg.UUID = replicaID(r.cfg.Channel+"\x00check"), replicaUUID(r.cfg.Channel+"\x00check")
+	cfg.Past, cfg.Beyond, cfg.Copying = past, done.Beyond, done.Copying
+	if err := binlog.Compare(ctx, cfg, done.Position); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return source.Classify(err)
+	}
+	return nil
+}
