@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -14,7 +15,8 @@ import (
 const (
 	// maxStreams is how many gossip streams others may have open at this node:
 	// each may make memberlist allocate for a million members, for as long as
-	// gossipTCPTimeout. A member that is turned away tries again.
+	// gossipTCPTimeout. When there is one more, the oldest is closed: a member is
+	// done in milliseconds, and whoever only holds streams open loses them.
 	maxStreams = 16
 	// maxStreamBytes bounds what is read of one stream; a member takes about 200
 	// bytes of it.
@@ -26,11 +28,13 @@ const (
 type transport struct {
 	*memberlist.NetTransport
 	streams chan net.Conn
-	slots   chan struct{}
 	stop    chan struct{}
 	done    chan struct{}
 	end     func() error
-	refused atomic.Uint64 // streams turned away
+	refused atomic.Uint64 // streams closed for newer ones
+
+	mu   sync.Mutex
+	open []*stream // in the order in which they came
 }
 
 // newTransport listens on the configured address; startGossip takes part there.
@@ -55,8 +59,7 @@ func newTransport(ctx context.Context, cfg *Config, log *gossipLog) (*transport,
 }
 
 func bounded(inner *memberlist.NetTransport) *transport {
-	t := &transport{NetTransport: inner, streams: make(chan net.Conn), slots: make(chan struct{}, maxStreams),
-		stop: make(chan struct{}), done: make(chan struct{})}
+	t := &transport{NetTransport: inner, streams: make(chan net.Conn), stop: make(chan struct{}), done: make(chan struct{})}
 	t.end = sync.OnceValue(func() error {
 		err := inner.Shutdown() // it hands over a stream for as long as it takes
 		close(t.stop)
@@ -73,7 +76,7 @@ func (t *transport) StreamCh() <-chan net.Conn { return t.streams }
 // Shutdown implements memberlist.Transport. It may be called again.
 func (t *transport) Shutdown() error { return t.end() }
 
-// pass hands over the streams for which there is a slot, until Shutdown.
+// pass hands over the streams until Shutdown.
 func (t *transport) pass() {
 	defer close(t.done)
 	for {
@@ -81,14 +84,7 @@ func (t *transport) pass() {
 		case <-t.stop:
 			return
 		case conn := <-t.NetTransport.StreamCh():
-			select {
-			case t.slots <- struct{}{}:
-			default:
-				t.refused.Add(1)
-				_ = conn.Close() // whoever opened it tries again
-				continue
-			}
-			s := &stream{Conn: conn, left: maxStreamBytes, release: sync.OnceFunc(func() { <-t.slots })}
+			s := t.add(conn)
 			select {
 			case t.streams <- s:
 			case <-t.stop:
@@ -99,13 +95,38 @@ func (t *transport) pass() {
 	}
 }
 
+// add counts a stream, and closes the oldest when there are too many.
+func (t *transport) add(conn net.Conn) *stream {
+	s := &stream{Conn: conn, left: maxStreamBytes}
+	s.leave = func() { t.remove(s) }
+	t.mu.Lock()
+	t.open = append(t.open, s)
+	var oldest *stream
+	if len(t.open) > maxStreams {
+		oldest = t.open[0]
+		t.open = t.open[1:]
+	}
+	t.mu.Unlock()
+	if oldest != nil {
+		t.refused.Add(1)
+		_ = oldest.Conn.Close() // its reader gets an error, and closes it once more
+	}
+	return s
+}
+
+func (t *transport) remove(s *stream) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.open = slices.DeleteFunc(t.open, func(o *stream) bool { return o == s })
+}
+
 var errStreamTooLong = errors.New("the stream is too long")
 
 // stream is a connection that another member opened.
 type stream struct {
 	net.Conn
-	left    int64
-	release func()
+	left  int64
+	leave func()
 }
 
 // Read implements net.Conn for the first maxStreamBytes.
@@ -118,8 +139,8 @@ func (s *stream) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Close implements net.Conn and gives the slot back.
+// Close implements net.Conn.
 func (s *stream) Close() error {
-	defer s.release()
+	s.leave()
 	return s.Conn.Close()
 }
