@@ -196,6 +196,42 @@ func TestForeignKeyIndexes(t *testing.T) {
 	}
 }
 
+// TestForeignKeyIndexesAfterRestart: a source remembers over a restart which
+// indexes it made for foreign keys, also where the foreign key is gone.
+func TestForeignKeyIndexesAfterRestart(t *testing.T) {
+	target := servers.ForTest(t, servers.TiDB)
+	for _, kind := range []servers.Kind{servers.MySQL, servers.MariaDB, servers.MariaDB11} {
+		t.Run(string(kind), func(t *testing.T) {
+			source := servers.ForTest(t, kind)
+			l := newLive(t, source, target)
+			l.prepareParent()
+			var history []string
+			follow := func(stmts ...string) {
+				for _, stmt := range stmts {
+					history = append(history, stmt)
+					l.must(exec(t.Context(), l.source, stmt))
+					if _, err := l.tracker.Apply(replica.DDL{Schema: "live", Text: stmt}); err != nil {
+						t.Fatalf("%s: %v", stmt, err)
+					}
+					l.compareIndexes(history)
+				}
+			}
+			const columns = " (a INT, b INT, CONSTRAINT %s FOREIGN KEY (a) REFERENCES p (pa)) DEFAULT CHARSET utf8mb4"
+			follow("CREATE TABLE kept"+strings.Replace(columns, "%s", "fk1", 1), "CREATE TABLE loose"+strings.Replace(columns, "%s", "fk2", 1), "ALTER TABLE loose DROP FOREIGN KEY fk2")
+			l.close()
+			l.must(source.Restart(t.Context()))
+			l.source, l.target = conn(t, source), conn(t, target)
+			l.must(exec(t.Context(), l.source, "USE live"))
+			follow("ALTER TABLE kept ADD KEY k (a, b)", "ALTER TABLE loose ADD KEY k (a, b)")
+			d, err := parseDefinition(l.show(l.source, "live", "loose"), Defaults{})
+			l.must(err)
+			if len(d.keys) != 1 {
+				t.Errorf("the source kept %s", indexes(d))
+			}
+		})
+	}
+}
+
 // followDrawn follows one history; with reload, the tracker loads the tables in
 // the middle from what the source shows, as a copy does. With toTarget, TiDB
 // follows too.

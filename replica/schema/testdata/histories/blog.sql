@@ -1,0 +1,27 @@
+-- In the style of a blog engine: prefixes, utf8 to utf8mb4, keys over prefixes.
+CREATE TABLE wp_users (ID bigint(20) unsigned NOT NULL auto_increment, user_login varchar(60) NOT NULL default '', user_pass varchar(64) NOT NULL default '', user_nicename varchar(50) NOT NULL default '', user_email varchar(100) NOT NULL default '', user_registered datetime NOT NULL default '1970-01-01 00:00:00', user_status int(11) NOT NULL default '0', PRIMARY KEY  (ID), KEY user_login_key (user_login), KEY user_nicename (user_nicename)) DEFAULT CHARACTER SET utf8;
+CREATE TABLE wp_posts (ID bigint(20) unsigned NOT NULL auto_increment, post_author bigint(20) NOT NULL default '0', post_date datetime NOT NULL default '1970-01-01 00:00:00', post_content longtext NOT NULL, post_title text NOT NULL, post_status varchar(20) NOT NULL default 'publish', post_name varchar(200) NOT NULL default '', post_parent bigint(20) unsigned NOT NULL default '0', guid varchar(255) NOT NULL default '', menu_order int(11) NOT NULL default '0', post_type varchar(20) NOT NULL default 'post', comment_count bigint(20) NOT NULL default '0', PRIMARY KEY  (ID), KEY post_name (post_name), KEY type_status_date (post_type,post_status,post_date,ID), KEY post_parent (post_parent)) DEFAULT CHARACTER SET utf8;
+CREATE TABLE wp_postmeta (meta_id bigint(20) unsigned NOT NULL auto_increment, post_id bigint(20) unsigned NOT NULL default '0', meta_key varchar(255) default NULL, meta_value longtext, PRIMARY KEY  (meta_id), KEY post_id (post_id), KEY meta_key (meta_key)) DEFAULT CHARACTER SET utf8;
+CREATE TABLE wp_options (option_id bigint(20) unsigned NOT NULL auto_increment, blog_id int(11) NOT NULL default '0', option_name varchar(64) NOT NULL default '', option_value longtext NOT NULL, autoload varchar(20) NOT NULL default 'yes', PRIMARY KEY  (option_id,blog_id,option_name), KEY option_name (option_name)) DEFAULT CHARACTER SET utf8;
+CREATE TABLE wp_terms (term_id bigint(20) unsigned NOT NULL auto_increment, name varchar(200) NOT NULL default '', slug varchar(200) NOT NULL default '', term_group bigint(10) NOT NULL default 0, PRIMARY KEY  (term_id), UNIQUE KEY slug (slug)) DEFAULT CHARACTER SET utf8;
+CREATE TABLE wp_term_relationships (object_id bigint(20) unsigned NOT NULL default 0, term_taxonomy_id bigint(20) unsigned NOT NULL default 0, term_order int(11) NOT NULL default 0, PRIMARY KEY  (object_id,term_taxonomy_id), KEY term_taxonomy_id (term_taxonomy_id)) DEFAULT CHARACTER SET utf8;
+ALTER TABLE wp_posts ADD COLUMN post_mime_type varchar(100) NOT NULL default '' AFTER post_type;
+ALTER TABLE wp_posts ADD KEY post_author (post_author);
+ALTER TABLE wp_options DROP PRIMARY KEY, ADD PRIMARY KEY (option_id) /* tidb refuses: primary key */;
+ALTER TABLE wp_options DROP COLUMN blog_id /* skipped: primary key */;
+ALTER TABLE wp_options DROP INDEX option_name, ADD UNIQUE KEY option_name (option_name) /* skipped: primary key */;
+ALTER TABLE wp_users ADD COLUMN user_activation_key varchar(60) NOT NULL default '' AFTER user_registered, ADD COLUMN display_name varchar(250) NOT NULL default '';
+ALTER TABLE wp_users CHANGE COLUMN user_activation_key user_activation_key varchar(255) NOT NULL DEFAULT '';
+ALTER TABLE wp_users CHANGE COLUMN user_pass user_pass varchar(255) NOT NULL DEFAULT '', ADD INDEX user_email (user_email);
+ALTER TABLE wp_terms DROP INDEX slug, ADD INDEX slug (slug(191));
+ALTER TABLE wp_terms ADD INDEX name (name(191));
+ALTER TABLE wp_posts DROP INDEX post_name, ADD INDEX post_name (post_name(191));
+ALTER TABLE wp_postmeta DROP INDEX meta_key, ADD INDEX meta_key (meta_key(191));
+ALTER TABLE wp_terms CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci /* tidb refuses: collation of an index */;
+ALTER TABLE wp_postmeta CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci /* tidb refuses: collation of an index */;
+ALTER TABLE wp_posts DROP COLUMN menu_order, ADD menu_order int(11) NOT NULL DEFAULT '0' AFTER guid;
+ALTER TABLE wp_posts DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
+CREATE TABLE IF NOT EXISTS wp_termmeta (meta_id bigint(20) unsigned NOT NULL auto_increment, term_id bigint(20) unsigned NOT NULL default '0', meta_key varchar(255) default NULL, meta_value longtext, PRIMARY KEY (meta_id), KEY term_id (term_id), KEY meta_key (meta_key(191))) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci;
+RENAME TABLE wp_termmeta TO wp_term_meta_old, wp_postmeta TO wp_post_meta;
+RENAME TABLE wp_post_meta TO wp_postmeta;
+DROP TABLE IF EXISTS wp_term_meta_old, wp_never_was;

@@ -1,0 +1,22 @@
+-- In the style of a file cloud: oc_ prefixes, utf8_bin, sequences of drop and create index in one release, moved primary keys.
+CREATE TABLE `oc_filecache` (`fileid` BIGINT AUTO_INCREMENT NOT NULL, `storage` BIGINT DEFAULT 0 NOT NULL, `path` VARCHAR(4000) DEFAULT NULL COLLATE utf8_bin, `path_hash` VARCHAR(32) DEFAULT '' NOT NULL COLLATE utf8_bin, `parent` BIGINT DEFAULT 0 NOT NULL, `name` VARCHAR(250) DEFAULT NULL COLLATE utf8_bin, `mimetype` BIGINT DEFAULT 0 NOT NULL, `size` BIGINT DEFAULT 0 NOT NULL, `mtime` BIGINT DEFAULT 0 NOT NULL, `encrypted` INT DEFAULT 0 NOT NULL, `etag` VARCHAR(40) DEFAULT NULL COLLATE utf8_bin, UNIQUE INDEX fs_storage_path_hash (`storage`, `path_hash`), INDEX fs_parent_name_hash (`parent`, `name`), INDEX fs_storage_mimetype (`storage`, `mimetype`), PRIMARY KEY(`fileid`)) DEFAULT CHARACTER SET utf8 COLLATE utf8_bin ENGINE = InnoDB ROW_FORMAT = compressed;
+CREATE TABLE `oc_share` (`id` INT AUTO_INCREMENT NOT NULL, `share_type` SMALLINT DEFAULT 0 NOT NULL, `share_with` VARCHAR(255) DEFAULT NULL, `uid_owner` VARCHAR(64) DEFAULT '' NOT NULL, `parent` INT DEFAULT NULL, `file_source` INT DEFAULT NULL, `expiration` DATETIME DEFAULT NULL, `token` VARCHAR(32) DEFAULT NULL, INDEX item_share_type_index (`share_type`), INDEX file_source_index (`file_source`), INDEX token_index (`token`), PRIMARY KEY(`id`)) DEFAULT CHARACTER SET utf8 COLLATE utf8_bin ENGINE = InnoDB;
+ALTER TABLE `oc_share` CHANGE `id` `id` BIGINT AUTO_INCREMENT NOT NULL, CHANGE `parent` `parent` BIGINT DEFAULT NULL, CHANGE `file_source` `file_source` BIGINT DEFAULT NULL;
+ALTER TABLE `oc_share` ADD `uid_initiator` VARCHAR(64) DEFAULT NULL, ADD `accepted` SMALLINT DEFAULT 0 NOT NULL, ADD `note` LONGTEXT DEFAULT NULL;
+DROP INDEX item_share_type_index ON `oc_share`;
+CREATE INDEX share_with_index ON `oc_share` (`share_with`);
+CREATE INDEX owner_index ON `oc_share` (`uid_owner`);
+CREATE INDEX initiator_index ON `oc_share` (`uid_initiator`);
+ALTER TABLE `oc_filecache` ADD `checksum` VARCHAR(255) DEFAULT NULL COLLATE utf8_bin, ADD `permissions` INT DEFAULT 0;
+DROP INDEX fs_storage_mimetype ON `oc_filecache`;
+CREATE INDEX fs_storage_mimetype ON `oc_filecache` (`storage`, `mimetype`);
+CREATE INDEX fs_size ON `oc_filecache` (`fileid`, `storage`, `size`);
+CREATE INDEX fs_storage_path_prefix ON `oc_filecache` (`storage`, `path`(64));
+ALTER TABLE `oc_filecache` CHANGE `encrypted` `encrypted` INT DEFAULT 0 NOT NULL, DROP INDEX fs_parent_name_hash, ADD INDEX fs_parent (`parent`), ADD INDEX fs_name_hash (`name`);
+CREATE TABLE `oc_vcategory_to_object` (`objid` BIGINT UNSIGNED DEFAULT 0 NOT NULL, `categoryid` INT UNSIGNED DEFAULT 0 NOT NULL, `type` VARCHAR(64) DEFAULT '' NOT NULL, INDEX vcategory_objectd_index (`objid`, `type`), PRIMARY KEY(`categoryid`, `objid`, `type`)) DEFAULT CHARACTER SET utf8 COLLATE utf8_bin;
+ALTER TABLE `oc_vcategory_to_object` CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+ALTER TABLE `oc_share` CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
+CREATE TABLE `oc_jobs` (`id` INT UNSIGNED AUTO_INCREMENT NOT NULL, `class` VARCHAR(255) DEFAULT '' NOT NULL, `argument` VARCHAR(4000) DEFAULT '' NOT NULL, `last_run` INT DEFAULT 0, PRIMARY KEY(`id`)) DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin ENGINE = InnoDB;
+ALTER TABLE `oc_jobs` ADD `reserved_at` INT DEFAULT 0, ADD `argument_hash` VARCHAR(32) DEFAULT NULL, ADD INDEX job_class_index (`class`), ADD INDEX `job_argument_hash` (`class`, `argument_hash`);
+ALTER TABLE `oc_jobs` DROP INDEX job_class_index, CHANGE `id` `id` BIGINT UNSIGNED AUTO_INCREMENT NOT NULL;
+ALTER TABLE `oc_jobs` RENAME TO `oc_background_jobs`;

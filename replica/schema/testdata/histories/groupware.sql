@@ -1,0 +1,23 @@
+-- In the style of a mail and calendar suite: implicit and explicit keys on the same columns, foreign keys dropped by guess, DESC keys.
+CREATE TABLE `users` (`user_id` int(10) UNSIGNED NOT NULL AUTO_INCREMENT, `username` varchar(128) BINARY NOT NULL, `mail_host` varchar(128) NOT NULL, `created` datetime NOT NULL DEFAULT '1000-01-01 00:00:00', `last_login` datetime DEFAULT NULL, `language` varchar(5), `preferences` longtext, PRIMARY KEY(`user_id`), UNIQUE `username` (`username`, `mail_host`)) /*!40000 ENGINE=INNODB */ /*!40101 CHARACTER SET utf8 COLLATE utf8_general_ci */;
+CREATE TABLE `cache` (`user_id` int(10) UNSIGNED NOT NULL, `cache_key` varchar(128) BINARY NOT NULL, `created` datetime NOT NULL DEFAULT '1000-01-01 00:00:00', `data` longtext NOT NULL, CONSTRAINT `user_id_fk_cache` FOREIGN KEY (`user_id`) REFERENCES `users`(`user_id`) ON DELETE CASCADE ON UPDATE CASCADE, INDEX `created_index` (`created`), INDEX `user_cache_index` (`user_id`,`cache_key`)) /*!40000 ENGINE=INNODB */ /*!40101 CHARACTER SET utf8 COLLATE utf8_general_ci */;
+CREATE TABLE `contacts` (`contact_id` int(10) UNSIGNED NOT NULL AUTO_INCREMENT, `changed` datetime NOT NULL DEFAULT '1000-01-01 00:00:00', `del` tinyint(1) NOT NULL DEFAULT '0', `name` varchar(128) NOT NULL DEFAULT '', `email` text NOT NULL, `vcard` longtext NULL, `user_id` int(10) UNSIGNED NOT NULL, PRIMARY KEY(`contact_id`), CONSTRAINT `user_id_fk_contacts` FOREIGN KEY (`user_id`) REFERENCES `users`(`user_id`) ON DELETE CASCADE, INDEX `user_contacts_index` (`user_id`,`del`)) /*!40000 ENGINE=INNODB */ /*!40101 CHARACTER SET utf8 */;
+CREATE TABLE `contactgroupmembers` (`contactgroup_id` int(10) UNSIGNED NOT NULL, `contact_id` int(10) UNSIGNED NOT NULL, `created` datetime NOT NULL DEFAULT '1000-01-01 00:00:00', PRIMARY KEY (`contactgroup_id`, `contact_id`), CONSTRAINT `contact_id_fk_contacts` FOREIGN KEY (`contact_id`) REFERENCES `contacts`(`contact_id`) ON DELETE CASCADE ON UPDATE CASCADE);
+ALTER TABLE `contactgroupmembers` ADD INDEX `contactgroupmembers_contact_index` (`contact_id`);
+/*!40014 SET FOREIGN_KEY_CHECKS=0 */;
+ALTER TABLE `contacts` ADD `words` TEXT NULL AFTER `vcard`, CHANGE `vcard` `vcard` LONGTEXT /*!40101 CHARACTER SET utf8 */ NULL DEFAULT NULL;
+ALTER TABLE `contacts` DROP FOREIGN KEY `user_id_fk_contacts`;
+ALTER TABLE `contacts` DROP INDEX `user_contacts_index`;
+ALTER TABLE `contacts` ADD INDEX `user_contacts_index` (`user_id`,`del`), ADD CONSTRAINT `user_id_fk_contacts` FOREIGN KEY (`user_id`) REFERENCES `users`(`user_id`) ON DELETE CASCADE ON UPDATE CASCADE;
+ALTER TABLE `users` CHANGE `last_login` `last_login` datetime DEFAULT NULL, ADD `failed_login` datetime DEFAULT NULL AFTER `last_login`, ADD `failed_login_counter` int(10) UNSIGNED DEFAULT NULL;
+ALTER TABLE `cache` ADD `expires` datetime DEFAULT NULL, ADD INDEX `expires_index` (`expires`), DROP INDEX `created_index`;
+ALTER TABLE `cache` DROP `created`;
+ALTER TABLE `cache` DROP INDEX `user_cache_index`, ADD PRIMARY KEY (`user_id`, `cache_key`);
+CREATE TABLE `filestore` (`file_id` int(10) UNSIGNED NOT NULL AUTO_INCREMENT, `user_id` int(10) UNSIGNED NOT NULL, `filename` varchar(128) NOT NULL, `mtime` int(10) NOT NULL, `data` longtext NOT NULL, PRIMARY KEY (`file_id`), CONSTRAINT `user_id_fk_filestore` FOREIGN KEY (`user_id`) REFERENCES `users` (`user_id`) ON DELETE CASCADE, UNIQUE `uniqueness` (`user_id`, `filename`));
+ALTER TABLE `filestore` ADD `context` varchar(32) NOT NULL DEFAULT 'enigma' AFTER `user_id`;
+ALTER TABLE `filestore` DROP FOREIGN KEY `user_id_fk_filestore`;
+ALTER TABLE `filestore` DROP INDEX `uniqueness`, ADD UNIQUE `uniqueness` (`user_id`, `context`, `filename`), ADD KEY recent (mtime DESC);
+ALTER TABLE `filestore` ADD FOREIGN KEY (`user_id`) REFERENCES `users` (`user_id`) ON DELETE CASCADE;
+CREATE TABLE `collected_addresses` (`address_id` int(10) UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY, `user_id` int(10) UNSIGNED NOT NULL REFERENCES `users` (`user_id`), `type` int(10) UNSIGNED NOT NULL, `email` varchar(255) NOT NULL, FOREIGN KEY user_fk (`user_id`) REFERENCES `users` (`user_id`), UNIQUE INDEX `user_email_collected_addresses_index` (`user_id`, `type`, `email`));
+ALTER TABLE `collected_addresses` DROP INDEX `user_email_collected_addresses_index`, ADD INDEX by_user (`user_id`), ADD UNIQUE by_all (`email`, `type`, `user_id`);
+DROP TABLE IF EXISTS `cache`, `cache_index`;

@@ -1,0 +1,23 @@
+-- In the style of a code forge with xorm: sync of columns, tables rebuilt by copy and rename, types widened.
+CREATE TABLE IF NOT EXISTS `repository` (`id` BIGINT(20) PRIMARY KEY AUTO_INCREMENT NOT NULL, `owner_id` BIGINT(20) NULL, `lower_name` VARCHAR(255) NOT NULL, `name` VARCHAR(255) NOT NULL, `is_private` TINYINT(1) NULL, `num_stars` INT NULL, `created_unix` BIGINT(20) NULL) ENGINE=InnoDB DEFAULT CHARSET utf8mb4 ROW_FORMAT=DYNAMIC;
+CREATE UNIQUE INDEX `UQE_repository_s` ON `repository` (`owner_id`,`lower_name`);
+CREATE INDEX `IDX_repository_lower_name` ON `repository` (`lower_name`);
+CREATE INDEX `IDX_repository_owner_id` ON `repository` (`owner_id`);
+CREATE TABLE IF NOT EXISTS `action` (`id` BIGINT(20) PRIMARY KEY AUTO_INCREMENT NOT NULL, `user_id` BIGINT(20) NULL, `op_type` INT NULL, `act_user_id` BIGINT(20) NULL, `repo_id` BIGINT(20) NULL, `content` TEXT NULL, `is_private` TINYINT(1) DEFAULT 0 NOT NULL, `created_unix` BIGINT(20) NULL) ENGINE=InnoDB DEFAULT CHARSET utf8mb4;
+CREATE INDEX `IDX_action_created_unix` ON `action` (`created_unix`);
+ALTER TABLE `repository` ADD `is_archived` TINYINT(1) NULL;
+ALTER TABLE `repository` ADD `size` BIGINT(20) DEFAULT 0 NOT NULL;
+ALTER TABLE `repository` MODIFY COLUMN `size` BIGINT(20) DEFAULT 0 NOT NULL;
+ALTER TABLE `repository` MODIFY COLUMN `num_stars` BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE `action` ADD `is_deleted` TINYINT(1) DEFAULT false NOT NULL, ADD `comment_id` BIGINT(20) NULL, ADD INDEX `IDX_action_c_u_d` (`created_unix`,`user_id`,`is_deleted`);
+ALTER TABLE `action` DROP INDEX `IDX_action_created_unix`;
+CREATE INDEX `IDX_action_r_u_d` ON `action` (`repo_id`,`user_id`,`is_deleted`);
+ALTER TABLE `action` CHANGE COLUMN `content` `content` LONGTEXT;
+CREATE TABLE `tmp_recreate__repository` (`id` BIGINT(20) PRIMARY KEY AUTO_INCREMENT NOT NULL, `owner_id` BIGINT(20) NULL, `lower_name` VARCHAR(255) NOT NULL, `name` VARCHAR(255) NOT NULL, `default_branch` VARCHAR(255) NULL, UNIQUE KEY `UQE_tmp_s` (`owner_id`,`lower_name`));
+DROP TABLE `repository`;
+ALTER TABLE `tmp_recreate__repository` RENAME TO `repository`;
+ALTER TABLE `repository` DROP INDEX `UQE_tmp_s`, ADD UNIQUE `UQE_repository_s` (`owner_id`, `lower_name`);
+ALTER TABLE `repository` CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin /* tidb refuses: collation of an index */;
+CREATE TABLE `comment` (`id` BIGINT(20) PRIMARY KEY AUTO_INCREMENT NOT NULL, `content` LONGTEXT NULL, `patch` LONGTEXT NULL, `created_unix` INT NULL, `line` BIGINT(20) NULL);
+ALTER TABLE `comment` ADD `review_id` BIGINT(20) NULL AFTER `id`, ADD INDEX `IDX_comment_review_id` (`review_id`), MODIFY `created_unix` BIGINT NULL FIRST;
+ALTER TABLE `comment` DROP COLUMN `line`, DROP `patch`;

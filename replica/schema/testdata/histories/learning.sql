@@ -1,0 +1,26 @@
+-- In the style of a learning platform: long comments, bigint keys, unique keys, many small ALTERs with generated names.
+CREATE TABLE mdl_course (id BIGINT(10) NOT NULL auto_increment, category BIGINT(10) NOT NULL DEFAULT 0, sortorder BIGINT(10) NOT NULL DEFAULT 0, fullname VARCHAR(254) NOT NULL DEFAULT '', shortname VARCHAR(255) NOT NULL DEFAULT '', idnumber VARCHAR(100) NOT NULL DEFAULT '', summary LONGTEXT, summaryformat TINYINT(2) NOT NULL DEFAULT 0, format VARCHAR(21) NOT NULL DEFAULT 'topics', visible TINYINT(1) NOT NULL DEFAULT 1, CONSTRAINT PRIMARY KEY (id)) ENGINE = InnoDB DEFAULT COLLATE = utf8mb4_unicode_ci ROW_FORMAT=Compressed COMMENT='Central course table';
+CREATE INDEX mdl_cour_cat_ix ON mdl_course (category);
+CREATE INDEX mdl_cour_idn_ix ON mdl_course (idnumber);
+CREATE INDEX mdl_cour_sho_ix ON mdl_course (shortname);
+CREATE TABLE mdl_enrol (id BIGINT(10) NOT NULL auto_increment, enrol VARCHAR(20) NOT NULL DEFAULT '', status BIGINT(10) NOT NULL DEFAULT 0, courseid BIGINT(10) NOT NULL, cost VARCHAR(20), customchar1 VARCHAR(255), customdec1 NUMERIC(12,7), timecreated BIGINT(10) NOT NULL DEFAULT 0, CONSTRAINT PRIMARY KEY (id)) ENGINE = InnoDB DEFAULT COLLATE = utf8mb4_unicode_ci COMMENT='Instances of enrolment plugins used in courses, fields marked as custom have a plugin defined meaning, core does not touch them. Create a new linked table if you need even more custom fields.';
+CREATE INDEX mdl_enro_enr_ix ON mdl_enrol (enrol);
+CREATE INDEX mdl_enro_cou_ix ON mdl_enrol (courseid);
+CREATE TABLE mdl_user (id BIGINT(10) NOT NULL auto_increment, auth VARCHAR(20) NOT NULL DEFAULT 'manual', confirmed TINYINT(1) NOT NULL DEFAULT 0, mnethostid BIGINT(10) NOT NULL DEFAULT 0, username VARCHAR(100) NOT NULL DEFAULT '', icq VARCHAR(15) NOT NULL DEFAULT '', url VARCHAR(255) NOT NULL DEFAULT '', CONSTRAINT PRIMARY KEY (id)) ENGINE = InnoDB DEFAULT COLLATE = utf8mb4_unicode_ci;
+CREATE UNIQUE INDEX mdl_user_mneuse_uix ON mdl_user (mnethostid, username);
+ALTER TABLE mdl_course ADD showgrades TINYINT(2) NOT NULL DEFAULT 1 after format;
+ALTER TABLE mdl_course MODIFY COLUMN format VARCHAR(25) NOT NULL DEFAULT 'topics' after summaryformat;
+ALTER TABLE mdl_course ADD originalcourseid BIGINT(10) DEFAULT NULL;
+ALTER TABLE mdl_course MODIFY COLUMN fullname VARCHAR(1333) NOT NULL DEFAULT '';
+ALTER TABLE mdl_course ADD COLUMN showactivitydates TINYINT(1) NOT NULL DEFAULT 0, ADD COLUMN showcompletionconditions TINYINT(1) DEFAULT NULL;
+ALTER TABLE mdl_user DROP COLUMN icq;
+ALTER TABLE mdl_user DROP url;
+ALTER TABLE mdl_user ADD moodlenetprofile VARCHAR(255) DEFAULT NULL AFTER username;
+DROP INDEX mdl_enro_enr_ix ON mdl_enrol;
+CREATE INDEX mdl_enro_enrsta_ix ON mdl_enrol (enrol, status);
+ALTER TABLE mdl_enrol MODIFY COLUMN customdec1 NUMERIC(15,7), MODIFY COLUMN cost VARCHAR(20) DEFAULT NULL;
+ALTER TABLE mdl_enrol ADD COLUMN customtext1 LONGTEXT, ADD COLUMN customint8 BIGINT(10);
+ALTER TABLE mdl_enrol RENAME TO mdl_enrol_instances;
+CREATE TABLE mdl_enrol (id BIGINT(10) NOT NULL auto_increment, name VARCHAR(20) NOT NULL, CONSTRAINT PRIMARY KEY (id));
+CREATE UNIQUE INDEX mdl_enro_nam_uix ON mdl_enrol (name);
+ALTER TABLE mdl_enrol COMMENT='Plugins', AUTO_INCREMENT = 100;

@@ -1,0 +1,23 @@
+-- In the style of a shop: many foreign keys, decimals, hashed names of constraints, indexes added and dropped.
+CREATE TABLE store (store_id SMALLINT UNSIGNED NOT NULL AUTO_INCREMENT, code VARCHAR(32), PRIMARY KEY (store_id), UNIQUE STORE_CODE (code)) ENGINE=InnoDB DEFAULT CHARSET=utf8 COMMENT='Stores';
+CREATE TABLE customer_entity (entity_id INT UNSIGNED NOT NULL AUTO_INCREMENT COMMENT 'Entity Id', email VARCHAR(255), store_id SMALLINT UNSIGNED DEFAULT 0, created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP, is_active SMALLINT UNSIGNED NOT NULL DEFAULT 1, PRIMARY KEY (entity_id), KEY CUSTOMER_ENTITY_STORE_ID (store_id), CONSTRAINT CUSTOMER_ENTITY_STORE_ID_STORE_STORE_ID FOREIGN KEY (store_id) REFERENCES store (store_id) ON DELETE SET NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8 COMMENT='Customer Entity';
+CREATE TABLE customer_address_entity (entity_id INT UNSIGNED NOT NULL AUTO_INCREMENT, parent_id INT UNSIGNED DEFAULT NULL, city VARCHAR(255) NOT NULL, postcode VARCHAR(255), telephone VARCHAR(255) NOT NULL, PRIMARY KEY (entity_id), CONSTRAINT CSTR_ADDR_ENTT_PARENT_ID_CSTR_ENTT_ENTT_ID FOREIGN KEY (parent_id) REFERENCES customer_entity (entity_id) ON DELETE CASCADE) ENGINE=InnoDB DEFAULT CHARSET=utf8;
+CREATE TABLE sales_order (entity_id INT UNSIGNED NOT NULL AUTO_INCREMENT, state VARCHAR(32), customer_id INT UNSIGNED, store_id SMALLINT UNSIGNED, grand_total DECIMAL(12,4), base_grand_total DECIMAL(12,4), increment_id VARCHAR(32), weight DECIMAL(12,4), PRIMARY KEY (entity_id), UNIQUE KEY UNQ_INCREMENT (increment_id), CONSTRAINT SALES_ORDER_CUSTOMER_ID FOREIGN KEY (customer_id) REFERENCES customer_entity (entity_id) ON DELETE SET NULL, CONSTRAINT SALES_ORDER_STORE_ID FOREIGN KEY (store_id) REFERENCES store (store_id) ON DELETE SET NULL) ENGINE=InnoDB DEFAULT CHARSET=utf8;
+CREATE TABLE sales_order_item (item_id INT UNSIGNED NOT NULL AUTO_INCREMENT, order_id INT UNSIGNED NOT NULL DEFAULT 0, parent_item_id INT UNSIGNED, sku VARCHAR(255), qty_ordered DECIMAL(12,4) DEFAULT 0, PRIMARY KEY (item_id), FOREIGN KEY FK_ORDER (order_id) REFERENCES sales_order (entity_id) ON DELETE CASCADE, FOREIGN KEY (parent_item_id) REFERENCES sales_order_item (item_id)) ENGINE=InnoDB DEFAULT CHARSET=utf8;
+ALTER TABLE sales_order MODIFY COLUMN grand_total DECIMAL(20,4), MODIFY COLUMN base_grand_total DECIMAL(20,4) DEFAULT NULL COMMENT 'Base Grand Total';
+ALTER TABLE sales_order ADD INDEX SALES_ORDER_CUSTOMER_STORE (customer_id, store_id);
+ALTER TABLE sales_order ADD UNIQUE INDEX UNQ_INCREMENT_STORE (increment_id, store_id), DROP INDEX UNQ_INCREMENT;
+ALTER TABLE sales_order DROP FOREIGN KEY SALES_ORDER_STORE_ID;
+ALTER TABLE sales_order DROP INDEX SALES_ORDER_STORE_ID;
+ALTER TABLE sales_order ADD CONSTRAINT SALES_ORDER_STORE_ID_STORE FOREIGN KEY (store_id) REFERENCES store (store_id) ON DELETE SET NULL;
+ALTER TABLE sales_order_item ADD INDEX PARENT (parent_item_id);
+ALTER TABLE customer_address_entity ADD KEY CUSTOMER_ADDRESS_ENTITY_PARENT_ID (parent_id);
+ALTER TABLE customer_address_entity ADD COLUMN vat_id VARCHAR(255) NULL COMMENT 'VAT', ADD COLUMN is_active SMALLINT UNSIGNED NOT NULL DEFAULT '1' AFTER parent_id;
+ALTER TABLE customer_entity ADD UNIQUE EMAIL_STORE (email, store_id), DROP KEY CUSTOMER_ENTITY_STORE_ID, ADD KEY STORE (store_id, is_active);
+CREATE TABLE catalog_category_product (entity_id INT NOT NULL AUTO_INCREMENT, category_id INT UNSIGNED NOT NULL DEFAULT 0, product_id INT UNSIGNED NOT NULL DEFAULT 0, position INT NOT NULL DEFAULT 0, PRIMARY KEY (entity_id, category_id, product_id), UNIQUE KEY (category_id, product_id), KEY (product_id)) ENGINE=InnoDB;
+CREATE TABLE catalog_category_product_tmp LIKE catalog_category_product;
+ALTER TABLE catalog_category_product_tmp ADD INDEX (category_id);
+RENAME TABLE catalog_category_product TO catalog_category_product_old, catalog_category_product_tmp TO catalog_category_product;
+DROP TABLE catalog_category_product_old;
+ALTER TABLE customer_entity DROP FOREIGN KEY CUSTOMER_ENTITY_STORE_ID_STORE_STORE_ID, ADD CONSTRAINT FK_C_STORE FOREIGN KEY (store_id) REFERENCES store (store_id) ON DELETE SET NULL ON UPDATE CASCADE;
+TRUNCATE TABLE sales_order_item;
