@@ -93,7 +93,7 @@ func refusal(m *catalog.Migration, findings []migration.Finding) error {
 		remedy = strings.TrimSpace(remedy + " (" + first.RemedySQL + ")")
 	}
 	return sqladmin.Errorf(sqladmin.CodeCheckFailed, "%d check(s) of migration '%s' failed; first: %s %s: %s", blocking, m.Name, first.ID, first.Object, first.Finding).
-		WithRemedy("%s", remedy)
+		WithRemedy("%s", named(remedy, m.Name))
 }
 
 // checkSource connects to a source and checks the server, not its tables: these
@@ -179,7 +179,7 @@ func targetRights(ctx context.Context, tg *target) (migration.Finding, error) {
 func findingRows(findings []migration.Finding, at time.Time, name string) [][]any {
 	rows := [][]any{}
 	for _, f := range findings {
-		rows = append(rows, []any{f.ID, f.Severity, f.Scope, f.Object, f.Finding, f.Remedy, f.RemedySQL, f.Blocks, when(at), name})
+		rows = append(rows, []any{f.ID, f.Severity, f.Scope, f.Object, named(f.Finding, name), named(f.Remedy, name), f.RemedySQL, f.Blocks, when(at), name})
 	}
 	return rows
 }

@@ -118,16 +118,13 @@ func TestMigrationLife(t *testing.T) {
 func lookAtTables(t *testing.T, c *client, n *testNode) {
 	t.Helper()
 	for _, table := range sqladmin.Tables {
-		if table.Name == "auto_increment_report" {
-			c.fails(1235, "SELECT * FROM sluice."+table.Name)
-			continue
-		}
 		for _, r := range c.rows("SELECT * FROM sluice." + table.Name) {
 			if len(r) != len(table.Columns) {
 				t.Errorf("table %s: %d columns, want %d", table.Name, len(r), len(table.Columns))
 			}
 		}
 	}
+	c.fails(1235, "SELECT * FROM sluice.auto_increment_report")
 	ch := c.one("SHOW MIGRATION CHANNELS FOR MIGRATION shop")
 	for _, col := range []string{"Source_Host", "Source_Port", "Source_Server_Id", "Source_Version", "Flavor", "Receiver_State",
 		"Applier_State", "Source_Log_File", "Read_Source_Log_Pos", "Executed_Gtid_Set", "Seconds_Behind_Source"} {

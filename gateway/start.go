@@ -176,7 +176,7 @@ func startWarning(k *candidate) sqladmin.Warning {
 	w := sqladmin.Warning{Level: "Warning", Code: sqladmin.CodeCheckFailed, Message: fmt.Sprintf("migration '%s' was not started: %s", k.m.Name, k.err)}
 	var e *sqladmin.Error
 	if errors.As(adminError(k.err), &e) {
-		w.Code, w.Remedy = e.Code, e.Remedy
+		w.Code, w.Remedy = e.Code, named(e.Remedy, k.m.Name)
 		w.Message = fmt.Sprintf("migration '%s' was not started: %s", k.m.Name, e.Message)
 	}
 	return w

@@ -53,7 +53,7 @@ func channelRow(m *catalog.Migration, ch *channelView, src *catalog.Source) []an
 	receiver, applier := threadStates(ch)
 	return []any{ch.Name, m.Name, ch.Source, host, port, known(uint64(st.SourceID)), st.SourceUUID, st.SourceVersion, flavor,
 		ch.Owner, ch.Epoch, receiver, applier, st.LogFile, st.ReadPos, st.ExecPos, st.Retrieved, st.Executed, nullable(ch.behind()),
-		st.LagBytes, nullable(st.BinlogExpiresIn), st.IOErrno, st.IOError, st.SQLErrno, st.SQLError}
+		st.LagBytes, nullable(st.BinlogExpiresIn), st.IOErrno, named(st.IOError, m.Name), st.SQLErrno, named(st.SQLError, m.Name)}
 }
 
 // threadStates are what the channel's two halves do, in MySQL's wording; "" for

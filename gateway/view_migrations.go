@@ -124,5 +124,5 @@ func statusRow(m *catalog.Migration, channels []*channelView, s *summary, t *tro
 		s.total.ChunksDone, s.total.ChunksTotal, s.total.RowsPerSec, s.total.BytesPerSec, s.total.TrxPerSec,
 		sets(func(st *migration.Status) string { return st.Retrieved }), sets(func(st *migration.Status) string { return st.Executed }),
 		sets(func(st *migration.Status) string { return st.SourceExecuted }), s.total.Missing, when(s.checkpoint), s.lastDDL,
-		errno, text, when(at), remedy, shownOptions(m.Spec.Options)}
+		errno, named(text, m.Name), when(at), named(remedy, m.Name), shownOptions(m.Spec.Options)}
 }

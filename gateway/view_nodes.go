@@ -112,12 +112,6 @@ func viewProcesses(c *controller, ctx context.Context, _ *sqladmin.Session) ([][
 // firstProcessID is above every id of a client's connection.
 const firstProcessID = uint64(1) << 32
 
-// viewAutoIncrement is not carried out yet: it is an error and no empty table,
-// which would read as "nothing to worry about".
-func viewAutoIncrement(*controller, context.Context, *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
-	return nil, nil, sqladmin.NotSupported("Table sluice.auto_increment_report")
-}
-
 // viewStatus is this node's part of SHOW STATUS.
 func viewStatus(c *controller, _ context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
 	var self cluster.Member

@@ -120,7 +120,7 @@ func foldValues(name string, values []any) any {
 		}
 	}
 	if name == "avg" {
-		return asFloat(total) / float64(len(values))
+		return decimals(asFloat(total) / float64(len(values)))
 	}
 	return total
 }

@@ -81,8 +81,12 @@ func (c *conn) reset() {
 // executor returns what carries out one statement. The caller calls its drop.
 func (c *conn) executor(ctx context.Context) *executor {
 	m := &c.server.memory
+	now := time.Now()
+	if set, ok := c.session.variables["timestamp"]; ok && asFloat(set) > 0 {
+		now = time.UnixMicro(int64(asFloat(set) * 1e6))
+	}
 	return &executor{server: c.server, controller: c.server.cfg.Controller, session: c.session,
-		now: time.Now().UTC().Truncate(time.Millisecond), stop: newStopper(ctx),
+		now: now.UTC().Truncate(time.Millisecond), stop: newStopper(ctx),
 		held: m.holding("the statement", maxRowBytes), computed: m.holding("what the statement's functions return", maxComputedBytes)}
 }
 

@@ -193,17 +193,3 @@ func distance(a, b string, limit int) int {
 	}
 	return min(prev[len(b)], limit)
 }
-
-// ownCodes names the codes from 61000 on, for table error_codes.
-var ownCodes = []struct {
-	code uint16
-	name string
-}{
-	{CodeExists, "EXISTS"}, {CodeUnknownObject, "UNKNOWN_OBJECT"}, {CodeExistsDifferent, "EXISTS_DIFFERENT"},
-	{CodeBadOption, "BAD_OPTION"}, {CodeImmutable, "IMMUTABLE_WHILE_RUNNING"}, {CodeInUse, "IN_USE"},
-	{CodeConcurrentChange, "CONCURRENT_CHANGE"}, {CodeCheckFailed, "CHECK_FAILED"}, {CodeAlready, "ALREADY"},
-	{CodeWrongPhase, "WRONG_PHASE"}, {CodeNodeSilent, "NODE_SILENT"}, {CodeStoreUnreachable, "STORE_UNREACHABLE"},
-	{CodeNodeDown, "NODE_DOWN"}, {CodeWaitTimeout, "WAIT_TIMEOUT"}, {CodeWaitImpossible, "WAIT_IMPOSSIBLE"},
-	{CodePositionPurged, "POSITION_PURGED"}, {CodeSourceChanged, "SOURCE_CHANGED"}, {CodeConflict, "CONFLICT"},
-	{CodeDDLUnsupported, "DDL_UNSUPPORTED"}, {CodeSecretUnreadable, "SECRET_UNREADABLE"},
-}

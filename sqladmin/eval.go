@@ -217,6 +217,9 @@ func arithmetic(op opcode.Op, a, b any) (any, error) {
 		if y == 0 {
 			return nil, nil
 		}
+		if whole {
+			return decimals(x / y), nil
+		}
 		return x / y, nil
 	case opcode.IntDiv:
 		if y == 0 {
@@ -240,6 +243,15 @@ func arithmetic(op opcode.Op, a, b any) (any, error) {
 		return uint64(asInt(a)) >> min(uint64(asInt(b)), 64), nil
 	}
 	return nil, NotSupported("operator " + op.String())
+}
+
+// decimals rounds to four decimals, as many as MySQL gives a quotient of
+// integers (div_precision_increment).
+func decimals(f float64) float64 {
+	if math.Abs(f) > 1e11 {
+		return f
+	}
+	return math.Round(f*1e4) / 1e4
 }
 
 // sum returns a result of two integers as one when it is exact, else a double.

@@ -2,6 +2,7 @@ package sqladmin
 
 import (
 	"context"
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -140,6 +141,11 @@ func (x *executor) open(ctx context.Context, schema, name string) (*relation, er
 func (x *executor) openShown(ctx context.Context, name string) (*relation, error) {
 	t := LookupTable(name)
 	if t == nil {
+		for _, later := range laterTables {
+			if strings.EqualFold(later, name) {
+				return nil, NotSupported("Table sluice." + later)
+			}
+		}
 		e := Errorf(CodeUnknownTable, "Table 'sluice.%s' doesn't exist", name)
 		if near := nearest(name, tableNames()); near != "" {
 			return nil, e.WithRemedy("did you mean '%s'?", near)
@@ -150,7 +156,24 @@ func (x *executor) openShown(ctx context.Context, name string) (*relation, error
 	if err != nil {
 		return nil, err
 	}
-	return &relation{schema: "sluice", name: t.Name, columns: t.Columns, rows: normalRows(rows, len(t.Columns))}, nil
+	rows = normalRows(rows, len(t.Columns))
+	roundFigures(t.Columns, rows)
+	return &relation{schema: "sluice", name: t.Name, columns: t.Columns, rows: rows}, nil
+}
+
+// roundFigures rounds percentages, rates and seconds to three decimals: more say
+// nothing, and print with fifteen digits.
+func roundFigures(cols []Column, rows [][]any) {
+	for i, c := range cols {
+		if c.Type != Double {
+			continue
+		}
+		for _, row := range rows {
+			if f, ok := row[i].(float64); ok {
+				row[i] = math.Round(f*1000) / 1000
+			}
+		}
+	}
 }
 
 // readTable returns a table's rows: this package's own, the Controller's, or

@@ -3,22 +3,29 @@ package sqladmin
 import "strings"
 
 // parseExplain reads EXPLAIN, DESCRIBE and DESC: of a table, it is SHOW
-// COLUMNS; of a changing statement, error 1235 for now; of another statement,
-// error 1235 too.
+// COLUMNS; of a statement, error 1235 for now.
 func parseExplain(p *parser) Statement {
 	if p.words("FORMAT") {
 		p.expectSymbol("=")
 		p.value("FORMAT")
 	}
-	if f := matchForm(p.tokens[min(p.pos, len(p.tokens)):]); f != nil {
-		inner, err := parseTokens(p.sql, p.tokens[p.pos:], p.mode, p.held)
+	p.words("ANALYZE")
+	rest := p.tokens[min(p.pos, len(p.tokens)):]
+	switch f := matchForm(rest); {
+	case p.err != nil:
+		return nil
+	case f != nil && f.sql:
+		p.fail(NotSupported("EXPLAIN " + word(rest, 0)).WithRemedy("the admin port reads each table once, in the node itself: there is no plan to show"))
+		return nil
+	case f != nil:
+		inner, err := parseTokens(p.sql, rest, p.mode, p.held)
 		switch {
 		case err != nil:
 			p.fail(err)
 		case Changes(inner):
-			p.fail(NotSupported("EXPLAIN " + inner.Verb()))
+			p.fail(NotSupported("EXPLAIN " + inner.Verb()).WithRemedy("CHECK MIGRATION shows what would stand in the way of a START"))
 		default:
-			p.fail(NotSupported("EXPLAIN of a statement that changes nothing"))
+			p.fail(NotSupported("EXPLAIN " + inner.Verb()).WithRemedy("the statement changes nothing: execute it"))
 		}
 		return nil
 	}

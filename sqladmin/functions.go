@@ -1,6 +1,8 @@
 package sqladmin
 
 import (
+	"encoding/hex"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -52,6 +54,26 @@ var functions = map[string]function{
 	"locate":          {2, 2, Int, true, func(_ *scope, a []any) any { return position(a[1], a[0]) }},
 	"substring_index": {3, 3, Text, true, substringIndex},
 
+	"convert":      {2, 2, Text, false, convertUsing},
+	"charset":      {1, 1, String, false, func(*scope, []any) any { return defaultCharset.name }},
+	"collation":    {1, 1, String, false, func(*scope, []any) any { return defaultCharset.collation }},
+	"coercibility": {1, 1, Int, false, func(*scope, []any) any { return int64(4) }},
+	"hex": {1, 1, Text, true, func(_ *scope, a []any) any {
+		if n, ok := a[0].(int64); ok {
+			return strings.ToUpper(strconv.FormatUint(uint64(n), 16))
+		}
+		return strings.ToUpper(hex.EncodeToString([]byte(asString(a[0]))))
+	}},
+	"isnull": {1, 1, Int, false, func(_ *scope, a []any) any { return int64(btoi(a[0] == nil)) }},
+	"field": {2, -1, Int, false, func(_ *scope, a []any) any {
+		for i, v := range a[1:] {
+			if a[0] != nil && v != nil && compare(a[0], v) == 0 {
+				return int64(i + 1)
+			}
+		}
+		return int64(0)
+	}},
+
 	"if": {3, 3, Null, false, func(_ *scope, a []any) any {
 		if isTrue(a[0]) {
 			return a[1]
@@ -79,17 +101,36 @@ var functions = map[string]function{
 	"localtime":         {0, 1, DateTime, true, now},
 	"localtimestamp":    {0, 1, DateTime, true, now},
 	"sysdate":           {0, 1, DateTime, true, now},
-	"utc_timestamp":     {0, 1, DateTime, true, now},
-	"curdate":           {0, 0, String, true, func(s *scope, _ []any) any { return s.now.Format("2006-01-02") }},
-	"current_date":      {0, 0, String, true, func(s *scope, _ []any) any { return s.now.Format("2006-01-02") }},
-	"unix_timestamp":    {0, 1, Int, true, unixTimestamp},
-	"from_unixtime":     {1, 1, DateTime, true, fromUnix},
-	"timediff":          {2, 2, String, true, timeDiff},
-	"timestampdiff":     {3, 3, Int, true, timestampDiff},
-	"date_add":          {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, 1) }},
-	"adddate":           {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, 1) }},
-	"date_sub":          {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, -1) }},
-	"subdate":           {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, -1) }},
+	"utc_timestamp":     {0, 1, DateTime, true, func(s *scope, _ []any) any { return s.now }},
+	"curdate":           {0, 0, String, true, func(s *scope, _ []any) any { return s.local().Format("2006-01-02") }},
+	"current_date":      {0, 0, String, true, func(s *scope, _ []any) any { return s.local().Format("2006-01-02") }},
+	"curtime":           {0, 1, String, true, func(s *scope, _ []any) any { return s.local().Format("15:04:05") }},
+	"current_time":      {0, 1, String, true, func(s *scope, _ []any) any { return s.local().Format("15:04:05") }},
+	"utc_date":          {0, 0, String, true, func(s *scope, _ []any) any { return s.now.Format("2006-01-02") }},
+	"utc_time":          {0, 1, String, true, func(s *scope, _ []any) any { return s.now.Format("15:04:05") }},
+	"convert_tz":        {3, 3, DateTime, true, convertTZ},
+	"date_format":       {2, 2, String, true, dateFormat},
+	"year":              {1, 1, Int, true, part(time.Time.Year)},
+	"month":             {1, 1, Int, true, part(func(t time.Time) int { return int(t.Month()) })},
+	"day":               {1, 1, Int, true, part(time.Time.Day)},
+	"dayofmonth":        {1, 1, Int, true, part(time.Time.Day)},
+	"hour":              {1, 1, Int, true, part(time.Time.Hour)},
+	"minute":            {1, 1, Int, true, part(time.Time.Minute)},
+	"second":            {1, 1, Int, true, part(time.Time.Second)},
+	"date": {1, 1, String, true, func(_ *scope, a []any) any {
+		if t, ok := asTime(a[0]); ok {
+			return t.Format("2006-01-02")
+		}
+		return nil
+	}},
+	"unix_timestamp": {0, 1, Int, true, unixTimestamp},
+	"from_unixtime":  {1, 1, DateTime, true, fromUnix},
+	"timediff":       {2, 2, String, true, timeDiff},
+	"timestampdiff":  {3, 3, Int, true, timestampDiff},
+	"date_add":       {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, 1) }},
+	"adddate":        {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, 1) }},
+	"date_sub":       {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, -1) }},
+	"subdate":        {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, -1) }},
 
 	"version":        {0, 0, String, true, func(s *scope, _ []any) any { return s.x.server.cfg.ServerVersion }},
 	"user":           {0, 0, String, true, currentUser},
@@ -168,7 +209,7 @@ func unknownFunction(name string) error {
 	return Errorf(CodeUnknownFunction, "FUNCTION %s does not exist", name)
 }
 
-func now(s *scope, _ []any) any         { return s.now }
+func now(s *scope, _ []any) any         { return s.local() }
 func currentUser(s *scope, _ []any) any { return s.x.session.User + "@" + s.x.session.Host }
 
 func currentSchema(s *scope, _ []any) any {
@@ -277,22 +318,39 @@ func firstValue(_ *scope, a []any) any {
 }
 
 func unixTimestamp(s *scope, a []any) any {
-	t := s.now
-	if len(a) > 0 {
-		var ok bool
-		if t, ok = asTime(a[0]); !ok {
-			return int64(0)
-		}
+	if len(a) == 0 {
+		return s.now.Unix()
 	}
-	return t.Unix()
+	t, ok := asTime(a[0])
+	if !ok {
+		return int64(0)
+	}
+	return instant(t, s.x.zone()).Unix()
 }
 
-func fromUnix(_ *scope, a []any) any {
+// convertUsing is CONVERT(text USING character set): text is UTF-8 in all of
+// them.
+func convertUsing(_ *scope, a []any) any {
+	if a[0] == nil {
+		return nil
+	}
+	cs, err := findCharset(asString(a[1]))
+	if err != nil {
+		return err
+	}
+	if b, lost := cs.encode(asString(a[0])); lost > 0 {
+		text, _ := cs.decode(b)
+		return text
+	}
+	return asString(a[0])
+}
+
+func fromUnix(s *scope, a []any) any {
 	f := asFloat(a[0])
 	if f < 0 || f > 32536771199 { // MySQL's end of time (manual, 14.7)
 		return nil
 	}
-	return time.UnixMilli(int64(f * 1000)).UTC()
+	return wall(time.UnixMilli(int64(f*1000)), s.x.zone())
 }
 
 func timeDiff(_ *scope, a []any) any {

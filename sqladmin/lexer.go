@@ -43,6 +43,7 @@ func (t *token) is(symbol string) bool { return t.kind == tokSymbol && t.raw == 
 // lexMode holds the parts of sql_mode that change how text is read.
 type lexMode struct {
 	ansiQuotes         bool
+	pipesConcat        bool // || joins texts
 	noBackslashEscapes bool
 }
 

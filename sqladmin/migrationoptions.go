@@ -9,8 +9,12 @@ import (
 // OptionSpec describes one option of WITH (..): an enumeration when Words is
 // set, a size in bytes when Size is, else an integer.
 type OptionSpec struct {
-	Name    string
-	Words   []string
+	Name  string
+	Words []string
+	// Later are words that the engine cannot carry out yet. They are not offered,
+	// and answered with error 1235. An option with one word that works, its
+	// default, is not offered either.
+	Later   []string
 	Size    bool
 	Least   uint64 // of an integer or a size
 	Most    uint64
@@ -20,20 +24,20 @@ type OptionSpec struct {
 // MigrationOptions lists the options of a migration.
 var MigrationOptions = []OptionSpec{
 	{Name: "mode", Words: []string{"FULL", "INCREMENTAL", "ALL"}, Default: "ALL"},
-	{Name: "on_conflict", Words: []string{"STOP", "REPLACE", "IGNORE"}, Default: "STOP"},
-	{Name: "on_ddl", Words: []string{"APPLY", "STOP", "IGNORE"}, Default: "APPLY"},
-	{Name: "online_ddl", Words: []string{"AUTO", "OFF"}, Default: "AUTO"},
-	{Name: "merge", Words: []string{"OFF", "PESSIMISTIC", "OPTIMISTIC"}, Default: "OFF"},
-	{Name: "verify", Words: []string{"OFF", "CONTINUOUS"}, Default: "OFF"},
-	{Name: "rate_limit", Size: true, Most: math.MaxInt64}, // bytes a second; 0 is no limit
+	{Name: "on_conflict", Words: []string{"STOP", "REPLACE"}, Later: []string{"IGNORE"}, Default: "STOP"},
+	{Name: "on_ddl", Words: []string{"APPLY"}, Later: []string{"STOP", "IGNORE"}, Default: "APPLY"},
+	{Name: "online_ddl", Words: []string{"AUTO"}, Later: []string{"OFF"}, Default: "AUTO"},
+	{Name: "merge", Words: []string{"OFF"}, Later: []string{"ON", "PESSIMISTIC", "OPTIMISTIC"}, Default: "OFF"},
+	{Name: "verify", Words: []string{"OFF"}, Later: []string{"CONTINUOUS"}, Default: "OFF"},
+	{Name: "rate_limit", Size: true, Most: math.MaxInt64, Later: []string{"a limit"}}, // bytes a second; 0 is no limit
 	{Name: "copy_threads", Least: 1, Most: 256},
 	{Name: "max_lanes", Least: 1, Most: 1024},
 	{Name: "max_transaction_rows", Least: 1, Most: math.MaxInt64},
-	{Name: "auto_id", Words: []string{"AUTO", "CACHE_1", "DEFAULT", "RANDOM", "NONE"}, Default: "AUTO"},
-	{Name: "clustered", Words: []string{"AUTO", "YES", "NO"}, Default: "AUTO"},
+	{Name: "auto_id", Words: []string{"AUTO"}, Later: []string{"CACHE_1", "DEFAULT", "RANDOM", "NONE"}, Default: "AUTO"},
+	{Name: "clustered", Words: []string{"AUTO"}, Later: []string{"YES", "NO"}, Default: "AUTO"},
 	{Name: "generated_columns", Words: []string{"AUTO", "PLAIN"}, Default: "AUTO"},
-	{Name: "foreign_key_checks", Words: []string{"ON", "OFF"}, Default: "OFF"},
-	{Name: "relay", Words: []string{"OFF", "ON"}, Default: "OFF"},
+	{Name: "foreign_key_checks", Words: []string{"OFF"}, Later: []string{"ON"}, Default: "OFF"},
+	{Name: "relay", Words: []string{"OFF"}, Later: []string{"ON"}, Default: "OFF"},
 }
 
 // LookupOption returns the option with that name, in any case, or nil.
@@ -74,27 +78,43 @@ func (p *parser) option() Option {
 	if spec == nil {
 		var known []string
 		for _, s := range MigrationOptions {
-			known = append(known, s.Name)
+			if s.offered() {
+				known = append(known, s.Name)
+			}
 		}
 		p.fail(badOption(name, "unknown", known))
 		return Option{}
 	}
 	p.expectSymbol("=")
 	o := Option{Name: spec.Name}
+	for _, later := range spec.Later {
+		if t := p.peek(); strings.EqualFold(t.value, later) || later == "ON" && (t.value == "1" || t.value == "TRUE") {
+			p.fail(NotSupported("Option " + spec.Name + " = " + later).WithRemedy("leave the option out"))
+			return Option{}
+		}
+	}
 	switch {
 	case spec.Words != nil:
 		o.Value = p.enum(spec.Name, spec.words(p.peek()))
 	case spec.Size:
-		o.Value = strconv.FormatUint(p.size(spec), 10)
+		n := p.size(spec)
+		if n > 0 && spec.Later != nil {
+			p.fail(NotSupported("Option " + spec.Name).WithRemedy("leave the option out"))
+		}
+		o.Value = strconv.FormatUint(n, 10)
 	default:
 		o.Value = strconv.FormatUint(p.number(spec.Name, spec.Least, spec.Most), 10)
 	}
 	return o
 }
 
+// offered returns true if there is a choice: some value other than the default
+// works.
+func (s *OptionSpec) offered() bool { return len(s.Words) != 1 && !(s.Size && s.Later != nil) }
+
 // words returns the allowed words; a Boolean also takes 1, 0, TRUE and FALSE.
 func (s *OptionSpec) words(t *token) []string {
-	if len(s.Words) == 2 && (t.value == "1" || t.value == "TRUE" || t.value == "0" || t.value == "FALSE") {
+	if len(s.Words)+len(s.Later) == 2 && (t.value == "1" || t.value == "TRUE" || t.value == "0" || t.value == "FALSE") {
 		want := "OFF"
 		if t.value == "1" || t.value == "TRUE" {
 			want = "ON"

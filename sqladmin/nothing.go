@@ -30,6 +30,6 @@ func parseNotYet(what string) func(*parser) Statement {
 // parseReadOnly refuses to write to virtual tables.
 func parseReadOnly(p *parser) Statement {
 	p.fail(Errorf(CodeReadOnlyTable, "The tables of the admin port are read only").
-		WithRemedy("use CREATE, ALTER and DROP of SECRET, SOURCE, TARGET and MIGRATION"))
+		WithRemedy("use CREATE, ALTER and DROP of SECRET, SOURCE, TARGET and MIGRATION; the data's tables are at the target"))
 	return nil
 }

@@ -64,6 +64,9 @@ func parseTokens(sql string, tokens []token, mode lexMode, held *holding) (State
 		}
 	}
 	f := matchForm(tokens)
+	if f == nil && tokens[0].is("(") {
+		return nil, NotSupported("a statement in parentheses").WithRemedy("write it without them")
+	}
 	if f == nil {
 		return nil, p.unknownStatement()
 	}
@@ -92,9 +95,11 @@ func splitWords(words string) [][]string {
 // unknownStatement is 1064 with the nearest keyword: of the first words, or of
 // those that can follow when the first is known.
 func (p *parser) unknownStatement() *Error {
-	lists := make([][][]string, len(statements))
+	var lists [][][]string
 	for i := range statements {
-		lists[i] = splitWords(statements[i].words)
+		if !statements[i].refused {
+			lists = append(lists, splitWords(statements[i].words))
+		}
 	}
 	return p.unknownWords(lists, "no such statement")
 }

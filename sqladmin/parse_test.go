@@ -45,8 +45,8 @@ func TestParseStatements(t *testing.T) {
 		{"KILL QUERY 7", &Kill{ID: 7, Query: true}},
 		{"/* hello */ -- only\n # comments", &Nothing{verb: "comment"}},
 		{"/*!40101 USE sluice */", &Use{Schema: "sluice"}},
-		{"ALTER MIGRATION m SET on_ddl = stop, rate_limit='64MiB', ADD SOURCE s2, RENAME TO n", &AlterMigration{Name: "m", AddSources: []string{"s2"}, RenameTo: "n",
-			Change: MigrationSpec{Options: []Option{{"on_ddl", "STOP"}, {"rate_limit", "67108864"}}}}},
+		{"ALTER MIGRATION m SET on_conflict = replace, max_lanes='64', ADD SOURCE s2, RENAME TO n", &AlterMigration{Name: "m", AddSources: []string{"s2"}, RenameTo: "n",
+			Change: MigrationSpec{Options: []Option{{"on_conflict", "REPLACE"}, {"max_lanes", "64"}}}}},
 		{"ALTER MIGRATION m ADD TABLE db.t REPLICATE_DO_DB=()", &AlterMigration{Name: "m", AddTables: []TableName{{"db", "t"}}, Change: MigrationSpec{DoDB: []string{}}}},
 		{"SHOW CREATE MIGRATION m", &ShowCreate{Kind: "MIGRATION", Name: "m"}},
 	}
@@ -65,7 +65,7 @@ const everyClause = `CREATE MIGRATION IF NOT EXISTS m FROM SOURCE a, SOURCE b TO
   REPLICATE_WILD_DO_TABLE=('d%.t_%') REPLICATE_WILD_IGNORE_TABLE=('x%.%') REPLICATE_REWRITE_DB=((a, b), (c, d))
   ROUTE ('shop_%'.'order_%' TO shop.orders, '~s(\\d)'.'~t(.*)' TO 'app'.'t_$1_$2', raw.t TO x.y)
   START AT SOURCE_AUTO_POSITION '3E11FA47-71CA-11E1-9E33-C80AA9429562:1-5'
-  WITH (mode=incremental, copy_threads=8, rate_limit='10MB', relay=ON, foreign_key_checks=1) COMMENT 'it''s'`
+  WITH (mode=incremental, copy_threads=8, rate_limit='0MB', relay=off, foreign_key_checks=0) COMMENT 'it''s'`
 
 func TestCreateMigrationRoundTrip(t *testing.T) {
 	stmt, err := Parse(everyClause)
@@ -83,7 +83,7 @@ func TestCreateMigrationRoundTrip(t *testing.T) {
 			{Pattern{"LITERAL", "raw"}, Pattern{"LITERAL", "t"}, "x", "y"},
 		},
 		StartAt: &StartAt{Kind: "GTID", GTIDSet: "3E11FA47-71CA-11E1-9E33-C80AA9429562:1-5"},
-		Options: []Option{{"mode", "INCREMENTAL"}, {"copy_threads", "8"}, {"rate_limit", "10000000"}, {"relay", "ON"}, {"foreign_key_checks", "ON"}},
+		Options: []Option{{"mode", "INCREMENTAL"}, {"copy_threads", "8"}, {"rate_limit", "0"}, {"relay", "OFF"}, {"foreign_key_checks", "OFF"}},
 		Comment: ptr("it's"),
 	}
 	if !reflect.DeepEqual(m.Spec, want) {
@@ -101,7 +101,7 @@ func TestCreateMigrationRoundTrip(t *testing.T) {
 func TestSourceAndTargetRoundTrip(t *testing.T) {
 	for _, sql := range []string{
 		"CREATE SOURCE `s` SOURCE_HOST = 'h', SOURCE_PORT = 3306, SOURCE_PASSWORD = SECRET `pw`, SERVER_ID = AUTO, REPLICA_HOSTS = ('a:1', 'b:2'), SOURCE_DELAY = 3",
-		`CREATE SOURCE s SOURCE_HOST='back\\slash', SOURCE_SSL_KEY=SECRET k, SOURCE_SSL_CERT='c', SOURCE_CONNECT_RETRY=1, FLAVOR=AUTO`,
+		`CREATE SOURCE s SOURCE_HOST='h', SOURCE_SSL_CA='back\\slash', SOURCE_SSL_KEY=SECRET k, SOURCE_SSL_CERT='c', SOURCE_CONNECT_RETRY=1, FLAVOR=AUTO`,
 		"CREATE TARGET t TARGET_HOSTS=('h:1'), TARGET_USER='u', TARGET_PASSWORD=SECRET p, TARGET_SSL_MODE=REQUIRED, TARGET_SSL_CA='c', MAX_CONNECTIONS=3",
 	} {
 		one, err := Parse(sql)

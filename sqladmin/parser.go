@@ -350,12 +350,17 @@ func (p *parser) password(what string) *Password {
 type objectOption[T any] struct {
 	name string
 	read func(p *parser, o *T)
+	// later marks an option that the engine cannot carry out yet: it is not
+	// offered.
+	later bool
 }
 
 func optionNames[T any](options []objectOption[T]) []string {
 	var names []string
 	for _, o := range options {
-		names = append(names, o.name)
+		if !o.later {
+			names = append(names, o.name)
+		}
 	}
 	return names
 }

@@ -212,8 +212,8 @@ func markAllBut(tokens []token, from int) {
 // openOptions are the options whose values may be shown.
 var openOptions = func() map[string]bool {
 	m := map[string]bool{"CHANNEL": true}
-	for _, w := range optionNames(sourceOptions) {
-		m[w] = !isSecretWord(w)
+	for _, o := range sourceOptions {
+		m[o.name] = !isSecretWord(o.name)
 	}
 	for _, w := range optionNames(targetOptions) {
 		m[w] = !isSecretWord(w)

@@ -25,7 +25,7 @@ func parseSelect(p *parser) Statement {
 	sel, ok := node.(*ast.SelectStmt)
 	switch {
 	case !ok:
-		p.fail(NotSupported("UNION and other set operations"))
+		p.fail(NotSupported("A set operation (UNION, INTERSECT, EXCEPT)"))
 	case sel.With != nil:
 		p.fail(NotSupported("WITH"))
 	case sel.SelectIntoOpt != nil:
@@ -56,12 +56,36 @@ func (d *Do) run(_ context.Context, x *executor) (*Result, error) {
 	return &Result{}, nil
 }
 
+// run evaluates the SELECT within max_execution_time, and cuts its rows at
+// sql_select_limit when it has no LIMIT.
 func (s *Select) run(ctx context.Context, x *executor) (*Result, error) {
+	if most := x.session.longest(); most > 0 {
+		limited, cancel := context.WithTimeout(ctx, most)
+		defer cancel()
+		before := x.stop
+		x.stop = newStopper(limited)
+		defer func() { x.stop = before }()
+		res, err := s.evaluate(limited, x)
+		if err != nil && limited.Err() != nil && ctx.Err() == nil {
+			return nil, &Error{Code: 3024, State: "HY000", Message: "Query execution was interrupted, maximum statement execution time exceeded", Remedy: "SET max_execution_time = 0"}
+		}
+		return res, err
+	}
+	return s.evaluate(ctx, x)
+}
+
+func (s *Select) evaluate(ctx context.Context, x *executor) (*Result, error) {
 	rel, err := x.from(ctx, s.node.From)
 	if err != nil {
 		return nil, err
 	}
-	return x.query(s.node, rel)
+	res, err := x.query(s.node, rel)
+	if set, ok := x.session.variables["sql_select_limit"]; ok && err == nil && s.node.Limit == nil {
+		if most, ok := set.(uint64); ok && most < uint64(len(res.Rows)) {
+			res.Rows = res.Rows[:most]
+		}
+	}
+	return res, err
 }
 
 // bytesPerNode is what TiDB's parser takes for one token, its stacks included.
@@ -78,7 +102,7 @@ func (p *parser) tidb(sql string) ast.StmtNode {
 		p.fail(asError(err, nil))
 		return nil
 	}
-	node, err := tidbsql.ParseOne(sql, tidbsql.Mode{ANSIQuotes: p.mode.ansiQuotes, NoBackslashEscapes: p.mode.noBackslashEscapes})
+	node, err := tidbsql.ParseOne(sql, tidbsql.Mode{ANSIQuotes: p.mode.ansiQuotes, NoBackslashEscapes: p.mode.noBackslashEscapes, PipesAsConcat: p.mode.pipesConcat})
 	if err != nil {
 		p.fail(p.tidbError(sql, err))
 		return nil

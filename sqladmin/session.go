@@ -87,6 +87,14 @@ func (s *session) charset(variable string) *charset {
 	return defaultCharset
 }
 
+// longest returns how long a SELECT may take, 0 for as long as it does.
+func (s *session) longest() time.Duration {
+	if v := asFloat(s.variables["max_execution_time"]); v > 0 {
+		return time.Duration(v * float64(time.Millisecond))
+	}
+	return time.Duration(asFloat(s.variables["max_statement_time"]) * float64(time.Second))
+}
+
 // mode returns how the session's sql_mode makes text read.
 func (s *session) mode() lexMode {
 	v, ok := s.variables["sql_mode"]
@@ -95,6 +103,7 @@ func (s *session) mode() lexMode {
 	}
 	words := "," + strings.ToUpper(asString(v)) + ","
 	return lexMode{
+		pipesConcat:        strings.Contains(words, ",PIPES_AS_CONCAT,") || strings.Contains(words, ",ANSI,"),
 		ansiQuotes:         strings.Contains(words, ",ANSI_QUOTES,") || strings.Contains(words, ",ANSI,"),
 		noBackslashEscapes: strings.Contains(words, ",NO_BACKSLASH_ESCAPES,"),
 	}

@@ -21,6 +21,12 @@ func parseSet(p *parser) Statement {
 		return parseNotYet("SET PASSWORD")(p)
 	case "PERSIST", "PERSIST_ONLY":
 		return parseNotYet("SET PERSIST")(p)
+	case "LOCAL": // TiDB's parser takes SESSION in its place only
+		if word(p.tokens, 2) == "TRANSACTION" {
+			node, _ := p.tidb("SET SESSION " + p.sql[p.tokens[2].pos:]).(*ast.SetStmt)
+			p.pos = len(p.tokens)
+			return &Set{node: node}
+		}
 	case "NAMES", "CHARACTER", "CHARSET":
 		if s := parseSetNames(p); s != nil {
 			return s
@@ -67,6 +73,8 @@ func (x *executor) assign(a *ast.VariableAssignment) error {
 	switch {
 	case a.Name == ast.SetNames, a.Name == ast.SetCharset:
 		return x.setNames(a)
+	case a.Name == "tx_isolation_one_shot": // SET TRANSACTION: of the next one, and there is none
+		return nil
 	case a.IsGlobal:
 		if lookupVariable(a.Name) == nil {
 			_, err := x.systemVariable(a.Name)

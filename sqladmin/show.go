@@ -55,9 +55,11 @@ func init() {
 		{words: "FULL PROCESSLIST", read: table("processlist")},
 		{words: "REPLICA STATUS", read: table("replica_status"), forChannel: true},
 		{words: "SLAVE STATUS", read: slaveStatus, forChannel: true},
+		{words: "SLAVE STATUS NONBLOCKING", read: slaveStatus},
 		{words: "ALL SLAVES STATUS", read: slaveStatus},
 		{words: "REPLICAS", read: table("replicas")},
 		{words: "SLAVE HOSTS", read: table("replicas")},
+		{words: "ERROR CODES", read: table("error_codes")},
 		{words: "WARNINGS", read: showWarnings(false)},
 		{words: "ERRORS", read: showWarnings(true)},
 		{words: "VARIABLES", read: table("variables")},
@@ -81,6 +83,10 @@ func init() {
 		{words: "CHARACTER SET", read: fixed("CHARSET")},
 		{words: "CHARSET", read: fixed("CHARSET")},
 		{words: "COLLATION", read: fixed("COLLATION")},
+		{words: "TRIGGERS FROM|IN", read: fixedIn("TRIGGERS")},
+		{words: "FULL TRIGGERS", read: fixed("TRIGGERS")},
+		{words: "EVENTS FROM|IN", read: fixedIn("EVENTS")},
+		{words: "OPEN TABLES FROM|IN", read: fixedIn("OPEN TABLES")},
 		{words: "PROCEDURE STATUS", read: fixed("ROUTINES")},
 		{words: "FUNCTION STATUS", read: fixed("ROUTINES")},
 		{words: "TRIGGERS", read: fixed("TRIGGERS")},
@@ -97,17 +103,20 @@ var otherShows = []form{
 	{words: "CREATE SOURCE", parse: parseShowCreate("SOURCE")},
 	{words: "CREATE TARGET", parse: parseShowCreate("TARGET")},
 	{words: "COUNT", parse: parseShowCount},
-	{words: "AUTO_INCREMENT", parse: parseNotYet("SHOW AUTO_INCREMENT")},
-	{words: "CREATE USER", parse: parseNotYet("SHOW CREATE USER")},
-	{words: "CUTOVER", parse: parseNotYet("SHOW CUTOVER")},
-	{words: "CUTOVERS", parse: parseNotYet("SHOW CUTOVERS")},
-	{words: "LISTENERS", parse: parseNotYet("SHOW LISTENERS")},
-	{words: "PROXY", parse: parseNotYet("SHOW PROXY")},
-	{words: "MIGRATION VERIFY|CONFLICTS", parse: parseNotYet("this SHOW MIGRATION")},
-	{words: "BINARY LOGS", parse: parseNoBinaryLog},
-	{words: "MASTER LOGS|STATUS", parse: parseNoBinaryLog},
-	{words: "BINARY LOG STATUS", parse: parseNoBinaryLog},
-	{words: "BINLOG EVENTS", parse: parseNoBinaryLog},
+	{words: "AUTO_INCREMENT", parse: parseNotYet("SHOW AUTO_INCREMENT"), refused: true},
+	{words: "CREATE USER", parse: parseNotYet("SHOW CREATE USER"), refused: true},
+	{words: "CREATE PROCEDURE|FUNCTION|TRIGGER|EVENT", parse: parseNotYet("SHOW CREATE of a routine"), refused: true},
+	{words: "ENGINE", parse: parseNotYet("SHOW ENGINE"), refused: true},
+	{words: "PROFILE|PROFILES", parse: parseNotYet("SHOW PROFILE"), refused: true},
+	{words: "CUTOVER", parse: parseNotYet("SHOW CUTOVER"), refused: true},
+	{words: "CUTOVERS", parse: parseNotYet("SHOW CUTOVERS"), refused: true},
+	{words: "LISTENERS", parse: parseNotYet("SHOW LISTENERS"), refused: true},
+	{words: "PROXY", parse: parseNotYet("SHOW PROXY"), refused: true},
+	{words: "MIGRATION VERIFY|CONFLICTS", parse: parseNotYet("this SHOW MIGRATION"), refused: true},
+	{words: "BINARY LOGS", parse: parseNoBinaryLog, refused: true},
+	{words: "MASTER LOGS|STATUS", parse: parseNoBinaryLog, refused: true},
+	{words: "BINARY LOG STATUS", parse: parseNoBinaryLog, refused: true},
+	{words: "BINLOG EVENTS", parse: parseNoBinaryLog, refused: true},
 }
 
 func parseShowCreate(kind string) func(*parser) Statement {
@@ -141,7 +150,9 @@ func parseShow(p *parser) Statement {
 			lists = append(lists, splitWords(s.words))
 		}
 		for _, s := range otherShows {
-			lists = append(lists, splitWords(s.words))
+			if !s.refused {
+				lists = append(lists, splitWords(s.words))
+			}
 		}
 		p.fail(p.unknownWords(lists, "no such SHOW"))
 		return nil

@@ -235,6 +235,20 @@ func charsetTable() [][]any {
 	return rows
 }
 
+// fixedIn reads a schema's name, and a table of fixedTables for it: the schemas
+// of the admin port do not differ in them.
+func fixedIn(name string) func(*parser) source {
+	return func(p *parser) source {
+		from := p.name("schema")
+		return func(ctx context.Context, x *executor) (*relation, error) {
+			if _, err := x.schemaOr(from); err != nil {
+				return nil, err
+			}
+			return fixed(name)(p)(ctx, x)
+		}
+	}
+}
+
 // fixedTables are the results of SHOW statements that are always the same.
 var fixedTables = map[string]struct {
 	columns []Column

@@ -103,24 +103,26 @@ func (o *SourceOptions) list() []string {
 // sourceOptions lists the options of a source: a name, and how its value is
 // read. A newcomer adds a row here, a field above and a column in tables.go.
 var sourceOptions = []objectOption[SourceOptions]{
-	{"SOURCE_HOST", func(p *parser, o *SourceOptions) { o.Host = ptr(p.host("SOURCE_HOST")) }},
-	{"SOURCE_PORT", func(p *parser, o *SourceOptions) { o.Port = ptr(p.number("SOURCE_PORT", 1, 65535)) }},
-	{"SOURCE_USER", func(p *parser, o *SourceOptions) { o.User = ptr(p.userName("SOURCE_USER")) }},
-	{"SOURCE_PASSWORD", func(p *parser, o *SourceOptions) { o.Password = p.password("SOURCE_PASSWORD") }},
-	{"SOURCE_SSL_MODE", func(p *parser, o *SourceOptions) { o.SSLMode = ptr(p.enum("SOURCE_SSL_MODE", SSLModes)) }},
-	{"SOURCE_SSL_CA", func(p *parser, o *SourceOptions) { o.SSLCA = ptr(p.pem("SOURCE_SSL_CA")) }},
-	{"SOURCE_SSL_CERT", func(p *parser, o *SourceOptions) { o.SSLCert = ptr(p.pem("SOURCE_SSL_CERT")) }},
-	{"SOURCE_SSL_KEY", func(p *parser, o *SourceOptions) { o.SSLKey = p.password("SOURCE_SSL_KEY") }},
-	{"SERVER_ID", func(p *parser, o *SourceOptions) { o.ServerID = ptr(p.serverID()) }},
-	{"REPLICA_HOSTS", func(p *parser, o *SourceOptions) { o.ReplicaHosts = p.hosts("REPLICA_HOSTS") }},
-	{"FLAVOR", func(p *parser, o *SourceOptions) { o.Flavor = ptr(p.enum("FLAVOR", flavors)) }},
-	{"SOURCE_CONNECT_RETRY", func(p *parser, o *SourceOptions) {
+	{name: "SOURCE_HOST", read: func(p *parser, o *SourceOptions) { o.Host = ptr(p.host("SOURCE_HOST")) }},
+	{name: "SOURCE_PORT", read: func(p *parser, o *SourceOptions) { o.Port = ptr(p.number("SOURCE_PORT", 1, 65535)) }},
+	{name: "SOURCE_USER", read: func(p *parser, o *SourceOptions) { o.User = ptr(p.userName("SOURCE_USER")) }},
+	{name: "SOURCE_PASSWORD", read: func(p *parser, o *SourceOptions) { o.Password = p.password("SOURCE_PASSWORD") }},
+	{name: "SOURCE_SSL_MODE", read: func(p *parser, o *SourceOptions) { o.SSLMode = ptr(p.enum("SOURCE_SSL_MODE", SSLModes)) }},
+	{name: "SOURCE_SSL_CA", read: func(p *parser, o *SourceOptions) { o.SSLCA = ptr(p.pem("SOURCE_SSL_CA")) }},
+	{name: "SOURCE_SSL_CERT", read: func(p *parser, o *SourceOptions) { o.SSLCert = ptr(p.pem("SOURCE_SSL_CERT")) }},
+	{name: "SOURCE_SSL_KEY", read: func(p *parser, o *SourceOptions) { o.SSLKey = p.password("SOURCE_SSL_KEY") }},
+	{name: "SERVER_ID", read: func(p *parser, o *SourceOptions) { o.ServerID = ptr(p.serverID()) }},
+	{name: "REPLICA_HOSTS", later: true, read: func(p *parser, o *SourceOptions) { o.ReplicaHosts = p.hosts("REPLICA_HOSTS") }},
+	{name: "FLAVOR", read: func(p *parser, o *SourceOptions) { o.Flavor = ptr(p.enum("FLAVOR", flavors)) }},
+	{name: "SOURCE_CONNECT_RETRY", read: func(p *parser, o *SourceOptions) {
 		o.ConnectRetry = ptr(p.number("SOURCE_CONNECT_RETRY", 0, 1<<31-1))
 	}},
-	{"SOURCE_HEARTBEAT_PERIOD", func(p *parser, o *SourceOptions) {
+	{name: "SOURCE_HEARTBEAT_PERIOD", read: func(p *parser, o *SourceOptions) {
 		o.HeartbeatPeriod = ptr(p.decimal("SOURCE_HEARTBEAT_PERIOD", 4294967))
 	}},
-	{"SOURCE_DELAY", func(p *parser, o *SourceOptions) { o.Delay = ptr(p.number("SOURCE_DELAY", 0, 1<<31-1)) }},
+	{name: "SOURCE_DELAY", later: true, read: func(p *parser, o *SourceOptions) {
+		o.Delay = ptr(p.number("SOURCE_DELAY", 0, 1<<31-1))
+	}},
 }
 
 func parseCreateSource(p *parser) Statement {

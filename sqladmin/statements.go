@@ -10,6 +10,9 @@ type form struct {
 	parse func(p *parser) Statement
 	// sql marks a statement that TiDB's parser reads from its first word on.
 	sql bool
+	// refused marks a statement that is known and always an error: it is never
+	// offered.
+	refused bool
 }
 
 // statements lists every statement of the admin port. To add one: a file with
@@ -61,31 +64,45 @@ func init() {
 		{words: "START TRANSACTION", parse: parseNothing("START TRANSACTION")},
 		{words: "COMMIT", parse: parseNothing("COMMIT")},
 		{words: "ROLLBACK", parse: parseNothing("ROLLBACK")},
+		{words: "SAVEPOINT", parse: parseNothing("SAVEPOINT")},
+		{words: "RELEASE SAVEPOINT", parse: parseNothing("RELEASE SAVEPOINT")},
+		{words: "UNLOCK TABLES", parse: parseNothing("UNLOCK TABLES")},
 		{words: "FLUSH", parse: parseNothing("FLUSH")},
 
 		// Known, and answered with error 1235 until the engine can do them.
-		{words: "VERIFY", parse: parseNotYet("VERIFY")},
-		{words: "RESYNC", parse: parseNotYet("RESYNC")},
-		{words: "CUTOVER", parse: parseNotYet("CUTOVER")},
-		{words: "SKIP TRANSACTION", parse: parseNotYet("SKIP TRANSACTION")},
-		{words: "REPLACE DDL", parse: parseNotYet("REPLACE DDL")},
-		{words: "CHECK AUTO_INCREMENT", parse: parseNotYet("CHECK AUTO_INCREMENT")},
-		{words: "CREATE USER", parse: parseNotYet("CREATE USER")},
-		{words: "ALTER USER", parse: parseNotYet("ALTER USER")},
-		{words: "DROP USER", parse: parseNotYet("DROP USER")},
-		{words: "CREATE ROLE", parse: parseNotYet("CREATE ROLE")},
-		{words: "DROP ROLE", parse: parseNotYet("DROP ROLE")},
-		{words: "GRANT", parse: parseNotYet("GRANT")},
-		{words: "REVOKE", parse: parseNotYet("REVOKE")},
-		{words: "SHUTDOWN", parse: parseNotYet("SHUTDOWN")},
-		{words: "CREATE LISTENER", parse: parseNotYet("CREATE LISTENER")},
-		{words: "ALTER LISTENER", parse: parseNotYet("ALTER LISTENER")},
-		{words: "DROP LISTENER", parse: parseNotYet("DROP LISTENER")},
-		{words: "CHANGE REPLICATION FILTER", parse: parseNotYet("CHANGE REPLICATION FILTER")},
-		{words: "RESET REPLICA|SLAVE", parse: parseNotYet("RESET REPLICA")},
-		{words: "PREPARE", parse: parseNotYet("PREPARE as text")},
-		{words: "EXECUTE", parse: parseNotYet("EXECUTE as text")},
-		{words: "INSERT|UPDATE|DELETE|REPLACE|TRUNCATE", parse: parseReadOnly},
+		{words: "VERIFY", parse: parseNotYet("VERIFY"), refused: true},
+		{words: "RESYNC", parse: parseNotYet("RESYNC"), refused: true},
+		{words: "CUTOVER", parse: parseNotYet("CUTOVER"), refused: true},
+		{words: "SKIP TRANSACTION", parse: parseNotYet("SKIP TRANSACTION"), refused: true},
+		{words: "REPLACE DDL", parse: parseNotYet("REPLACE DDL"), refused: true},
+		{words: "CHECK AUTO_INCREMENT", parse: parseNotYet("CHECK AUTO_INCREMENT"), refused: true},
+		{words: "CREATE USER", parse: parseNotYet("CREATE USER"), refused: true},
+		{words: "ALTER USER", parse: parseNotYet("ALTER USER"), refused: true},
+		{words: "DROP USER", parse: parseNotYet("DROP USER"), refused: true},
+		{words: "CREATE ROLE", parse: parseNotYet("CREATE ROLE"), refused: true},
+		{words: "DROP ROLE", parse: parseNotYet("DROP ROLE"), refused: true},
+		{words: "GRANT", parse: parseNotYet("GRANT"), refused: true},
+		{words: "REVOKE", parse: parseNotYet("REVOKE"), refused: true},
+		{words: "SHUTDOWN", parse: parseNotYet("SHUTDOWN"), refused: true},
+		{words: "CREATE LISTENER", parse: parseNotYet("CREATE LISTENER"), refused: true},
+		{words: "ALTER LISTENER", parse: parseNotYet("ALTER LISTENER"), refused: true},
+		{words: "DROP LISTENER", parse: parseNotYet("DROP LISTENER"), refused: true},
+		{words: "CHANGE REPLICATION FILTER", parse: parseNotYet("CHANGE REPLICATION FILTER"), refused: true},
+		{words: "RESET REPLICA|SLAVE", parse: parseNotYet("RESET REPLICA"), refused: true},
+		{words: "PREPARE", parse: parseNotYet("PREPARE as text"), refused: true},
+		{words: "EXECUTE", parse: parseNotYet("EXECUTE as text"), refused: true},
+		{words: "DEALLOCATE", parse: parseNotYet("PREPARE as text"), refused: true},
+		{words: "WITH", parse: parseNotYet("WITH"), refused: true},
+		{words: "TABLE", parse: parseNotYet("TABLE as a statement"), refused: true},
+		{words: "VALUES", parse: parseNotYet("VALUES as a statement"), refused: true},
+		{words: "LOCK", parse: parseNotYet("LOCK TABLES"), refused: true},
+		{words: "CALL", parse: parseNotYet("CALL"), refused: true},
+		{words: "XA", parse: parseNotYet("XA"), refused: true},
+		{words: "ANALYZE|CHECKSUM|OPTIMIZE|REPAIR", parse: parseNotYet("maintenance of tables"), refused: true},
+
+		{words: "CREATE|ALTER|DROP|RENAME TABLE|DATABASE|SCHEMA|VIEW|INDEX", parse: parseReadOnly, refused: true},
+		{words: "LOAD", parse: parseReadOnly, refused: true},
+		{words: "INSERT|UPDATE|DELETE|REPLACE|TRUNCATE", parse: parseReadOnly, refused: true},
 	}
 }
 

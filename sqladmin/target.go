@@ -63,12 +63,12 @@ func (s *CreateTarget) SQL() string {
 
 // targetOptions lists the options of a target.
 var targetOptions = []objectOption[TargetOptions]{
-	{"TARGET_HOSTS", func(p *parser, o *TargetOptions) { o.Hosts = p.hosts("TARGET_HOSTS") }},
-	{"TARGET_USER", func(p *parser, o *TargetOptions) { o.User = ptr(p.userName("TARGET_USER")) }},
-	{"TARGET_PASSWORD", func(p *parser, o *TargetOptions) { o.Password = p.password("TARGET_PASSWORD") }},
-	{"TARGET_SSL_MODE", func(p *parser, o *TargetOptions) { o.SSLMode = ptr(p.enum("TARGET_SSL_MODE", SSLModes)) }},
-	{"TARGET_SSL_CA", func(p *parser, o *TargetOptions) { o.SSLCA = ptr(p.pem("TARGET_SSL_CA")) }},
-	{"MAX_CONNECTIONS", func(p *parser, o *TargetOptions) {
+	{name: "TARGET_HOSTS", read: func(p *parser, o *TargetOptions) { o.Hosts = p.hosts("TARGET_HOSTS") }},
+	{name: "TARGET_USER", read: func(p *parser, o *TargetOptions) { o.User = ptr(p.userName("TARGET_USER")) }},
+	{name: "TARGET_PASSWORD", read: func(p *parser, o *TargetOptions) { o.Password = p.password("TARGET_PASSWORD") }},
+	{name: "TARGET_SSL_MODE", read: func(p *parser, o *TargetOptions) { o.SSLMode = ptr(p.enum("TARGET_SSL_MODE", SSLModes)) }},
+	{name: "TARGET_SSL_CA", read: func(p *parser, o *TargetOptions) { o.SSLCA = ptr(p.pem("TARGET_SSL_CA")) }},
+	{name: "MAX_CONNECTIONS", read: func(p *parser, o *TargetOptions) {
 		o.MaxConnections = ptr(p.number("MAX_CONNECTIONS", 1, 100000))
 	}},
 }

@@ -19,7 +19,10 @@ func is(v any) func(*executor) any { return func(*executor) any { return v } }
 
 // variables lists the system variables that clients read at connect, and those
 // they set. A variable that is not read only can be set in a session and is
-// given back; only sql_mode and wait_timeout have an effect.
+// given back. These have an effect: sql_mode, wait_timeout, the character sets,
+// time_zone, timestamp, sql_select_limit, max_execution_time and
+// max_statement_time. The others are about transactions and tables, which the
+// admin port does not have.
 var variables = []variable{
 	{"version", String, func(x *executor) any { return x.server.cfg.ServerVersion }, true},
 	{"version_comment", String, func(x *executor) any { return x.server.cfg.VersionComment }, true},
@@ -44,6 +47,8 @@ var variables = []variable{
 	{"lock_wait_timeout", Uint, is(uint64(31536000)), false},
 	{"max_connections", Uint, func(x *executor) any { return uint64(x.server.cfg.MaxConnections) }, true},
 	{"max_execution_time", Uint, is(uint64(0)), false},
+	{"max_statement_time", Double, is(float64(0)), false}, // MariaDB's, in seconds
+	{"innodb_lock_wait_timeout", Uint, is(uint64(50)), false},
 	{"autocommit", Int, is(int64(1)), false},
 	{"sql_mode", String, is("ONLY_FULL_GROUP_BY,STRICT_TRANS_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION"), false},
 	{"sql_safe_updates", Int, is(int64(0)), false},
@@ -252,6 +257,16 @@ func checkedValue(s *session, name string, value any) (any, error) {
 			return nil, err
 		}
 		return cs.name, nil
+	case "time_zone":
+		if _, ok := findZone(asString(value)); !ok {
+			return nil, &Error{Code: 1298, State: "HY000", Message: "Unknown or incorrect time zone: '" + cut(asString(value), 40) + "'", Remedy: "use UTC, an offset such as '+02:00', or a name that this node's time zone database has"}
+		}
+		return value, nil
+	case "max_statement_time", "timestamp":
+		if f := asFloat(value); value == nil || !isNumber(value) || f < 0 || f > 1<<40 {
+			return nil, Errorf(CodeWrongValue, "Variable '%s' can't be set to the value of '%s'", name, cut(asString(value), 40))
+		}
+		return value, nil
 	case "collation_connection":
 		text := strings.ToLower(asString(value))
 		name, _, _ := strings.Cut(text, "_")
@@ -266,15 +281,6 @@ func checkedValue(s *session, name string, value any) (any, error) {
 		return text, nil
 	}
 	return nil, nil
-}
-
-// errorCodeRows lists the admin port's own error codes.
-func errorCodeRows() [][]any {
-	var rows [][]any
-	for _, c := range ownCodes {
-		rows = append(rows, []any{uint64(c.code), (&Error{Code: c.code}).SQLState(), c.name})
-	}
-	return rows
 }
 
 // uuid returns a stable server_uuid made of the node's id.

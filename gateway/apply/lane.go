@@ -141,7 +141,7 @@ func conflictError(cause error, id replica.TxnID) *replica.Error {
 	return &replica.Error{Code: 61052, Class: "DATA", Table: table,
 		Message: fmt.Sprintf("the target differs from the source%s: %s (in the batch that begins with transaction %s)", where, conflictOf(cause), id),
 		Remedy: "somebody else writes to the target's table, or its rows were not what the copy left: " +
-			"STOP MIGRATION m; ALTER MIGRATION m SET on_conflict=REPLACE; START MIGRATION m takes the source's rows; RESET MIGRATION m copies all again"}
+			"STOP MIGRATION; ALTER MIGRATION SET on_conflict=REPLACE; START MIGRATION takes the source's rows; RESET MIGRATION copies all again"}
 }
 
 // conflictOf says what differed.

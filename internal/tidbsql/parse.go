@@ -37,6 +37,7 @@ func (e *PanicError) Error() string { return "the SQL parser panicked (" + e.Kin
 type Mode struct {
 	ANSIQuotes         bool
 	NoBackslashEscapes bool
+	PipesAsConcat      bool
 }
 
 // maxKeptBytes bounds the text of a parser that is kept: it refers to its last
@@ -83,6 +84,9 @@ func parse(sql string, mode Mode) (list []ast.StmtNode, err error) {
 	}
 	if mode.NoBackslashEscapes {
 		m |= mysql.ModeNoBackslashEscapes
+	}
+	if mode.PipesAsConcat {
+		m |= mysql.ModePipesAsConcat
 	}
 	p.SetSQLMode(m)
 	parsed, _, err := p.ParseSQL(sql)
