@@ -1,6 +1,9 @@
 package replica
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Op is what a row change does.
 type Op uint8
@@ -53,6 +56,22 @@ type DDL struct {
 	// Unread is the code of the first logged setting whose format is not
 	// known; the settings after it are then missing. 0 means that all were read.
 	Unread byte
+}
+
+// excerptBytes bounds what an error quotes of a statement.
+const excerptBytes = 200
+
+// Excerpt returns the beginning of the statement for an error message: on one
+// line, as valid UTF-8, and without a statement that may hold a password.
+func (d *DDL) Excerpt() string {
+	text := strings.Join(strings.Fields(strings.ToValidUTF8(d.Text, "?")), " ")
+	if upper := strings.ToUpper(text); strings.Contains(upper, "CONNECTION") || strings.Contains(upper, "PASSWORD") {
+		text, _, _ = strings.Cut(text, "(")
+	}
+	if len(text) > excerptBytes {
+		text = strings.ToValidUTF8(text[:excerptBytes], "") + " .."
+	}
+	return text
 }
 
 // Setting is a switch that may not be known.

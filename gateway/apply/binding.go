@@ -142,11 +142,13 @@ func (b *Binding) bindKeyList() {
 	}
 }
 
-// carried says whether a column's values can be written. MariaDB's UUID and
-// INET types have a stored form of their own in row images.
+// carried returns true if a column's values can be written. A GEOMETRY is written
+// as the bytes that MySQL stores, an SRID and a WKB, into the BLOB that the target's
+// table must have for it. MariaDB's UUID and INET types have a stored form of their
+// own in row images.
 func carried(c *replica.Column) bool {
 	switch c.Type {
-	case replica.TypeGeometry, replica.TypeVector, replica.TypeUnknown:
+	case replica.TypeVector, replica.TypeUnknown:
 		return false
 	}
 	switch c.SQLType {

@@ -176,8 +176,8 @@ func (d *ddlRunner) repaired(ctx context.Context, p *DDLPlan, rec *ddlRecord) (b
 		return true, nil
 	}
 	return false, &replica.Error{Code: 61053, Class: "DDL", Table: p.SourceTable,
-		Message: fmt.Sprintf("the target was changed by hand after the DDL of transaction %s on %s was refused, and is not as the whole statement leads to: %s",
-			p.Txn.ID, p.SourceTable, clipNote(strings.Join(differs, "; "))),
+		Message: fmt.Sprintf("the target was changed by hand after the DDL of transaction %s on %s (%s) was refused, and is not as the whole statement leads to: %s",
+			p.Txn.ID, p.SourceTable, p.Txn.DDL.Excerpt(), clipNote(strings.Join(differs, "; "))),
 		Remedy: "change the target's table until nothing of this differs, or undo the change by hand so that Sluice tries the statement again; then START MIGRATION"}
 }
 

@@ -174,7 +174,7 @@ func ddlReason(err error) string {
 // ddlError names a DDL that the target refused.
 func ddlError(err error, p *DDLPlan, i int) error {
 	return &replica.Error{Code: 61053, Class: "DDL", Err: err, Table: p.SourceTable,
-		Message: fmt.Sprintf("the target refused the DDL of transaction %s on %s", p.Txn.ID, p.SourceTable),
+		Message: fmt.Sprintf("the target refused the DDL of transaction %s at %s on %s (%s)", p.Txn.ID, p.Txn.Start, p.SourceTable, p.Txn.DDL.Excerpt()),
 		Remedy: "see SHOW MIGRATION DDL for both statements; bring the target's table by hand to the definition that the whole statement leads to, " +
 			"or remove what the target objects to, then START MIGRATION again"}
 }

@@ -156,6 +156,11 @@ func fits(src, dst *replica.Column) string {
 	switch src.Type {
 	case replica.TypeChar, replica.TypeVarchar, replica.TypeText, replica.TypeBinary, replica.TypeVarbinary, replica.TypeBlob:
 		return fitsString(src, dst, was)
+	case replica.TypeGeometry:
+		if dst.Type != replica.TypeBlob {
+			return was + ", and only a BLOB holds it"
+		}
+		return ""
 	case replica.TypeFloat:
 		if dst.Type == replica.TypeFloat || dst.Type == replica.TypeDouble {
 			return ""

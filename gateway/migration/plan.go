@@ -169,7 +169,7 @@ func (d *ddlDraft) refuse(c schema.Change, err *replica.Error) {
 // located adds to an error which transaction it is about.
 func (d *ddlDraft) located(err *replica.Error) *replica.Error {
 	e := *err
-	e.Message = fmt.Sprintf("transaction %s at %s: %s", d.plan.Txn.ID, d.plan.Txn.Start, e.Message)
+	e.Message = fmt.Sprintf("transaction %s at %s (%s): %s", d.plan.Txn.ID, d.plan.Txn.Start, d.plan.Txn.DDL.Excerpt(), e.Message)
 	return &e
 }
 

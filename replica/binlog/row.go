@@ -73,17 +73,8 @@ func newRowDecoder(m *TableMap, t *replica.Table, mem *arena) (*rowDecoder, erro
 			cd.skip = err != nil
 		}
 		cd.costly = cd.dec.rune != nil || cd.pad > 0 || cd.printed()
-		if cd.typ == colGeometry && !cd.skip {
-			return nil, unsupportedType(t, col)
-		}
 	}
 	return d, nil
-}
-
-func unsupportedType(t *replica.Table, col *replica.Column) error {
-	return &replica.Error{Code: 61133, Class: "DATA", Table: t.String(),
-		Message: fmt.Sprintf("column %q of %s has the type %s, which TiDB does not have", col.Name, t, col.SQLType),
-		Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or change the column on the source"}
 }
 
 // layout fills the sizes that depend on the column's metadata.

@@ -74,10 +74,15 @@ func (x *differ) column(c, have *columnDef) {
 		}
 	} else if got, need := comparable(have.typ), comparable(t); got != need {
 		x.add("column %s is %s instead of %s", c.name, got, need)
+	} else if has := have.typ.collation; x.inKey(c.name) && !tellsApart(has, t) {
+		x.add("column %s is in a key and has the collation %s instead of %s", c.name, has, t.collation)
 	}
 	if have.nullable() != c.nullable() && !(c.generated != "" && have.nullable()) {
 		word := map[bool]string{true: "NULL", false: "NOT NULL"}
 		x.add("column %s is %s instead of %s", c.name, word[have.nullable()], word[c.nullable()])
+	}
+	if c.autoInc && !have.autoInc {
+		x.add("column %s is not AUTO_INCREMENT", c.name)
 	}
 	if have.generated != "" && c.generated == "" {
 		x.add("column %s is generated, and is not in the source's table", c.name)
@@ -100,11 +105,29 @@ func comparable(t typeDef) string {
 	case "datetime", "timestamp", "time":
 		t.scale = max(t.scale, 0)
 	}
-	s := t.sql()
-	if t.charset != "" && t.charset != "binary" {
-		s += " COLLATE " + t.collation
+	return t.sql()
+}
+
+// inKey returns true for the columns of the source's primary and unique keys.
+func (x *differ) inKey(column string) bool {
+	for _, k := range x.want.d.keys {
+		for _, p := range k.parts {
+			if (k.kind == keyPrimary || k.kind == keyUnique) && strings.EqualFold(p.column, column) {
+				return true
+			}
+		}
 	}
-	return s
+	return false
+}
+
+// tellsApart returns true if a target column with the collation holds all values
+// apart that the wanted type does.
+func tellsApart(has string, want typeDef) bool {
+	if want.charset == "" || has == want.collation || strings.HasSuffix(has, "_0900_bin") {
+		return true
+	}
+	spaces := strings.Contains(want.collation, "_0900_") && want.base != "char" // trailing ones count
+	return strings.HasSuffix(has, "_bin") && !spaces
 }
 
 // keys compares the primary key and the unique keys by what they hold unique,

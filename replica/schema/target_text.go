@@ -105,7 +105,7 @@ var maxVarchar = map[string]int{"utf8mb4": 16383, "utf8": 21844, "ascii": 65535,
 func (x *translator) typ(c *columnDef) (typeDef, error) {
 	t := c.typ
 	if columnTypes[t.base] == replica.TypeGeometry {
-		return t, fmt.Errorf("column %s: TiDB has no type %s", c.name, t.base)
+		return t, fmt.Errorf("column %s: TiDB has no type %s: make the target's table by hand with a LONGBLOB in its place, which gets the bytes that MySQL stores (SRID and WKB)", c.name, t.base)
 	}
 	switch t.base {
 	case "uuid":

@@ -75,7 +75,7 @@ func newProjection(t *replica.Table) (*projection, error) {
 			s.convert = bytesOf(replica.KindTime)
 		case replica.TypeChar, replica.TypeVarchar, replica.TypeText:
 			s.convert = bytesOf(replica.KindString)
-		case replica.TypeBinary, replica.TypeVarbinary, replica.TypeBlob, replica.TypeVector:
+		case replica.TypeBinary, replica.TypeVarbinary, replica.TypeBlob, replica.TypeVector, replica.TypeGeometry:
 			s.convert = bytesOf(replica.KindBytes)
 		case replica.TypeJSON:
 			s.convert = bytesOf(replica.KindJSON)

@@ -71,6 +71,9 @@ func checkColumns(ctx context.Context, c *checker) error {
 				return // computed again on the target
 			case strings.Contains(rest[2], "compressed"):
 				c.addFor(t, object, "column_type", Error, "compressed columns are not supported", "store the column without COMPRESSED, or leave the table out", "")
+			case spatialTypes[rest[1]]:
+				c.addFor(t, object, "column_type", Warning, fmt.Sprintf("TiDB has no type %s: its values are carried as the bytes that MySQL stores, an SRID and a WKB", rest[1]),
+					"make the target's table by hand with a LONGBLOB in the column's place, or leave the table out", "")
 			case !carriedTypes[rest[1]]:
 				c.addFor(t, object, "column_type", Error, fmt.Sprintf("type %s cannot be carried", rest[1]), "change the column's type, or leave the table out", "")
 			}
@@ -78,6 +81,10 @@ func checkColumns(ctx context.Context, c *checker) error {
 	c.fine("column_type", "all column types can be carried")
 	return err
 }
+
+// spatialTypes are GEOMETRY and its subtypes, as information_schema names them.
+var spatialTypes = map[string]bool{"geometry": true, "point": true, "linestring": true, "polygon": true, "multipoint": true,
+	"multilinestring": true, "multipolygon": true, "geomcollection": true, "geometrycollection": true}
 
 // checkForeignKeys finds keys whose actions InnoDB carries out by itself: the
 // rows that they change are not in the binlog.
