@@ -23,6 +23,10 @@ type Config struct {
 
 	Store             string // user[:password]@tcp(host:port)/ of the store's TiDB
 	StorePasswordFile string // replaces the password in Store
+	StoreSSLMode      string // as SOURCE_SSL_MODE; "" means VERIFY_CA with a certificate, else what Store says
+	StoreSSLCA        string // PEM files
+	StoreSSLCert      string
+	StoreSSLKey       string
 
 	AdminAddr         string
 	AdminUser         string
@@ -150,6 +154,9 @@ func (c *Config) storeConfig() (*mysql.Config, error) {
 	}
 	for name := range cfg.Params {
 		return nil, badConfig("store", remedy, "the parameter '%s' is not known", name)
+	}
+	if err := c.storeTLS(cfg); err != nil {
+		return nil, err
 	}
 	cfg.DBName = ""
 	cfg.ReadTimeout, cfg.WriteTimeout = storeReadTimeout, storeWriteTimeout

@@ -162,7 +162,7 @@ func (n *Node) openAdmin(ctx context.Context) error {
 func (n *Node) storeIsPlain(addr string) func() {
 	return sync.OnceFunc(func() {
 		n.log.Warn("the store offers no TLS: what this node writes and reads there, passwords' hashes included, is not encrypted",
-			"store", addr, "remedy", "give TiDB a certificate, and verify it: tls=true in --store")
+			"store", addr, "remedy", "give TiDB a certificate, and verify it: --store-ssl-ca")
 	})
 }
 
