@@ -88,6 +88,10 @@ func openStore(ctx context.Context, db *sql.DB, s *starting, cfg catalog.Config)
 // storeRefusal names what a store that answers does not allow.
 func storeRefusal(err error, addr string) error {
 	var me *mysql.MySQLError
+	if untrusted(err) {
+		return badConfig("store-ssl-ca", "name the PEM file of the authority that signed the store's certificate; with VERIFY_IDENTITY the "+
+			"certificate must name the host of --store", "the certificate of the store at %s does not verify: %v", addr, err)
+	}
 	if e := protocol.Named(err, "store", ""); e != nil {
 		return e
 	}

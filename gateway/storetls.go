@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"strings"
@@ -47,4 +49,15 @@ func (c *Config) storeTLS(cfg *mysql.Config) error {
 	}
 	cfg.AllowFallbackToPlaintext = mode == source.SSLPreferred
 	return err
+}
+
+// untrusted reports whether a server's certificate did not verify.
+func untrusted(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		authority    x509.UnknownAuthorityError
+		host         x509.HostnameError
+		invalid      x509.CertificateInvalidError
+	)
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
 }

@@ -119,7 +119,7 @@ func TestStoreTLS(t *testing.T) {
 		"identity":          {"tls", with(mode("VERIFY_IDENTITY"), "store-ssl-ca", ca.file), nil},
 		"certificate":       {"x509", with(mode("VERIFY_CA"), "store-ssl-ca", ca.file, "store-ssl-cert", cert, "store-ssl-key", key), nil},
 		"no certificate":    {"x509", with(mode("VERIFY_CA"), "store-ssl-ca", ca.file), []string{"refuses"}},
-		"another authority": {"tls", map[string][]string{"store-ssl-ca": {other.file}}, []string{"unknown authority"}},
+		"another authority": {"tls", map[string][]string{"store-ssl-ca": {other.file}}, []string{"--store-ssl-ca", "unknown authority", "Remedy: name the PEM file of the authority"}},
 		"unknown mode":      {"tls", mode("MAYBE"), []string{"--store-ssl-mode", "MAYBE", "Remedy: set --store-ssl-mode"}},
 		"no file":           {"tls", map[string][]string{"store-ssl-ca": {"/dev/zero"}}, []string{"--store-ssl-ca", "regular file"}},
 		"a key alone":       {"tls", map[string][]string{"store-ssl-key": {key}}, []string{"--store-ssl-cert and --store-ssl-key"}},
