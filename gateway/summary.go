@@ -17,6 +17,7 @@ type summary struct {
 	phase, status        string
 	phaseStarted         time.Time // when the least advanced channel came to its phase
 	behind               *int64    // the greatest; nil when some channel does not know
+	missing              *uint64   // the sum; nil when some channel does not know
 	eta                  *int64    // the longest; nil when some channel that copies does not know
 	progress             float64
 	total                migration.Status // sums
@@ -34,7 +35,7 @@ func summarize(channels []*channelView) summary {
 	}
 	worst, least := len(statusOrder), len(channels)
 	var weight, done float64
-	lagKnown, etaKnown := true, true
+	lagKnown, etaKnown, missing := true, true, new(uint64)
 	for i, c := range channels {
 		if n := slices.Index(statusOrder, c.status); n >= 0 && n < worst {
 			worst = n
@@ -50,6 +51,11 @@ func summarize(channels []*channelView) summary {
 		} else if s.behind == nil || *b > *s.behind {
 			s.behind = b
 		}
+		if n := ofNow(c, c.st.Missing); n == nil {
+			missing = nil
+		} else if missing != nil {
+			*missing += *n
+		}
 		if copying(c.phase) {
 			if c.st.ETASeconds == nil || !c.running() {
 				etaKnown = false
@@ -63,7 +69,7 @@ func summarize(channels []*channelView) summary {
 		s.status = statusOrder[worst]
 	}
 	s.phase, s.phaseStarted = channels[least].phase, channels[least].st.PhaseStartedAt
-	s.progress = done / weight
+	s.progress, s.missing = done/weight, missing
 	if !lagKnown {
 		s.behind = nil
 	}
@@ -96,7 +102,7 @@ func (s *summary) add(c *channelView) {
 	t.TablesTotal += st.TablesTotal
 	t.TablesDone += st.TablesDone
 	t.TablesFailed += st.TablesFailed
-	t.Missing += st.Missing
+	t.Diverged += st.Diverged
 	if c.running() {
 		t.RowsPerSec += st.RowsPerSec
 		t.BytesPerSec += st.BytesPerSec
@@ -117,9 +123,11 @@ func (s *summary) add(c *channelView) {
 }
 
 // ready says whether the migration could be cut over now: everything follows
-// the source closely and nothing is wrong.
+// the source closely and nothing is wrong. Where rows of the target were not what
+// they must be, more may differ that nothing has looked at: then it is not ready
+// until all is copied again.
 func (s *summary) ready(errors int) bool {
-	return s.status == migration.StatusRunning && s.phase == migration.PhaseReplicate && s.behind != nil && *s.behind <= readyLag && errors == 0
+	return s.total.Diverged == 0 && s.status == migration.StatusRunning && s.phase == migration.PhaseReplicate && s.behind != nil && *s.behind <= readyLag && errors == 0
 }
 
 // nextStep is a statement that an operator can say next.
@@ -138,6 +146,9 @@ func (s *summary) nextStep(m *catalog.Migration) string {
 		return "WAIT FOR MIGRATION " + name + " UNTIL STATUS = 'STOPPED'"
 	case migration.StatusDone:
 		return "SHOW MIGRATION STATUS FOR MIGRATION " + name
+	}
+	if s.total.Diverged > 0 && !copying(s.phase) {
+		return "CHECK MIGRATION " + name // says what RESET is for
 	}
 	if copying(s.phase) {
 		return "WAIT FOR MIGRATION " + name + " UNTIL PHASE = 'REPLICATE'"

@@ -53,7 +53,16 @@ func channelRow(m *catalog.Migration, ch *channelView, src *catalog.Source) []an
 	receiver, applier := threadStates(ch)
 	return []any{ch.Name, m.Name, ch.Source, host, port, known(uint64(st.SourceID)), st.SourceUUID, st.SourceVersion, flavor,
 		ch.Owner, ch.Epoch, receiver, applier, st.LogFile, st.ReadPos, st.ExecPos, st.Retrieved, st.Executed, nullable(ch.behind()),
-		st.LagBytes, nullable(st.BinlogExpiresIn), st.IOErrno, named(st.IOError, m.Name), st.SQLErrno, named(st.SQLError, m.Name)}
+		nullable(ofNow(ch, st.LagBytes)), nullable(ofNow(ch, st.BinlogExpiresIn)), st.IOErrno, named(st.IOError, m.Name), st.SQLErrno, named(st.SQLError, m.Name)}
+}
+
+// ofNow returns what is known of the source now; nil while nobody runs the
+// channel, or the source does not answer: an old value would be taken for today's.
+func ofNow[T any](ch *channelView, v *T) *T {
+	if !ch.running() || !ch.st.SourceSeen {
+		return nil
+	}
+	return v
 }
 
 // threadStates are what the channel's two halves do, in MySQL's wording; "" for

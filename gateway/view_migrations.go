@@ -104,6 +104,16 @@ func migrationRow(m *catalog.Migration, s *summary, t *troubles) []any {
 		m.CreatedBy, when(m.CreatedAt), when(m.UpdatedAt)}
 }
 
+// sourceSet is what the sources have executed, NULL unless that of all is known.
+func sourceSet(channels []*channelView, sets func(func(*migration.Status) string) string) any {
+	for _, ch := range channels {
+		if ofNow(ch, &ch.st.SourceExecuted) == nil {
+			return nil
+		}
+	}
+	return sets(func(st *migration.Status) string { return st.SourceExecuted })
+}
+
 // statusRow is what SHOW MIGRATION STATUS adds. GTID sets of several sources
 // are shown as one, for MySQL's are of different servers.
 func statusRow(m *catalog.Migration, channels []*channelView, s *summary, t *troubles) []any {
@@ -123,6 +133,6 @@ func statusRow(m *catalog.Migration, channels []*channelView, s *summary, t *tro
 	return []any{when(s.phaseStarted), s.total.RowsCopied, s.total.RowsEstimated, s.total.BytesCopied, s.total.BytesEstimated,
 		s.total.ChunksDone, s.total.ChunksTotal, s.total.RowsPerSec, s.total.BytesPerSec, s.total.TrxPerSec,
 		sets(func(st *migration.Status) string { return st.Retrieved }), sets(func(st *migration.Status) string { return st.Executed }),
-		sets(func(st *migration.Status) string { return st.SourceExecuted }), s.total.Missing, when(s.checkpoint), s.lastDDL,
+		sourceSet(channels, sets), nullable(s.missing), when(s.checkpoint), s.lastDDL,
 		errno, named(text, m.Name), when(at), named(remedy, m.Name), shownOptions(m.Spec.Options)}
 }

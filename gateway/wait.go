@@ -279,7 +279,7 @@ func (w *waiter) result(sum *summary, reached bool) *sqladmin.Result {
 }
 
 // nullable is a number that may be unknown.
-func nullable(n *int64) any {
+func nullable[T any](n *T) any {
 	if n == nil {
 		return nil
 	}

@@ -127,9 +127,12 @@ func (c *Copier) WriteChunk(ctx context.Context, lane int, b *Binding, rows [][]
 	}
 	e := chunkConflict(err, b)
 	if c.cfg.OnConflict != ConflictReplace || b.key == nil || want < 0 {
+		if err := s.commit(ctx, c.claimed.Base.String(), s.extra, s.partial, []statement{s.diverged(e.Table)}); err != nil {
+			return copyError(err, b)
+		}
 		return e
 	}
-	stmts = append(appendInserts(nil, nil, b, "REPLACE INTO ", rows, -1), record)
+	stmts = append(appendInserts(nil, nil, b, "REPLACE INTO ", rows, -1), record, s.diverged(e.Table))
 	if err := s.commit(ctx, c.claimed.Base.String(), s.extra, s.partial, stmts); err != nil {
 		return copyError(err, b)
 	}
@@ -155,7 +158,7 @@ func CopiedByReplace(t *replica.Table) bool {
 
 // chunkConflict says that rows of a chunk met others.
 func chunkConflict(err error, b *Binding) *replica.Error {
-	e := conflictError(err, replica.TxnID{Source: "copy"})
+	e := conflictError(err, replica.TxnID{Source: "copy"}, []*Binding{b})
 	e.Table = b.Schema + "." + b.Name
 	e.Message = fmt.Sprintf("rows of the copy met others in %s: %s", e.Table, conflictOf(err))
 	e.Remedy = "somebody else writes to the target's table, or the target holds keys equal that the source tells apart: compare their collations; then " +

@@ -102,17 +102,17 @@ func rowError(err error, id replica.TxnID) error {
 // on_conflict=REPLACE the rows are made as the source has them, and the
 // conflict is reported; otherwise the channel stops.
 func (a *Applier) conflict(ctx context.Context, s *slot, base string, extra *replica.TxnSet, partial *Partial, spans []span, id replica.TxnID, cause error) error {
-	e := conflictError(cause, id)
+	e := conflictError(cause, id, bindingsOf(spans))
 	if a.cfg.OnConflict != ConflictReplace {
-		return e
+		return a.stopDiverged(ctx, s, e)
 	}
 	for i := range spans {
 		if spans[i].binding.key == nil {
-			return e // without a key there is nothing to replace by
+			return a.stopDiverged(ctx, s, e) // without a key there is nothing to replace by
 		}
 		spans[i].upsert = true
 	}
-	if err := s.commit(ctx, base, extra, partial, fold(spans).statements(nil)); err != nil {
+	if err := s.commit(ctx, base, extra, partial, append(fold(spans).statements(nil), s.diverged(e.Table))); err != nil {
 		return err
 	}
 	a.stats.conflicts.Add(1)
@@ -120,28 +120,6 @@ func (a *Applier) conflict(ctx context.Context, s *slot, base string, extra *rep
 		a.cfg.Report(e)
 	}
 	return nil
-}
-
-// conflictError names the table and what differed, never a value.
-func conflictError(cause error, id replica.TxnID) *replica.Error {
-	table, where := "", ""
-	var mm *mismatchError
-	var me *mysql.MySQLError
-	switch {
-	case errors.As(cause, &mm):
-		table = mm.stmt.binding.Schema + "." + mm.stmt.binding.Name
-	case errors.As(cause, &me):
-		if _, key, ok := strings.Cut(me.Message, "for key '"); ok {
-			table, _, _ = strings.Cut(strings.TrimSuffix(key, "'"), ".")
-		}
-	}
-	if table != "" {
-		where = " in " + table
-	}
-	return &replica.Error{Code: 61052, Class: "DATA", Table: table,
-		Message: fmt.Sprintf("the target differs from the source%s: %s (in the batch that begins with transaction %s)", where, conflictOf(cause), id),
-		Remedy: "somebody else writes to the target's table, or its rows were not what the copy left: " +
-			"STOP MIGRATION; ALTER MIGRATION SET on_conflict=REPLACE; START MIGRATION takes the source's rows; RESET MIGRATION copies all again"}
 }
 
 // conflictOf says what differed.

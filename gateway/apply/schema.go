@@ -52,6 +52,11 @@ var metaTables = []string{
   position MEDIUMBLOB NOT NULL, definition MEDIUMBLOB NOT NULL,
   target_schema VARBINARY(256) NOT NULL, target_table VARBINARY(256) NOT NULL,
   PRIMARY KEY (channel, schema_name, table_name) /*T![clustered_index] CLUSTERED */)`,
+	// Rows that were not what they must be: diverged.go.
+	`CREATE TABLE IF NOT EXISTS ` + MetaSchema + `.divergences (
+  channel VARBINARY(200) NOT NULL, lane SMALLINT UNSIGNED NOT NULL, target_table VARBINARY(520) NOT NULL, kind VARCHAR(16) NOT NULL,
+  times BIGINT UNSIGNED NOT NULL, first_at DATETIME(6) NOT NULL, last_at DATETIME(6) NOT NULL,
+  PRIMARY KEY (channel, lane, target_table, kind) /*T![clustered_index] CLUSTERED */)`,
 	// What is known of the source's history, as JSON: identity.Past.
 	`CREATE TABLE IF NOT EXISTS ` + MetaSchema + `.source_past (
   channel VARBINARY(200) NOT NULL PRIMARY KEY /*T![clustered_index] CLUSTERED */, past MEDIUMBLOB NOT NULL)`,

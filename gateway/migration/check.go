@@ -142,6 +142,12 @@ func (r *Runner) check(ctx context.Context, look *sourceLook) (c Checked) {
 		return c
 	}
 	c.Findings = append(c.Findings, history...)
+	diverged, err := r.checkDiverged(ctx)
+	if err != nil {
+		c.Err = err
+		return c
+	}
+	c.Findings = append(c.Findings, diverged...)
 	tables, err := look.tablesOf(ctx, r)
 	if err != nil {
 		c.Findings = append(c.Findings, blocking("source.definition", "TABLE", r.cfg.Source.Name, r.name(err)))

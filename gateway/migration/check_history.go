@@ -3,6 +3,8 @@ package migration
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"sluice/gateway/apply"
@@ -92,4 +94,15 @@ func (r *Runner) compare(ctx context.Context, src *source.Source, past identity.
 		return source.Classify(err)
 	}
 	return nil
+}
+
+// checkDiverged says that rows of the target were not what they must be.
+func (r *Runner) checkDiverged(ctx context.Context) ([]Finding, error) {
+	times, tables, err := apply.Divergences(ctx, r.cfg.Target, r.cfg.Channel)
+	if absentIsNil(err) != nil || err != nil || times == 0 {
+		return nil, absentIsNil(err)
+	}
+	return []Finding{{ID: "target.diverged", Severity: "WARNING", Scope: "TABLE", Object: strings.Join(tables, ", "), Blocks: "CUTOVER",
+		Finding: fmt.Sprintf("rows of the target were not what they must be, %d times since the copy: other rows may differ that nothing has looked at, and rows that only the target has stay there", times),
+		Remedy:  "stop whoever else writes to the target's tables; then RESET MIGRATION, drop or empty them, and START MIGRATION: Ready_For_Cutover stays No until all is copied again"}}, nil
 }

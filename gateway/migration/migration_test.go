@@ -78,7 +78,7 @@ func until(t *testing.T, r *Runner, what string, ok func(Status) bool) {
 }
 
 func caughtUp(st Status) bool {
-	return st.Phase == PhaseReplicate && st.SecondsBehind != nil && *st.SecondsBehind == 0 && st.Missing == 0
+	return st.Phase == PhaseReplicate && st.SecondsBehind != nil && *st.SecondsBehind == 0 && (st.Missing == nil || *st.Missing == 0)
 }
 
 func TestFirstMigration(t *testing.T) {

@@ -11,6 +11,9 @@ import (
 // monitorEvery is how often the source is asked where it is.
 const monitorEvery = time.Second
 
+// seenFor is how long an answer of the source counts as what is so now.
+const seenFor = 10 * time.Second
+
 // monitor asks the source for its end and its clock, and samples the rates.
 func (x *run) monitor(ctx context.Context) {
 	tick := time.NewTicker(monitorEvery)
@@ -67,7 +70,7 @@ func (x *run) look(ctx context.Context, all bool) {
 	if logs != nil {
 		x.live.logs = logs
 	}
-	x.live.executed, x.live.sourceEnd, x.live.clockOffset = executed, end, offset
+	x.live.executed, x.live.sourceEnd, x.live.clockOffset, x.live.seen = executed, end, offset, time.Now()
 	if all {
 		x.live.expires = expires
 	}
@@ -83,7 +86,7 @@ func (x *run) fill(st *Status) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	l := &x.live
-	st.Connected = l.connected
+	st.Connected, st.SourceSeen, st.Diverged = l.connected, time.Since(l.seen) < seenFor, l.diverged
 	st.SourceFile, st.SourcePos, st.SourceExecuted = l.sourceEnd.File, l.sourceEnd.Pos, l.executed
 	st.LogFile, st.ReadPos = l.read.File, l.read.Pos
 	st.BinlogExpiresIn, st.LastDDL = l.expires, l.lastDDL
@@ -115,9 +118,7 @@ func (x *run) fill(st *Status) {
 // clock. An idle source is 0 behind when all that it executed is applied.
 func (x *run) fillLag(st *Status, base replica.Position, newest time.Time) {
 	l := &x.live
-	st.SecondsBehind, st.Missing, st.LagBytes = nil, 0, 0
-	at := replica.Coordinates{File: st.ExecFile, Pos: st.ExecPos}
-	st.LagBytes = bytesBetween(at, l.sourceEnd, l.logs)
+	st.SecondsBehind, st.Missing, st.LagBytes = nil, nil, nil
 	l.caughtUp = false
 	switch base.Mode() {
 	case replica.ModeFile:
@@ -127,12 +128,20 @@ func (x *run) fillLag(st *Status, base replica.Position, newest time.Time) {
 		if err == nil && l.executed != "" {
 			l.caughtUp = base.Covers(src)
 			if src.Set() != nil {
-				st.Missing = src.Set().Subtract(base.Set()).Len()
+				n := src.Set().Subtract(base.Set()).Len()
+				st.Missing = &n
 			}
 		}
 	}
-	if l.caughtUp {
-		st.LagBytes = 0
+	zero := uint64(0)
+	switch n, ok := bytesBetween(replica.Coordinates{File: st.ExecFile, Pos: st.ExecPos}, l.sourceEnd, l.logs); {
+	case l.caughtUp:
+		st.Missing, st.LagBytes = &zero, &zero
+	case ok:
+		st.LagBytes = &n
+	}
+	if !st.SourceSeen {
+		st.Missing, st.LagBytes = nil, nil
 	}
 	if newest.IsZero() {
 		newest = l.current
@@ -150,25 +159,26 @@ func (x *run) fillLag(st *Status, base replica.Position, newest time.Time) {
 }
 
 // bytesBetween returns how much binlog lies between two places; logs has the
-// sizes of the source's files.
-func bytesBetween(from, to replica.Coordinates, logs []source.BinaryLog) uint64 {
-	if from.File == "" || !from.Before(to) {
-		return 0
+// sizes of the source's files. It is not known when a place is not, when from is
+// after to (on another server, say), or without the size of a file in between.
+func bytesBetween(from, to replica.Coordinates, logs []source.BinaryLog) (n uint64, ok bool) {
+	if from.File == "" || to.File == "" || to.Before(from) {
+		return 0, false
 	}
 	if from.File == to.File {
-		return to.Pos - from.Pos
+		return to.Pos - from.Pos, true
 	}
-	n := to.Pos
+	n = to.Pos
 	for _, f := range logs {
 		at := replica.Coordinates{File: f.Name}
 		switch {
-		case f.Name == from.File && f.Bytes > from.Pos:
-			n += f.Bytes - from.Pos
+		case f.Name == from.File && f.Bytes >= from.Pos:
+			n, ok = n+f.Bytes-from.Pos, true
 		case f.Name != to.File && (replica.Coordinates{File: from.File}).Before(at) && at.Before(replica.Coordinates{File: to.File}):
 			n += f.Bytes
 		}
 	}
-	return n
+	return n, ok
 }
 
 // fillStates says in MySQL's words what the two halves do.

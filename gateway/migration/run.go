@@ -54,8 +54,10 @@ type live struct {
 	read        replica.Coordinates // the reader is here
 	retrieved   replica.Position    // handed on to the applier
 	sourceEnd   replica.Coordinates
-	executed    string // the source's
-	caughtUp    bool   // all that the source had at the last look is applied
+	executed    string    // the source's
+	seen        time.Time // when it was asked last, and answered
+	diverged    uint64    // see Status.Diverged
+	caughtUp    bool      // all that the source had at the last look is applied
 	clockOffset time.Duration
 	expires     *int64
 	lastDDL     string
@@ -164,6 +166,13 @@ func (x *run) load(ctx context.Context) error {
 	if err := x.verify(ctx, st); err != nil {
 		return err
 	}
+	diverged, _, err := apply.Divergences(ctx, x.cfg.Target, x.cfg.Channel)
+	if err != nil {
+		return x.targetError(err, "read the divergences")
+	}
+	x.mu.Lock()
+	x.live.diverged = diverged
+	x.mu.Unlock()
 	if x.defaults, err = defaults(ctx, x.src); err != nil {
 		return err
 	}

@@ -75,7 +75,7 @@ func (r *Runner) Run(ctx context.Context) error {
 	defer func() {
 		r.mu.Lock()
 		r.run, r.st.Connected, r.st.ReceiverState, r.st.ApplierState = nil, false, "", ""
-		r.st.SecondsBehind = nil
+		r.st.SecondsBehind, r.st.SourceSeen, r.st.Missing, r.st.LagBytes = nil, false, nil, nil
 		r.mu.Unlock()
 	}()
 	for attempt := 0; ; attempt++ {

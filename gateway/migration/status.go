@@ -32,8 +32,14 @@ type Status struct {
 	Retrieved      string `json:"retrieved"` // GTID set
 	Executed       string `json:"executed"`
 	SourceExecuted string `json:"source_executed"`
-	Missing        uint64 `json:"missing"` // transactions in source_executed and not in executed
-	LagBytes       uint64 `json:"lag_bytes"`
+	// SourceSeen says that the source answered within the last seconds: what is
+	// said of it here is so now.
+	SourceSeen bool    `json:"source_seen"`
+	Missing    *uint64 `json:"missing"`   // transactions in source_executed and not in executed; nil: not known
+	LagBytes   *uint64 `json:"lag_bytes"` // nil: not known
+	// Diverged counts how many times rows of the target were not what they must be,
+	// since the channel began.
+	Diverged uint64 `json:"diverged"`
 	// SecondsBehind is nil when the receiver is not connected.
 	SecondsBehind *int64 `json:"seconds_behind"`
 	// AppliedUntil is up to when everything that the source has committed is applied,

@@ -103,6 +103,10 @@ func (x *run) settled(e *replica.Error) {
 	kind := "CONFLICT"
 	if e.Code == apply.CodeSplit {
 		kind = "NOTICE"
+	} else {
+		x.mu.Lock()
+		x.live.diverged++
+		x.mu.Unlock()
 	}
 	x.r.event(kind, e.Error())
 }

@@ -1,0 +1,115 @@
+package itest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/itest/lab/servers"
+	"sluice/itest/node"
+)
+
+// TestNotKnownIsNull: a stopped migration does not say that nothing is missing.
+func TestNotKnownIsNull(t *testing.T) {
+	r := theRig(t)
+	for _, kind := range sourceKinds {
+		t.Run(string(kind), func(t *testing.T) {
+			s := r.newStream(t, r.sources[kind], "unknown_"+string(kind), "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (1)")
+			s.replicate()
+			s.caughtUp()
+			s.until(caughtLimit, "nothing is missing", func(row node.Row) bool { return row["Gtid_Missing_Count"] == "0" })
+			must(t, r.nodes.Exec(t.Context(), "STOP MIGRATION "+s.name))
+			s.until(caughtLimit, "it stands", func(row node.Row) bool { return row["Status"] == "STOPPED" })
+			s.exec("INSERT INTO t VALUES (2)", "INSERT INTO t VALUES (3)")
+			row := s.until(caughtLimit, "it stands", func(row node.Row) bool { return row["Status"] == "STOPPED" })
+			channel, err := r.nodes.Channel(t.Context(), s.name)
+			must(t, err)
+			for _, column := range []string{"Gtid_Missing_Count", "Source_Gtid_Set", "Seconds_Behind_Source"} {
+				if v, ok := row[column]; ok {
+					t.Errorf("%s is %q", column, v)
+				}
+			}
+			for _, column := range []string{"Lag_Bytes", "Binlog_Expires_In", "Seconds_Behind_Source"} {
+				if v, ok := channel[column]; ok {
+					t.Errorf("%s of the channel is %q", column, v)
+				}
+			}
+			if row["Executed_Gtid_Set"] == "" {
+				t.Errorf("what is applied is known: %v", row)
+			}
+			s.start()
+			s.equal()
+		})
+	}
+}
+
+// TestNotReadyAfterAConflict: rows of the target were not what they must be. The
+// migration is not ready from then on, whatever is restarted, until all is copied
+// again.
+func TestNotReadyAfterAConflict(t *testing.T) {
+	r := theRig(t)
+	s := r.newStream(t, r.sources[servers.MySQL], "conflicting", "CREATE TABLE t (a INT, b VARCHAR(10), v VARCHAR(20), PRIMARY KEY (a, b))",
+		"INSERT INTO t VALUES (1,'x','v'),(2,'y','v')")
+	s.replicate()
+	s.caughtUp()
+	ready := func(want string) {
+		t.Helper()
+		s.until(caughtLimit, "Ready_For_Cutover is "+want, func(row node.Row) bool {
+			return row["Ready_For_Cutover"] == want && row["Status"] == "RUNNING" && row["Phase"] == "REPLICATE" && row["Seconds_Behind_Source"] != ""
+		})
+	}
+	stop := func() {
+		t.Helper()
+		must(t, r.nodes.Exec(t.Context(), "STOP MIGRATION "+s.name))
+		s.until(caughtLimit, "it stands", func(row node.Row) bool { return row["Status"] == "STOPPED" })
+	}
+	ready("Yes")
+	_, err := s.to.ExecContext(t.Context(), "INSERT INTO conflicting.t VALUES (9,'only','secret value')")
+	must(t, err)
+	s.exec("INSERT INTO t VALUES (9,'only','right')")
+	row := s.until(caughtLimit, "it stops", func(row node.Row) bool { return row["Status"] == "ERROR" })
+	if row["Last_Errno"] != "61052" || !strings.Contains(row["Remedy"], "(`a`, `b`)") || !strings.Contains(row["Remedy"], "only the target has") {
+		t.Errorf("%s %s", row["Last_Errno"], row["Remedy"])
+	}
+	if text := row["Last_Error"] + row["Remedy"]; strings.Contains(text, "secret") {
+		t.Errorf("a value is named: %s", text)
+	}
+	// The row is repaired by hand: nothing says that others do not differ.
+	_, err = s.to.ExecContext(t.Context(), "DELETE FROM conflicting.t WHERE a=9")
+	must(t, err)
+	must(t, r.nodes.Exec(t.Context(), "START MIGRATION "+s.name))
+	s.caughtUp()
+	ready("No")
+	checks, err := r.nodes.Query(t.Context(), "CHECK MIGRATION "+s.name)
+	must(t, err)
+	said := false
+	for _, c := range checks {
+		said = said || c["Check_Id"] == "target.diverged" && c["Severity"] == "WARNING" && c["Object"] == "conflicting.t"
+	}
+	if !said {
+		t.Errorf("CHECK does not say it: %v", checks)
+	}
+	// With REPLACE it goes on by itself, and is as little ready, under another owner too.
+	stop()
+	must(t, r.nodes.Exec(t.Context(), "RESET MIGRATION "+s.name))
+	_, err = s.to.ExecContext(t.Context(), "DROP TABLE conflicting.t")
+	must(t, err)
+	must(t, r.nodes.Exec(t.Context(), "ALTER MIGRATION "+s.name+" SET on_conflict=REPLACE"))
+	s.start()
+	s.caughtUp()
+	ready("Yes")
+	_, err = s.to.ExecContext(t.Context(), "DELETE FROM conflicting.t WHERE a=1")
+	must(t, err)
+	s.exec("UPDATE t SET v='new' WHERE a=1")
+	s.caughtUp()
+	ready("No")
+	owner := s.owner()
+	must(t, owner.Kill())
+	s.until(time.Minute, "another node owns it", func(row node.Row) bool { return row["Status"] == "RUNNING" && row["Phase"] == "REPLICATE" })
+	ready("No")
+	must(t, owner.Restart(t.Context()))
+	s.equal()
+	stop()
+	s.start()
+	ready("No")
+}
