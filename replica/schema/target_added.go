@@ -42,6 +42,32 @@ func (x *alterTranslator) dependsOnZone() bool {
 	return false
 }
 
+// ambiguousTimes adds a condition for a zone with daylight saving time. When TiDB
+// rewrites rows in such a session it moves the other TIMESTAMP columns through
+// local time, so that a moment in the hour that comes twice may become another one
+// (seen in 8.5). MySQL's own copy does the same, MariaDB's does not.
+func (x *alterTranslator) ambiguousTimes(zone string) {
+	if _, fixed := parseOffset(zone); fixed {
+		return
+	}
+	var changed []string
+	for _, c := range x.before.d.columns {
+		if now := x.after.d.column(c.name); c.typ.base == "timestamp" && c.generated == "" && now != nil && now.typ.base == "timestamp" {
+			n := replica.Quote(c.name)
+			changed = append(changed, fmt.Sprintf("CONVERT_TZ(CONVERT_TZ(%s,'+00:00',%s),%s,'+00:00')<>%s", n, quoteString(zone), quoteString(zone), n))
+		}
+	}
+	if changed == nil {
+		return
+	}
+	cond := emptyTable(x.c.Before, x.name, "in the session's time zone "+zone+" some times of its TIMESTAMP columns come twice, and the servers' copies of the rows may mix them up")
+	cond.Query = "SELECT 1 FROM " + x.name + " WHERE " + strings.Join(changed, " OR ") + " LIMIT 1"
+	cond.Values = false
+	cond.Failed.Remedy = "make the same change in the target by hand, with the values that the source's rows have, then START MIGRATION again; " +
+		"from now on, run such statements in sessions with time_zone='+00:00'"
+	x.conditions = append(x.conditions, cond)
+}
+
 // clockFunctions are the functions of the current time that a default may use.
 var clockFunctions = []string{"NOW", "CURRENT_TIMESTAMP", "LOCALTIME", "LOCALTIMESTAMP", "CURRENT_DATE", "CURDATE", "CURRENT_TIME",
 	"CURTIME", "SYSDATE", "UTC_DATE", "UTC_TIME", "UTC_TIMESTAMP", "UNIX_TIMESTAMP"}

@@ -46,11 +46,12 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 		*v.into = o.translator(d)
 	}
 	if x.usesZone = x.dependsOnZone(); x.usesZone {
-		zone, _, err := c.session.location()
+		zone, target, err := c.session.location()
 		if err != nil {
 			return Translation{}, ddlError(err, remedyZone, "translate a change of table %s, which depends on the session's time zone", c.Before)
 		}
 		x.after.zone = zone
+		x.ambiguousTimes(target)
 	}
 	x.lost()
 	x.trimmed()
