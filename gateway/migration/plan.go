@@ -10,7 +10,6 @@ import (
 	"sluice/replica"
 	"sluice/replica/binlog"
 	"sluice/replica/schema"
-	"sluice/replica/source"
 )
 
 // Table implements binlog.Resolver.
@@ -52,7 +51,7 @@ func (x *run) plan(ctx context.Context, t *replica.Transaction) (*apply.DDLPlan,
 	if t.More && x.planned != nil && x.planned.Txn.ID == t.ID {
 		return x.planned, nil
 	}
-	changes, err := x.tracker.ApplyAt(*t.DDL, &sourceNow{ctx: ctx, src: x.src})
+	changes, err := x.tracker.ApplyAt(*t.DDL, &sourceNow{ctx: ctx, run: x, end: t.End})
 	if err != nil {
 		return nil, err
 	}
@@ -78,28 +77,6 @@ func (x *run) plan(ctx context.Context, t *replica.Transaction) (*apply.DDLPlan,
 		return nil, nil
 	}
 	return p, nil
-}
-
-// sourceNow answers the tracker's questions during one call of plan.
-type sourceNow struct {
-	ctx context.Context
-	src *source.Source
-}
-
-// ShowCreate implements schema.Source. A view that has the name now is no table.
-func (n *sourceNow) ShowCreate(schemaName, table string) (string, error) {
-	create, err := n.src.ShowCreate(n.ctx, schemaName, table)
-	var e *replica.Error
-	if errors.As(err, &e) && (e.Code == 1146 || e.Code == 1049 || e.Code == 1347) {
-		return "", nil
-	}
-	return create, err
-}
-
-// Kind implements schema.Source.
-func (n *sourceNow) Kind(schemaName, name string) (schema.ObjectKind, error) {
-	kind, err := n.src.Kind(n.ctx, schemaName, name)
-	return schema.ObjectKind(kind), err
 }
 
 // ddlDraft makes the plan of one statement out of its changes.

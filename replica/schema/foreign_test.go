@@ -12,7 +12,10 @@ import (
 type shownNow string
 
 func (s shownNow) ShowCreate(string, string) (string, error) { return string(s), nil }
-func (s shownNow) Kind(string, string) (ObjectKind, error)   { return BaseTable, nil }
+func (s shownNow) ShowCreateThen(string, string) (string, error) {
+	return string(s), nil
+}
+func (s shownNow) Kind(string, string) (ObjectKind, error) { return BaseTable, nil }
 
 // TestForeignKeyIndexOfUnknownOrigin: a table was copied, so that nothing shows
 // which of its indexes the source made for foreign keys.
@@ -147,5 +150,27 @@ func TestForeignKeyNames(t *testing.T) {
 		if k, s := strings.Join(keys, " "), strings.Join(sets, " "); k != c.keys || s != c.sets {
 			t.Errorf("%+v: indexes %q, constraints %q", c.d, k, s)
 		}
+	}
+}
+
+// TestLikeOutside: the definition of a table outside the rules comes from the
+// source, or the statement is refused by name.
+func TestLikeOutside(t *testing.T) {
+	tr := NewTracker(compile(t, onlyApp), Defaults{})
+	const like = "CREATE TABLE t LIKE other.x"
+	_, err := tr.ApplyAt(replica.DDL{Schema: "app", Text: like}, shownNow(""))
+	checkError(t, err, "app.t is made LIKE other.x")
+	source := shownNow("CREATE TABLE `x` (\n  `a` int NOT NULL,\n  `b` varchar(5) DEFAULT NULL,\n  PRIMARY KEY (`a`),\n  KEY `b` (`b`)\n) ENGINE=InnoDB AUTO_INCREMENT=7 DEFAULT CHARSET=latin1")
+	if _, err := tr.ApplyAt(replica.DDL{Schema: "app", Text: like}, source); err != nil {
+		t.Fatal(err)
+	}
+	if got := describe(tr.Table("app", "t")); got != "a int notnull; b varchar(5) latin1_swedish_ci | PRIMARY(a)" {
+		t.Error(got)
+	}
+	if strings.Contains(tr.Table("app", "t").Create, "AUTO_INCREMENT=7") {
+		t.Error(tr.Table("app", "t").Create)
+	}
+	if _, err := tr.ApplyAt(replica.DDL{Schema: "app", Text: "CREATE TABLE skip1 LIKE other.y"}, shownNow("")); err != nil {
+		t.Error(err)
 	}
 }

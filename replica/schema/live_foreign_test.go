@@ -145,6 +145,10 @@ func (s *askSource) ShowCreate(schema, table string) (string, error) {
 	return create, err
 }
 
+func (s *askSource) ShowCreateThen(schema, table string) (string, error) {
+	return s.ShowCreate(schema, table)
+}
+
 func (s *askSource) Kind(schema, name string) (ObjectKind, error) {
 	var kind ObjectKind
 	err := s.l.source.QueryRowContext(s.l.t.Context(), "SELECT table_type FROM information_schema.tables WHERE table_schema=? AND table_name=?", schema, name).Scan(&kind)

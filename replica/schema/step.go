@@ -158,12 +158,8 @@ func (s *step) createTable(st *createTableStmt) error {
 	}
 	def := st.def
 	if def == nil {
-		base := s.table(st.like[0], st.like[1])
-		if base == nil {
-			return s.unknown(st.like)
-		}
 		var err error
-		if def, err = s.definition(base); err != nil {
+		if def, err = s.likeOf(st); err != nil {
 			return err
 		}
 		def.likeFor(st.name, s.t.defaults.MariaDB)
@@ -184,6 +180,24 @@ func (s *step) createTable(st *createTableStmt) error {
 	s.put(after)
 	s.add(c)
 	return nil
+}
+
+// likeOf returns the definition of the table that LIKE names. One outside the
+// rules is read from the source, if it is as it was then.
+func (s *step) likeOf(st *createTableStmt) (*definition, error) {
+	if base := s.table(st.like[0], st.like[1]); base != nil {
+		return s.definition(base)
+	}
+	if s.source != nil && s.wanted([2]string{st.schema, st.name}) {
+		create, err := s.source.ShowCreateThen(st.like[0], st.like[1])
+		if err != nil {
+			return nil, err
+		}
+		if create != "" {
+			return parseDefinition(create, s.t.in(st.like[0]))
+		}
+	}
+	return nil, fmt.Errorf("%s.%s is made LIKE %s.%s: %w", st.schema, st.name, st.like[0], st.like[1], errUnknownLike)
 }
 
 // likeFor makes of a table's definition that of a CREATE TABLE .. LIKE.

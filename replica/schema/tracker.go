@@ -101,7 +101,13 @@ func (t *Tracker) Tables() []*replica.Table {
 // definition is not known.
 var errUnknownTable = errors.New("the table's definition is not known")
 
+// errUnknownLike is the cause when a wanted table is made LIKE one outside the
+// rules whose definition at that time is not known.
+var errUnknownLike = errors.New("that table is outside the rules, and was altered since or is gone")
+
 const (
+	remedyLike = "leave the new table out: STOP MIGRATION, ALTER MIGRATION with REPLICATE_IGNORE_TABLE, START MIGRATION; " +
+		"or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again with the new one"
 	remedyStatement = "leave the table out with REPLICATE_IGNORE_TABLE, or RESET MIGRATION and start again"
 	remedyUnknown   = "RESET MIGRATION, empty the target's tables, and start again"
 	remedyRows      = "set binlog_format=ROW at the source, then RESET MIGRATION and start again"
@@ -113,6 +119,9 @@ type Source interface {
 	// ShowCreate returns the statement that makes the table, "" when the source
 	// has no such table. Its error is returned by ApplyAt as it is.
 	ShowCreate(schema, table string) (string, error)
+	// ShowCreateThen returns the statement that makes the table as it was when
+	// the statement that is followed ran, "" if that is not known for certain.
+	ShowCreateThen(schema, table string) (string, error)
 	// Kind returns what the name stands for. Its error is returned as it is.
 	Kind(schema, name string) (ObjectKind, error)
 }
@@ -151,6 +160,9 @@ func (t *Tracker) ApplyAt(ddl replica.DDL, source Source) ([]Change, error) {
 	var named *replica.Error
 	if errors.As(err, &named) {
 		return nil, named
+	}
+	if errors.Is(err, errUnknownLike) {
+		return nil, ddlError(err, remedyLike, "follow a DDL of the source")
 	}
 	if errors.Is(err, errUnknownTable) {
 		return nil, ddlError(err, remedyUnknown, "follow a DDL of the source")

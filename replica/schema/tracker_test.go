@@ -44,7 +44,7 @@ func TestApplySequences(t *testing.T) {
 		{name: "unknown unwanted table", stmts: []string{"alter table skip1 add b int"}, want: "OTHER"},
 		{name: "unwanted becomes wanted", stmts: []string{"create table skip1 (a int)", "rename table skip1 to t"}, want: "RENAME TABLE app.skip1", table: "a int |"},
 		{name: "unknown becomes wanted", stmts: []string{"rename table skip1 to t"}, err: "definition is not known"},
-		{name: "unknown like", stmts: []string{"create table t like other.x"}, err: "definition is not known"},
+		{name: "unknown like", stmts: []string{"create table t like other.x"}, err: "outside the rules"},
 		{name: "unreadable but unwanted", stmts: []string{"create table skip1 (a flux capacitor)"}, want: "OTHER"},
 		{name: "unreadable", stmts: []string{"create table t (a flux capacitor)"}, err: `data type "flux" is not known`},
 		{name: "no such column", stmts: []string{"create table t (a int)", "alter table t drop b"}, err: "column b is not in the known definition", table: "a int |"},
@@ -263,7 +263,10 @@ func TestVersionComments(t *testing.T) {
 // nowHas is a source whose names stand for these kinds.
 type nowHas map[string]ObjectKind
 
-func (n nowHas) ShowCreate(string, string) (string, error)    { return "", nil }
+func (n nowHas) ShowCreate(string, string) (string, error) { return "", nil }
+func (n nowHas) ShowCreateThen(string, string) (string, error) {
+	return "", nil
+}
 func (n nowHas) Kind(schema, name string) (ObjectKind, error) { return n[schema+"."+name], nil }
 
 // TestObjects: views and sequences have the names of tables, and are none.
