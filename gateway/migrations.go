@@ -96,8 +96,8 @@ func (c *controller) mustBeStopped(ctx context.Context, old catalog.Migration, s
 	}
 	for _, ch := range states {
 		if ch.Desired == cluster.DesiredRunning {
-			return sqladmin.Errorf(sqladmin.CodeImmutable, "only the name and the comment can change while migration '%s' is running", x.Name).
-				WithRemedy("STOP MIGRATION %s, WAIT FOR MIGRATION %s UNTIL STATUS='STOPPED', then repeat the statement", backquote(x.Name), backquote(x.Name))
+			why, remedy := catalog.MustStand(x.Name, ch.Name, ch.Desired, ch.Status, ch.Owner)
+			return sqladmin.Errorf(sqladmin.CodeImmutable, "only the name and the comment of migration '%s' can change now: %s", x.Name, why).WithRemedy("%s", remedy)
 		}
 		if ch.Phase == migration.PhaseNew {
 			continue

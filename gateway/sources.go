@@ -107,8 +107,12 @@ func (c *controller) mustStand(ctx context.Context, kind, name string, uses func
 				continue
 			}
 			if ch.Desired == cluster.DesiredRunning || ch.Owner != "" && !ch.silent {
-				return sqladmin.Errorf(sqladmin.CodeMustStopFirst, "channel '%s' uses %s '%s' and is running", ch.Name, kind, name).
-					WithRemedy("STOP MIGRATION %s, then repeat the statement", backquote(m.Name))
+				owner := ch.Owner
+				if ch.silent {
+					owner = ""
+				}
+				why, remedy := catalog.MustStand(m.Name, ch.Name, ch.Desired, ch.status, owner)
+				return sqladmin.Errorf(sqladmin.CodeMustStopFirst, "%s '%s' is in use: %s", kind, name, why).WithRemedy("%s", remedy)
 			}
 		}
 	}

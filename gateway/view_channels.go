@@ -53,7 +53,7 @@ func channelRow(m *catalog.Migration, ch *channelView, src *catalog.Source) []an
 	receiver, applier := threadStates(ch)
 	return []any{ch.Name, m.Name, ch.Source, host, port, known(uint64(st.SourceID)), st.SourceUUID, st.SourceVersion, flavor,
 		ch.Owner, ch.Epoch, receiver, applier, st.LogFile, st.ReadPos, st.ExecPos, st.Retrieved, st.Executed, nullable(ch.behind()),
-		nullable(ofNow(ch, st.LagBytes)), nullable(ofNow(ch, st.BinlogExpiresIn)), st.IOErrno, named(st.IOError, m.Name), st.SQLErrno, named(st.SQLError, m.Name)}
+		nullable(ofNow(ch, st.LagBytes)), nullable(ofNow(ch, st.BinlogExpiresIn)), st.IOErrno, named(inOrder(st.IOError), m.Name), st.SQLErrno, named(inOrder(st.SQLError), m.Name)}
 }
 
 // ofNow returns what is known of the source now; nil while nobody runs the

@@ -134,5 +134,5 @@ func statusRow(m *catalog.Migration, channels []*channelView, s *summary, t *tro
 		s.total.ChunksDone, s.total.ChunksTotal, s.total.RowsPerSec, s.total.BytesPerSec, s.total.TrxPerSec,
 		sets(func(st *migration.Status) string { return st.Retrieved }), sets(func(st *migration.Status) string { return st.Executed }),
 		sourceSet(channels, sets), nullable(s.missing), when(s.checkpoint), s.lastDDL,
-		errno, named(text, m.Name), when(at), named(remedy, m.Name), shownOptions(m.Spec.Options)}
+		errno, named(inOrder(text), m.Name), when(at), named(inOrder(remedy), m.Name), shownOptions(m.Spec.Options)}
 }

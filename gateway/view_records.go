@@ -67,7 +67,7 @@ func viewErrors(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]an
 		}
 		migration, channel := names.of(e.MigrationID, e.Migration, e.Channel)
 		rows = append(rows, []any{e.ID, when(e.At), migration, channel, e.Table, e.Node, e.Errno, e.SQLState, e.Class, e.Transient,
-			e.Count, named(e.Message, migration), named(e.Remedy, migration), e.Position, when(e.ResolvedAt)})
+			e.Count, named(inOrder(e.Message), migration), named(inOrder(e.Remedy), migration), e.Position, when(e.ResolvedAt)})
 	}
 	return rows, nil, nil
 }

@@ -65,10 +65,10 @@ func replicaValues(m *catalog.Migration, ch *channelView, src *catalog.Source) m
 		"Source_SSL_Verify_Server_Cert": yes(strings.HasPrefix(src.Mode, "VERIFY")), "Source_SSL_Crl": "", "Source_SSL_Crlpath": "",
 		"Source_TLS_Version": "", "Source_public_key_path": "", "Get_Source_public_key": int64(1), "Network_Namespace": "",
 		"Seconds_Behind_Source": nullable(ch.behind()),
-		"Last_IO_Errno":         st.IOErrno, "Last_IO_Error": named(st.IOError, m.Name), "Last_IO_Error_Timestamp": errorStamp(st.IOErrno, st.IOErrorAt),
-		"Last_SQL_Errno": st.SQLErrno, "Last_SQL_Error": named(st.SQLError, m.Name), "Last_SQL_Error_Timestamp": errorStamp(st.SQLErrno, st.SQLErrorAt),
+		"Last_IO_Errno":         st.IOErrno, "Last_IO_Error": named(inOrder(st.IOError), m.Name), "Last_IO_Error_Timestamp": errorStamp(st.IOErrno, st.IOErrorAt),
+		"Last_SQL_Errno": st.SQLErrno, "Last_SQL_Error": named(inOrder(st.SQLError), m.Name), "Last_SQL_Error_Timestamp": errorStamp(st.SQLErrno, st.SQLErrorAt),
 		// Last_Errno is an alias of Last_SQL_Errno in MySQL.
-		"Last_Errno": st.SQLErrno, "Last_Error": named(st.SQLError, m.Name),
+		"Last_Errno": st.SQLErrno, "Last_Error": named(inOrder(st.SQLError), m.Name),
 		"Source_Server_Id": uint64(st.SourceID), "Source_UUID": st.SourceUUID, "Source_Info_File": "sluice_meta.channels",
 		"SQL_Delay": uint64(time.Duration(src.Delay) / time.Second), "SQL_Remaining_Delay": nil, "Replica_SQL_Running_State": applier,
 		"Source_Retry_Count": uint64(0), "Source_Bind": "", "Retrieved_Gtid_Set": st.Retrieved, "Executed_Gtid_Set": st.Executed,

@@ -237,6 +237,7 @@ type channelRow struct {
 	name    string
 	owner   string // "" when nobody runs it: released, or its owner is over
 	desired string
+	status  string
 	epoch   uint64
 }
 
@@ -244,7 +245,7 @@ type channelRow struct {
 // owner whose process ended, or that was not heard of for 10 seconds, counts as
 // none: it can write nothing any more that its fence would let through.
 func lockChannels(ctx context.Context, tx *sql.Conn, migrationID string) (map[string]channelRow, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT c.source, CAST(c.channel AS CHAR), c.name, c.desired, c.epoch,
+	rows, err := tx.QueryContext(ctx, `SELECT c.source, CAST(c.channel AS CHAR), c.name, c.desired, c.status, c.epoch,
   IF(n.incarnation = c.owner_incarnation AND n.left_at IS NULL AND
     n.heartbeat > UTC_TIMESTAMP(6) - INTERVAL 10 SECOND, c.owner, '')
   FROM sluice_meta.channels c LEFT JOIN sluice_meta.nodes n ON n.node = c.owner
@@ -259,7 +260,7 @@ func lockChannels(ctx context.Context, tx *sql.Conn, migrationID string) (map[st
 			source string
 			r      channelRow
 		)
-		if err := rows.Scan(&source, &r.key, &r.name, &r.desired, &r.epoch, &r.owner); err != nil {
+		if err := rows.Scan(&source, &r.key, &r.name, &r.desired, &r.status, &r.epoch, &r.owner); err != nil {
 			return nil, fmt.Errorf("lock channels: %w", err)
 		}
 		m[source] = r
@@ -273,14 +274,33 @@ func lockChannels(ctx context.Context, tx *sql.Conn, migrationID string) (map[st
 // mustStand refuses while one of the channels runs or is to run.
 func mustStand(m string, rows map[string]channelRow) error {
 	for _, s := range slices.Sorted(maps.Keys(rows)) {
-		switch r := rows[s]; {
-		case r.desired != cluster.DesiredStopped:
-			return fail(CodeMustStopFirst, fmt.Sprintf("STOP MIGRATION `%s`", m), "channel '%s' is running", r.name)
-		case r.owner != "":
-			return fail(CodeMustStopFirst, "try again in a moment", "channel '%s' is still stopping on node %s", r.name, r.owner)
+		r := rows[s]
+		if r.desired == cluster.DesiredStopped && r.owner == "" {
+			continue
 		}
+		message, remedy := MustStand(m, r.name, r.desired, r.status, r.owner)
+		return fail(CodeMustStopFirst, remedy, "%s", message)
 	}
 	return nil
+}
+
+// MustStand says why a channel is in the way of a statement that needs it to stand, and
+// what to do: owner is "" when no node runs it.
+func MustStand(migration, channel, desired, status, owner string) (message, remedy string) {
+	wait := fmt.Sprintf("WAIT FOR MIGRATION `%s` UNTIL STATUS='STOPPED', then repeat the statement", migration)
+	stop := fmt.Sprintf("STOP MIGRATION `%s`, then %s", migration, wait)
+	switch {
+	case desired == cluster.DesiredStopped:
+		return fmt.Sprintf("channel '%s' is still stopping on node %s", channel, owner), wait
+	case owner == "" && status == "ERROR":
+		return fmt.Sprintf("channel '%s' stands after an error (status ERROR), and is still to run", channel),
+			fmt.Sprintf("STOP MIGRATION `%s`, then repeat the statement", migration)
+	case owner == "":
+		return fmt.Sprintf("channel '%s' is to run (status %s), though no node runs it now", channel, status), stop
+	case status == "" || status == "RUNNING":
+		return fmt.Sprintf("channel '%s' is running on node %s", channel, owner), stop
+	}
+	return fmt.Sprintf("channel '%s' is to run (status %s, on node %s)", channel, status, owner), stop
 }
 
 func deleteChannels(ctx context.Context, tx *sql.Conn, m *Migration, gone map[string]channelRow) error {
