@@ -39,6 +39,9 @@ var (
 	// ErrUnknownNode is returned when no node of that name ever registered.
 	ErrUnknownNode = &Error{Code: 61002, State: "42S02",
 		Message: "unknown node", Remedy: "SHOW NODES lists the nodes"}
+	// ErrNodeLives is returned by Remove for a node that may be alive.
+	ErrNodeLives = &Error{Code: 61006, State: "HY000",
+		Message: "the node is alive", Remedy: "stop the node first"}
 	// ErrConfig is returned by Open when a Config field is missing or wrong.
 	ErrConfig = &Error{Code: 61004, State: "42000", Message: "bad cluster configuration"}
 )

@@ -209,6 +209,8 @@ func (c *controller) execute(ctx context.Context, stmt sqladmin.Statement, s *sq
 		return c.moveChannel(ctx, x)
 	case *sqladmin.DrainNode:
 		return c.drainNode(ctx, x)
+	case *sqladmin.RemoveNode:
+		return c.removeNode(ctx, x)
 	case *sqladmin.Kill:
 		return c.kill(ctx, x)
 	case *sqladmin.Check:

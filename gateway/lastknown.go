@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,9 +18,11 @@ const (
 	readPatience = 1200 * time.Millisecond
 	// knowEvery is how often a node reads anew what it would show then, knowLeast
 	// how soon again after a change, and 1/knowShare the part of the time that
-	// this may take: a store with 10,000 channels is read less often.
+	// this may take: a store with 10,000 channels is read less often, but every
+	// knowMost at least.
 	knowEvery = 2 * time.Second
 	knowLeast = 300 * time.Millisecond
+	knowMost  = 10 * time.Second
 	knowShare = 50
 	// knowTimeout bounds one round of it.
 	knowTimeout = 30 * time.Second
@@ -221,14 +224,33 @@ func (c *controller) operationRecords(ctx context.Context, most int) ([]catalog.
 // know reads now and then what the node would show while the store is silent,
 // until ctx ends: it has to be known before it is asked for.
 func (c *controller) know(ctx context.Context) {
+	var pace pace
 	for {
 		began := time.Now()
-		c.knowOnce(ctx)
-		least := max(knowLeast, knowShare*time.Since(began))
+		complete := c.knowOnce(ctx)
+		least := pace.after(time.Since(began), complete)
 		if !pause(ctx, least, nil) || !pause(ctx, knowEvery-least, c.memory.changed) {
 			return
 		}
 	}
+}
+
+// pace says how long to wait between looks at the store. It goes by the quickest of the
+// last looks, since one that waited for a store that was away, or that had just come
+// back, says nothing about what a look costs.
+type pace struct{ took []time.Duration }
+
+// after returns the pause after a look that took d; complete says that the store
+// answered all of it.
+func (p *pace) after(d time.Duration, complete bool) time.Duration {
+	if complete {
+		p.took = append(p.took, d)
+		p.took = p.took[max(0, len(p.took)-3):]
+	}
+	if len(p.took) == 0 {
+		return knowLeast
+	}
+	return min(max(knowLeast, knowShare*slices.Min(p.took)), knowMost)
 }
 
 // pause waits for d, or until early has a value. It returns false when ctx ended.
@@ -244,13 +266,14 @@ func pause(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
 	return true
 }
 
-func (c *controller) knowOnce(ctx context.Context) {
+// knowOnce reads everything. It returns false when the store did not answer all of it:
+// then it is asked again at the next round.
+func (c *controller) knowOnce(ctx context.Context) (complete bool) {
 	ctx, cancel := context.WithTimeout(ctx, knowTimeout)
 	defer cancel()
 	r := c.toRead()
 	ctx, release := c.pulse.guard(ctx, readPatience)
 	defer release()
-	// One that fails is asked for again at the next round.
 	steps := []func(){
 		func() { _, _ = r.migrations(ctx) },
 		func() { _, _ = r.channelStates(ctx) },
@@ -269,8 +292,9 @@ func (c *controller) knowOnce(ctx context.Context) {
 	}
 	for _, step := range steps {
 		if ctx.Err() != nil {
-			return
+			return false
 		}
 		step()
 	}
+	return ctx.Err() == nil && r.reading.since().IsZero()
 }

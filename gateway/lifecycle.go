@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -114,55 +113,6 @@ func (c *controller) anyRan(ctx context.Context, m *catalog.Migration) (bool, er
 func (c *controller) note(m *catalog.Migration, channel string, s *sqladmin.Session, kind, message string) {
 	e := catalog.Event{MigrationID: m.ID, Migration: m.Name, Channel: channel, Node: c.cfg.Name, User: by(s), Kind: kind, Message: message}
 	c.records.add("event", func(ctx context.Context) error { return c.catalog.AddEvent(ctx, e) })
-}
-
-// moveChannel asks for a channel to run on another node.
-func (c *controller) moveChannel(ctx context.Context, x *sqladmin.MoveChannel) (*sqladmin.Result, error) {
-	ch, err := c.catalog.ChannelByName(ctx, x.Channel)
-	if err != nil {
-		return nil, err
-	}
-	changed, err := c.cluster.Move(ctx, ch.Channel, x.Node)
-	if errors.Is(err, cluster.ErrUnknownNode) {
-		return nil, c.unknownNode(x.Node)
-	}
-	if err != nil {
-		return nil, err
-	}
-	res := did(changed, fmt.Sprintf("channel '%s' goes to node %s", x.Channel, x.Node),
-		sqladmin.Note(sqladmin.CodeAlready, fmt.Sprintf("channel '%s' is on node %s, or on its way there", x.Channel, x.Node)))
-	for _, m := range c.cluster.Members() {
-		if m.Node == x.Node && (m.State != cluster.Alive || m.Status != cluster.StatusUp) {
-			res.Warnings = append(res.Warnings, sqladmin.Warning{Level: "Warning", Code: sqladmin.CodeNodeDown,
-				Message: fmt.Sprintf("node %s is %s and %s: the channel stays until the node takes channels", x.Node, m.State, m.Status),
-				Remedy:  "SHOW NODES; UNDRAIN NODE makes a drained node take channels"})
-		}
-	}
-	return res, nil
-}
-
-func (c *controller) drainNode(ctx context.Context, x *sqladmin.DrainNode) (*sqladmin.Result, error) {
-	act, info, already := c.cluster.Drain, "node %s takes no channels and hands its own over", "node %s is draining already"
-	if x.Undo {
-		act, info, already = c.cluster.Undrain, "node %s takes channels again", "node %s takes channels already"
-	}
-	changed, err := act(ctx, x.Node)
-	if errors.Is(err, cluster.ErrUnknownNode) {
-		return nil, c.unknownNode(x.Node)
-	}
-	if err != nil {
-		return nil, err
-	}
-	c.cluster.Notify()
-	return did(changed, fmt.Sprintf(info, x.Node), sqladmin.Note(sqladmin.CodeAlready, fmt.Sprintf(already, x.Node))), nil
-}
-
-func (c *controller) unknownNode(name string) error {
-	var names []string
-	for _, m := range c.cluster.Members() {
-		names = append(names, m.Node)
-	}
-	return sqladmin.Unknown("node", name, names).WithRemedy("SHOW NODES lists the nodes")
 }
 
 // kill answers for connections of other nodes: a node ends only its own.

@@ -141,3 +141,63 @@ func TestDrainedClusterWaits(t *testing.T) {
 	c.ok("UNDRAIN NODE n1")
 	c.one("WAIT FOR MIGRATION m UNTIL PHASE='REPLICATE' TIMEOUT 30")
 }
+
+// TestNodesAreForgotten takes a node that left and one that died through what is shown
+// of them, what may be asked of them, and REMOVE NODE.
+func TestNodesAreForgotten(t *testing.T) {
+	store := servers.ForTest(t, servers.TiDB)
+	n1, n2 := start(t, testConfig(t, store, "n1")), start(t, testConfig(t, store, "n2"))
+	c := n1.admin(t)
+	c.ok("CREATE SOURCE s SOURCE_HOST='127.0.0.1', SOURCE_PORT=1")
+	c.ok("CREATE MIGRATION m FROM SOURCE s REPLICATE_DO_DB=(a)")
+	until(t, "both nodes are alive", 10*time.Second, func() bool { return len(c.rows("SHOW NODES WHERE State='alive' AND Status='UP'")) == 2 })
+	if text := c.fails(61006, "REMOVE NODE n2"); !strings.Contains(text, "n2 is alive") {
+		t.Errorf("REMOVE NODE of a live node: %s", text)
+	}
+	c.fails(61002, "REMOVE NODE n3")
+	n2.end(t)
+	// One that died: nobody hears of it, and its heartbeat is old.
+	exec(t, store, `INSERT INTO sluice_meta.nodes (node, incarnation, gossip_addr, started_at, heartbeat)
+  VALUES ('dead', 3, '127.0.0.1:1', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) - INTERVAL 20 SECOND)`,
+		"UPDATE sluice_meta.channels SET pinned='dead'")
+	until(t, "both are shown as down", 10*time.Second, func() bool {
+		left, dead := c.rows("SHOW NODES WHERE Node='n2'"), c.rows("SHOW NODES WHERE Node='dead'")
+		return len(left) == 1 && len(dead) == 1 && left[0]["State"] == "left" && dead[0]["State"] == "dead" &&
+			left[0]["Status"] == "DOWN" && dead[0]["Status"] == "DOWN"
+	})
+	for _, node := range []string{"n2", "dead"} {
+		for _, stmt := range []string{"DRAIN NODE " + node, "MOVE CHANNEL 'm' TO NODE " + node} {
+			if text := c.fails(61022, stmt); !strings.Contains(text, "REMOVE NODE `"+node+"`") {
+				t.Errorf("%s: %s", stmt, text)
+			}
+		}
+		if c.ok("REMOVE NODE "+node) != 1 {
+			t.Errorf("REMOVE NODE %s changed nothing", node)
+		}
+		until(t, node+" is forgotten", 5*time.Second, func() bool { return len(c.rows("SHOW NODES WHERE Node='"+node+"'")) == 0 })
+		c.fails(61002, "REMOVE NODE "+node)
+	}
+	if got := rowsOf(t, store, "SELECT pinned FROM sluice_meta.channels"); got != "" {
+		t.Errorf("the channel is still to move to %q", got)
+	}
+	// A drained node that stops is still drained when it comes back.
+	n3 := start(t, testConfig(t, store, "n3"))
+	until(t, "the third node is alive", 10*time.Second, func() bool { return len(c.rows("SHOW NODES WHERE Node='n3' AND State='alive'")) == 1 })
+	c.ok("DRAIN NODE n3")
+	until(t, "it is drained", 10*time.Second, func() bool { return len(c.rows("SHOW NODES WHERE Node='n3' AND Status='DRAINED'")) == 1 })
+	n3.end(t)
+	until(t, "it left, drained", 10*time.Second, func() bool {
+		return len(c.rows("SHOW NODES WHERE Node='n3' AND State='left' AND Status='DRAINED'")) == 1
+	})
+	c.ok("UNDRAIN NODE n3")
+	until(t, "it is down", 5*time.Second, func() bool { return len(c.rows("SHOW NODES WHERE Node='n3' AND Status='DOWN'")) == 1 })
+	// A process whose row was removed ends.
+	n4 := start(t, testConfig(t, store, "n4"))
+	until(t, "the fourth node is alive", 10*time.Second, func() bool { return len(c.rows("SHOW NODES WHERE Node='n4' AND State='alive'")) == 1 })
+	exec(t, store, "DELETE FROM sluice_meta.nodes WHERE node='n4'")
+	select {
+	case <-n4.done:
+	case <-time.After(20 * time.Second):
+		t.Error("a node whose row is gone goes on")
+	}
+}

@@ -91,3 +91,59 @@ func TestRotation(t *testing.T) {
 		t.Errorf("the channel was given up: epoch %s", epoch)
 	}
 }
+
+// TestStateIsYoungAfterAnOutage: what a node would show in the next outage is read again
+// as soon as the store answers. A look that waited for the store once made it wait for
+// fifty times as long.
+func TestStateIsYoungAfterAnOutage(t *testing.T) {
+	store := servers.ForTest(t, servers.TiDB)
+	n := start(t, testConfig(t, store, "n1"))
+	c := n.admin(t)
+	c.ok("CREATE SOURCE s SOURCE_HOST='127.0.0.1', SOURCE_PORT=1")
+	n.remembers(t)
+	if err := store.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the store has been silent for 5 s", 15*time.Second, func() bool { return n.services.pulse.silence() > 5*time.Second })
+	if err := store.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the store answers", 15*time.Second, func() bool { return n.services.pulse.silence() == 0 })
+	back := time.Now()
+	read := func(what string) time.Time {
+		k, _ := n.controller.memory.get(what)
+		return k.at
+	}
+	until(t, "everything is read again", 6*time.Second, func() bool {
+		return read("migrations").After(back) && read("channels").After(back) && read("sources").After(back) && read("operations").After(back)
+	})
+	for range 2 { // and again, at the usual pace
+		last := read("operations")
+		until(t, "it is read once more", 4*time.Second, func() bool { return read("operations").After(last) })
+	}
+}
+
+func TestPaceOfLooks(t *testing.T) {
+	for _, x := range []struct {
+		name string
+		took []time.Duration
+		fail int // of them, the first ones
+		want time.Duration
+	}{
+		{"a small store", []time.Duration{2 * time.Millisecond}, 0, knowLeast},
+		{"a store that is away", []time.Duration{1200 * time.Millisecond, 1200 * time.Millisecond}, 2, knowLeast},
+		{"one that was away", []time.Duration{5 * time.Millisecond, 1200 * time.Millisecond}, 0, knowLeast},
+		{"one that is slow at first", []time.Duration{900 * time.Millisecond, 5 * time.Millisecond}, 0, knowLeast},
+		{"a large one", []time.Duration{100 * time.Millisecond, 120 * time.Millisecond, 110 * time.Millisecond}, 0, 5 * time.Second},
+		{"a huge one", []time.Duration{time.Second, time.Second, time.Second}, 0, knowMost},
+	} {
+		var p pace
+		var got time.Duration
+		for i, d := range x.took {
+			got = p.after(d, i >= x.fail)
+		}
+		if got != x.want {
+			t.Errorf("%s: the pause is %s, want %s", x.name, got, x.want)
+		}
+	}
+}

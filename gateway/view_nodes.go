@@ -15,7 +15,7 @@ import (
 func viewNodes(c *controller, _ context.Context, _ *sqladmin.Session) ([][]any, []sqladmin.Warning, error) {
 	var rows [][]any
 	for _, m := range c.cluster.Members() {
-		rows = append(rows, []any{m.Node, m.GossipAddr, m.AdminAddr, m.HTTPAddr, string(m.State), m.Status, m.Incarnation,
+		rows = append(rows, []any{m.Node, m.GossipAddr, m.AdminAddr, m.HTTPAddr, string(m.State), nodeStatus(&m), m.Incarnation,
 			m.HeartbeatAge.Milliseconds(), m.Channels, m.Version, when(m.StartedAt), when(m.LastSeenAt)})
 	}
 	if quiet := c.pulse.silence(); quiet >= readPatience {
@@ -24,6 +24,15 @@ func viewNodes(c *controller, _ context.Context, _ *sqladmin.Session) ([][]any, 
 			Remedy:  storeRemedy(c.cfg.Name)}}, nil
 	}
 	return rows, nil, nil
+}
+
+// nodeStatus is a node's Status: whether it takes channels. One that left or died takes
+// none; that it was drained stays said, since it is so after a restart too.
+func nodeStatus(m *cluster.Member) string {
+	if m.Status == cluster.StatusUp && down(m.State) {
+		return "DOWN"
+	}
+	return m.Status
 }
 
 // viewWorkers is SHOW WORKERS: the nodes as places that run channels. A node

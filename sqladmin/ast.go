@@ -14,7 +14,7 @@ import (
 //	*CreateSecret *AlterSecret *CreateSource *AlterSource *CreateTarget
 //	*AlterTarget *CreateMigration *AlterMigration *DropObject
 //	*StartMigration *StopMigration *ResetMigration
-//	*MoveChannel *DrainNode *Kill (only ids that this server has not)
+//	*MoveChannel *DrainNode *RemoveNode *Kill (only ids that this server has not)
 //
 // and, which change nothing: *Check *WaitFor *ShowCreate.
 //
@@ -32,7 +32,7 @@ func Changes(stmt Statement) bool {
 	switch stmt.(type) {
 	case *CreateSecret, *AlterSecret, *CreateSource, *AlterSource, *CreateTarget, *AlterTarget,
 		*CreateMigration, *AlterMigration, *DropObject, *StartMigration, *StopMigration, *ResetMigration,
-		*MoveChannel, *DrainNode, *Kill:
+		*MoveChannel, *DrainNode, *RemoveNode, *Kill:
 		return true
 	}
 	return false

@@ -42,6 +42,7 @@ func TestParseStatements(t *testing.T) {
 		{"WAIT FOR MIGRATION m UNTIL SQL_AFTER_GTIDS = 'a:1-5' TIMEOUT INTERVAL 3 MINUTE", &WaitFor{Migration: "m", Condition: WaitCondition{AfterGTIDs: "a:1-5"}, Timeout: 3 * time.Minute}},
 		{"MOVE CHANNEL 'm/s' TO NODE n1", &MoveChannel{Channel: "m/s", Node: "n1"}},
 		{"UNDRAIN NODE 'n-1'", &DrainNode{Node: "n-1", Undo: true}},
+		{"remove node `n-1`", &RemoveNode{Node: "n-1"}},
 		{"KILL QUERY 7", &Kill{ID: 7, Query: true}},
 		{"/* hello */ -- only\n # comments", &Nothing{verb: "comment"}},
 		{"/*!40101 USE sluice */", &Use{Schema: "sluice"}},

@@ -47,6 +47,7 @@ func init() {
 		{words: "MOVE CHANNEL", parse: parseMoveChannel},
 		{words: "DRAIN NODE", parse: parseDrain(false)},
 		{words: "UNDRAIN NODE", parse: parseDrain(true)},
+		{words: "REMOVE NODE", parse: parseRemoveNode},
 
 		{words: "CHANGE REPLICATION SOURCE TO", parse: parseChangeSource},
 		{words: "CHANGE MASTER TO", parse: parseChangeSource},
