@@ -96,7 +96,11 @@ var ownCodes = []errorCode{
 	{61223, "CONFIG", "BAD_PUBLIC_KEY", "a server's public key for the password is not usable", "use TLS"},
 	{61224, "DATA", "EVENT_TOO_LARGE", "an event of the binlog takes more memory than one may", "leave the table out with REPLICATE_IGNORE_TABLE"},
 	{61225, "CONFIG", "TOO_MANY_TABLES", "the source lists more tables than one migration can have", "name fewer in REPLICATE_DO_DB or REPLICATE_DO_TABLE"},
+	{61226, "INTERNAL", "CHANNEL_CRASHED", "a channel ended the process several times, and waits for an operator", "see the node's log; START MIGRATION tries again"},
 	{61240, "CONFIG", "NO_SHARED_KEY", "a password literal cannot be stored, because not every node could decrypt it", "start all nodes with one --cluster-key-file, or use FROM FILE or FROM ENV"},
+	{61300, "SOURCE", "LOWER_CASE_CHANGED", "the source's lower_case_table_names changed", "initialize the source with the old value, or RESET MIGRATION"},
+	{61301, "SOURCE", "SOURCE_CHANGED_IN_COPY", "the source is another server before the copy's tables are caught up", "ALTER SOURCE to the first server, or RESET MIGRATION"},
+	{61302, "SOURCE", "GTID_ORDER", "a MariaDB domain's GTIDs do not grow", "SET GLOBAL gtid_strict_mode=1 at the source; then RESET MIGRATION"},
 	{61290, "SOURCE", "NO_GENERATED_VALUE", "a row image lacks the value of a generated column that the target keeps as a plain one", "see the message"},
 }
 
