@@ -195,7 +195,7 @@ func TestLargePackets(t *testing.T) {
 	r.w.seq = 0
 	head := []byte{0xff, 0xff, 0xff, 0}
 	frame := append(head, make([]byte, maxFrame)...)
-	for seq := byte(0); seq < 5; seq++ {
+	for seq := byte(0); seq < 8; seq++ { // more than maxDrainBytes
 		frame[3] = seq
 		if _, err := r.net.Write(frame); err != nil {
 			break // the server has hung up, as it may

@@ -2,6 +2,9 @@
 //
 //	go run ./itest/lab build   fetches and builds all of them
 //	go run ./itest/lab up      starts one of each and prints where they listen
+//	go run ./itest/lab client -P PORT [..]
+//	                           runs a command line client that logs in everywhere:
+//	                           at the servers of up, and at a node's admin port
 //
 // up prints mysql=HOST:PORT, mariadb=.. and tidb=.., then ready, and stops
 // the servers on SIGINT or SIGTERM. All of them let root in without a password.
@@ -34,8 +37,12 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
+	const usage = "usage: lab up | lab build | lab client -P PORT [-e STATEMENT] [..]"
+	if len(args) > 1 && args[0] == "client" {
+		return client(ctx, args[1:], out, log)
+	}
 	if len(args) != 1 {
-		return errors.New("usage: lab up | lab build")
+		return errors.New(usage)
 	}
 	switch args[0] {
 	case "up":
@@ -43,8 +50,21 @@ func run(ctx context.Context, args []string, out io.Writer, log *slog.Logger) er
 	case "build":
 		return build(ctx, log)
 	default:
-		return fmt.Errorf("lab has no %q: usage: lab up | lab build", args[0])
+		return fmt.Errorf("lab has no %q: %s", args[0], usage)
 	}
+}
+
+// client runs MariaDB's client with the standard input and output, as root at
+// 127.0.0.1 unless args say otherwise. It is the one client that logs in at MySQL
+// 9 (caching_sha2_password), at TiDB (mysql_native_password) and at a node.
+func client(ctx context.Context, args []string, out io.Writer, log *slog.Logger) error {
+	l, err := servers.LocateClient(ctx, servers.MariaDB, log)
+	if err != nil {
+		return err
+	}
+	c := l.Command(ctx, append([]string{"--no-defaults", "-h127.0.0.1", "-uroot"}, args...)...)
+	c.Stdin, c.Stdout, c.Stderr = os.Stdin, out, os.Stderr
+	return c.Run()
 }
 
 // build gets every server, client and load generator. A MySQL that cannot be had is no failure: MariaDB

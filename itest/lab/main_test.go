@@ -41,6 +41,16 @@ func TestUp(t *testing.T) {
 		} else {
 			c.Close()
 		}
+		// The client of README logs in at each of them.
+		_, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		err = run(ctx, []string{"client", "-P", port, "-e", "SELECT 40+2"}, &out, slog.New(slog.DiscardHandler))
+		if err != nil || !strings.Contains(out.String(), "42") {
+			t.Errorf("the client at %s: %v\n%s", addr, err, out.String())
+		}
 	}
 	cancel()
 	if err := <-ended; err != nil {
