@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"sluice/itest/lab/servers"
@@ -283,5 +284,42 @@ func TestLargeTransactionResumes(t *testing.T) {
 	}
 	if c := tt.claim(); c.Partial != nil || !c.Base.Contains(id) {
 		t.Errorf("base %s, partial %v", c.Base, c.Partial)
+	}
+}
+
+// TestDDLLooksAtNewJobs: a DDL that runs reads the newest jobs only, and still
+// knows its own. Recovery alone reads the whole history.
+func TestDDLLooksAtNewJobs(t *testing.T) {
+	tt := newTarget(t, servers.TiDB)
+	tt.exec("CREATE TABLE a.d (id INT PRIMARY KEY, v INT)")
+	proxy := newProxy(t, tt.server.Addr())
+	var history atomic.Int64
+	proxy.rule(func(query string) fate {
+		if strings.Contains(query, "ddl_jobs") {
+			history.Add(1)
+		}
+		return pass
+	})
+	a := tt.open(tt.claim(), proxy.addr, nil)
+	defer func() { _ = a.Close() }()
+	p := ddlPlan(1, "ALTER TABLE a.d ADD COLUMN w INT")
+	if err := a.RunDDL(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if n := history.Load(); n != 0 {
+		t.Errorf("the history of DDL jobs was read %d times", n)
+	}
+	job := tt.one("SELECT job_id FROM sluice_meta.ddl_log")
+	if want := tt.one("SELECT MAX(job_id) FROM information_schema.ddl_jobs WHERE job_type='add column'"); job != want {
+		t.Errorf("the record names job %s instead of %s", job, want)
+	}
+	// An intent without an end is looked up in all of it.
+	q := ddlPlan(2, "ALTER TABLE a.d ADD COLUMN x INT")
+	tt.interrupt(a, q)
+	if err := a.RunDDL(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	if history.Load() == 0 {
+		t.Error("recovery did not look the statement up")
 	}
 }
