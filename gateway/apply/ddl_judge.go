@@ -195,7 +195,24 @@ func (d *ddlRunner) closeAll(ctx context.Context, p *DDLPlan, recs []*ddlRecord)
 		}
 		stmts = append(stmts, d.recordStatement(p, i, ddlRecord{state: ddlDone}, sql, note))
 	}
-	return d.controlCommit(ctx, stmts...)
+	if len(p.Conditions) == 0 {
+		return d.controlCommit(ctx, stmts...)
+	}
+	// The source's statement gave rows values that only the person who repaired
+	// the target knows: the migration is not ready for a cutover until something
+	// compares them.
+	for _, e := range p.Expected {
+		stmts = append(stmts, Statement{SQL: divergence(d.control.channel, d.control.lane, e.Table[0]+"."+e.Table[1], "REPAIR"), Want: -1})
+	}
+	if err := d.controlCommit(ctx, stmts...); err != nil {
+		return err
+	}
+	if d.cfg.Report != nil {
+		d.cfg.Report(&replica.Error{Code: 61053, Class: "DDL", Table: p.SourceTable,
+			Message: fmt.Sprintf("the rows of %s that existed at transaction %s have the values that somebody gave them by hand, which nothing has compared with the source's",
+				p.SourceTable, p.Txn.ID)})
+	}
+	return nil
 }
 
 // tables returns every target table that the plan changes, and schema the

@@ -26,9 +26,14 @@ import (
 // diverged returns the statement that records a divergence of a target table;
 // table is "" when it is not known which.
 func (s *slot) diverged(table string) statement {
-	values := strings.Join([]string{Literal(s.channel), strconv.Itoa(s.lane), Literal(table), "'CONFLICT'", "1", timestamp(), timestamp()}, ",")
-	return statement{sql: []byte("INSERT INTO " + MetaSchema + ".divergences VALUES (" + values + ") ON DUPLICATE KEY UPDATE times=times+1, last_at=VALUES(last_at)"),
-		want: -1, binding: &Binding{Schema: MetaSchema}}
+	return statement{sql: []byte(divergence(s.channel, s.lane, table, "CONFLICT")), want: -1, binding: &Binding{Schema: MetaSchema}}
+}
+
+// divergence returns the SQL of a record. kind is CONFLICT, or REPAIR for a DDL
+// whose effect on the rows that exist was made by hand: nothing has compared them.
+func divergence(channel string, lane int, table, kind string) string {
+	values := strings.Join([]string{Literal(channel), strconv.Itoa(lane), Literal(table), Literal(kind), "1", timestamp(), timestamp()}, ",")
+	return "INSERT INTO " + MetaSchema + ".divergences VALUES (" + values + ") ON DUPLICATE KEY UPDATE times=times+1, last_at=VALUES(last_at)"
 }
 
 // stopDiverged records a conflict that stops the channel and returns it, or the

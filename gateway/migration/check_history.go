@@ -103,6 +103,6 @@ func (r *Runner) checkDiverged(ctx context.Context) ([]Finding, error) {
 		return nil, absentIsNil(err)
 	}
 	return []Finding{{ID: "target.diverged", Severity: "WARNING", Scope: "TABLE", Object: strings.Join(tables, ", "), Blocks: "CUTOVER",
-		Finding: fmt.Sprintf("rows of the target were not what they must be, %d times since the copy: other rows may differ that nothing has looked at, and rows that only the target has stay there", times),
+		Finding: fmt.Sprintf("rows of the target were not what they must be, or were changed by hand for a DDL, %d times since the copy: other rows may differ that nothing has looked at, and rows that only the target has stay there", times),
 		Remedy:  "stop whoever else writes to the target's tables; then RESET MIGRATION, drop or empty them, and START MIGRATION: Ready_For_Cutover stays No until all is copied again"}}, nil
 }
