@@ -103,7 +103,7 @@ func (c *byHand) run(t *testing.T, r *rig) {
 			s.equal()
 			if c.unsure {
 				s.until(caughtLimit, "it is not ready after a repair of rows", func(row node.Row) bool {
-					return row["Ready_For_Cutover"] == "No" && strings.Contains(row["Next_Step"], "RESET")
+					return row["Ready_For_Cutover"] == "No" && strings.Contains(row["Next_Step"], "CHECK MIGRATION")
 				})
 			}
 			continue

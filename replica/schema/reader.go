@@ -201,13 +201,16 @@ func (r *reader) expression(what string) string { return r.text(r.parens(what)) 
 // text renders tokens of an expression, whose meaning must not depend on a
 // sql_mode that the reader of the text does not have.
 func (r *reader) text(tokens []token) string {
-	if r.mode&modePipesAsConcat != 0 {
-		for _, t := range tokens {
-			if t.punct("||") {
-				r.fail("an expression uses || under sql_mode PIPES_AS_CONCAT")
-				return ""
-			}
+	for _, t := range tokens {
+		switch {
+		case r.mode&modePipesAsConcat != 0 && t.punct("||"):
+			r.fail("an expression uses || under sql_mode PIPES_AS_CONCAT")
+		case r.mode&modeHighNot != 0 && t.is("NOT"):
+			r.fail("an expression uses NOT under sql_mode HIGH_NOT_PRECEDENCE")
+		default:
+			continue
 		}
+		return ""
 	}
 	return joinTokens(tokens)
 }

@@ -43,6 +43,11 @@ func TestSessionSettings(t *testing.T) {
 			want: "DEFAULT '2024-01-01 00:00:00.9'"},
 		"fractions that it rounds": {defaults: Defaults{MariaDB: true}, ddl: replica.DDL{SQLMode: modeTimeRound, Text: "CREATE TABLE t (a DATETIME(1) DEFAULT '2024-01-01 00:00:00.99')"},
 			want: "DEFAULT '2024-01-01 00:00:00.99'"},
+		"MariaDB's ORACLE mode":  {defaults: Defaults{MariaDB: true}, ddl: replica.DDL{SQLMode: 1 << 9, Text: "CREATE TABLE t (a DATE)"}, err: "ORACLE"},
+		"empty strings are NULL": {defaults: Defaults{MariaDB: true}, ddl: replica.DDL{SQLMode: 1 << 32, Text: "CREATE TABLE t (a VARCHAR(9) DEFAULT '')"}, err: "EMPTY_STRING_IS_NULL"},
+		"the bit of MySQL's TIME_TRUNCATE_FRACTIONAL": {ddl: replica.DDL{SQLMode: 1 << 32, Text: "CREATE TABLE t (a DATETIME DEFAULT '2024-01-01 00:00:00.9')"},
+			want: "DEFAULT '2024-01-01 00:00:00'"},
+		"NOT of another precedence": {ddl: replica.DDL{SQLMode: modeHighNot, Text: "CREATE TABLE t (a INT, b INT AS (NOT a BETWEEN 1 AND 2))"}, err: "HIGH_NOT_PRECEDENCE"},
 		"partitions by time": {ddl: replica.DDL{TimeZone: "+05:30", Text: "CREATE TABLE t (a TIMESTAMP) PARTITION BY RANGE (UNIX_TIMESTAMP(a)) (PARTITION p VALUES LESS THAN (UNIX_TIMESTAMP('2024-01-01 00:00:00')))"},
 			want: "VALUES LESS THAN (1704047400)"},
 	} {

@@ -35,6 +35,7 @@ const (
 	modePipesAsConcat      = 1 << 1
 	modeANSIQuotes         = 1 << 2
 	modeNoBackslashEscapes = 1 << 20
+	modeHighNot            = 1 << 29
 )
 
 // lexer splits a statement into tokens. The content of a version comment

@@ -146,7 +146,7 @@ func (t *Tracker) ApplyAt(ddl replica.DDL, source Source) ([]Change, error) {
 	if err == nil {
 		step := &step{t: t, ddl: ddl, session: session, source: source, set: map[ruleset.TableName]*replica.Table{}, objects: objects{}}
 		if err = step.apply(st); err == nil && step.relevant() {
-			err = unreadSettings(ddl, serr)
+			err = unreadSettings(ddl, session, serr)
 		}
 		if err == nil {
 			step.commit()
@@ -170,9 +170,27 @@ func (t *Tracker) ApplyAt(ddl replica.DDL, source Source) ([]Change, error) {
 	return nil, ddlError(err, remedyStatement, "follow a DDL of the source")
 }
 
+// otherDialects are the modes under which the same text defines something else, and
+// which are not followed. MySQL has used the bits of MariaDB's for other modes.
+var otherDialects = []struct {
+	bit     uint64
+	mariaDB bool
+	name    string
+	effect  string
+}{
+	{1 << 9, true, "ORACLE", "types have other meanings"},
+	{1 << 12, false, "MAXDB", "TIMESTAMP is DATETIME"},
+	{1 << 32, true, "EMPTY_STRING_IS_NULL", "a default of '' is NULL"},
+}
+
 // unreadSettings returns an error for a statement whose session's settings were
 // not all understood: what the statement means may depend on them.
-func unreadSettings(ddl replica.DDL, err error) error {
+func unreadSettings(ddl replica.DDL, d Defaults, err error) error {
+	for _, m := range otherDialects {
+		if ddl.SQLMode&m.bit != 0 && (d.MariaDB || !m.mariaDB) {
+			return fmt.Errorf("the session had sql_mode %s, under which %s", m.name, m.effect)
+		}
+	}
 	if ddl.Unread != 0 {
 		return fmt.Errorf("the source logged a setting of the session (code %d) that this version of Sluice does not know", ddl.Unread)
 	}
