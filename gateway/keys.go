@@ -192,14 +192,22 @@ func (r *resealer) look(ctx context.Context) {
 			Message: fmt.Sprintf("%d passwords and keys in the store were encrypted again, with the present key", res.Values)}
 		r.node.services.records.add("event", func(ctx context.Context) error { return r.catalog.AddEvent(ctx, event) })
 	}
-	if len(res.Waits) > 0 && !slices.Equal(res.Waits, r.last.Waits) && r.node.cfg.OldClusterKeyFile != "" {
-		log.Info("passwords in the store stay encrypted with the key before: some nodes do not know the present one", "nodes", res.Waits)
+	if len(res.Waits) > 0 && !slices.Equal(res.Waits, r.last.Waits) {
+		log.Info("passwords in the store stay encrypted with a key before, because other nodes do not know this node's", "nodes", res.Waits,
+			"remedy", waitsRemedy(&r.node.cfg))
 	}
 	if len(res.Unreadable) > 0 && !slices.Equal(res.Unreadable, r.last.Unreadable) {
 		log.Warn("passwords in the store cannot be decrypted", "of", res.Unreadable,
 			"remedy", "state them again with ALTER, or start this node with their key as --old-cluster-key-file")
 	}
 	r.last = res
+}
+
+func waitsRemedy(cfg *Config) string {
+	if cfg.ClusterKeyFile != "" {
+		return "start those nodes with the same --cluster-key-file, and with --old-cluster-key-file"
+	}
+	return "give every node the same --cluster-key-file; or, if they do not come back, REMOVE NODE"
 }
 
 // run looks now and then until ctx ends.

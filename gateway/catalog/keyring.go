@@ -76,21 +76,32 @@ func (r keyring) has(check string) bool {
 	return false
 }
 
-// pick returns the key to encrypt with while the other nodes are as given, or
-// the names of the nodes because of which there is none.
+// prefers reports whether the first key to encrypt with has the check value.
+func (r keyring) prefers(check string) bool {
+	for _, k := range r {
+		if k.use != KeyReads {
+			return k.check == check
+		}
+	}
+	return false
+}
+
+// pick returns the key to encrypt with while the other nodes are as given: nil if
+// there is none. because names the nodes that do not know the first of this
+// node's keys, which it encrypts with otherwise.
 func (r keyring) pick(peers []cluster.Peer) (key *ringKey, because []string) {
 	for i := range r {
+		if r[i].use == KeyReads {
+			continue
+		}
 		var unaware []string
 		for _, p := range peers {
 			if p.Live && !(r[i].use == KeyShared && p.Knows(r[i].fingerprint)) {
 				unaware = append(unaware, p.Node)
 			}
 		}
-		if r[i].use == KeyReads {
-			continue
-		}
 		if len(unaware) == 0 {
-			return &r[i], nil
+			return &r[i], because
 		}
 		if because == nil {
 			because = unaware

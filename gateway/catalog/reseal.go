@@ -89,7 +89,7 @@ func (c *Catalog) unreadable(ctx context.Context, q querier) (names []string, er
 // Resealed is what Reseal found and did.
 type Resealed struct {
 	Values     int      // values that were encrypted again
-	Waits      []string // the nodes because of which nothing is encrypted again yet
+	Waits      []string // the nodes because of which values are not encrypted with this node's first key yet
 	Unreadable []string // what no key of this node decrypts, e.g. "source 'a'"
 }
 
@@ -111,18 +111,35 @@ func (c *Catalog) Reseal(ctx context.Context) (res Resealed, err error) {
 		return res, fmt.Errorf("read key check: %w", err)
 	}
 	key, because := c.pickAgain(peers)
-	if key == nil {
+	if key == nil && c.keys.prefers(has) {
+		return res, nil // they are encrypted as they are to be
+	}
+	if len(because) > 0 {
+		if any, err := anySealed(ctx, c.db); err != nil || !any {
+			return res, err
+		}
 		res.Waits = because
+	}
+	if key == nil || has == key.check && c.scanned.Load() {
 		return res, nil
 	}
-	if has == key.check && c.scanned.Load() {
-		return res, nil
-	}
-	err = c.inTx(ctx, func(tx *sql.Conn) error { res, err = c.reseal(ctx, tx); return err })
+	err = c.inTx(ctx, func(tx *sql.Conn) (err error) { res, err = c.reseal(ctx, tx); return err })
 	if err == nil {
-		c.scanned.Store(len(res.Waits) == 0)
+		c.scanned.Store(true)
 	}
 	return res, err
+}
+
+// anySealed reports whether a definition has an encrypted value.
+func anySealed(ctx context.Context, q querier) (any bool, err error) {
+	var selects []string
+	for _, k := range sealedKinds {
+		selects = append(selects, `EXISTS (SELECT 1 FROM sluice_meta.`+k.kind.table+` WHERE spec LIKE '%"sealed":%')`)
+	}
+	if err := q.QueryRowContext(ctx, `SELECT `+strings.Join(selects, " OR ")).Scan(&any); err != nil {
+		return false, fmt.Errorf("look for encrypted values: %w", err)
+	}
+	return any, nil
 }
 
 // pickAgain is pick for values that are stored already: they are not encrypted
@@ -148,8 +165,8 @@ func (c *Catalog) reseal(ctx context.Context, tx *sql.Conn) (res Resealed, err e
 		return res, err
 	}
 	key, because := c.pickAgain(peers)
+	res.Waits = because
 	if key == nil {
-		res.Waits = because
 		return res, nil
 	}
 	for _, k := range sealedKinds {

@@ -132,7 +132,8 @@ func TestKeysOfACluster(t *testing.T) {
 	reseal(t, before, 0)
 
 	changing := mustOpen(t, db, Key{secondKey, KeyShared}, Key{firstKey, KeyShared})
-	reseal(t, changing, 0)
+	reseal(t, changing, 0, "n2")
+	reseal(t, changing, 0, "n2")
 	changed, err := changing.AlterSecret(t.Context(), "s", StoredSecret("other"), by)
 	done(t, changed, err)
 	if v, err := before.Secret(t.Context(), "s"); err != nil || v != "other" {
@@ -150,7 +151,7 @@ func TestKeysOfACluster(t *testing.T) {
 	// A node that knows only the key before comes back, although it could not
 	// register: nothing is stored that it could not read, and nothing lost.
 	peer(t, db, "n2", first, 0)
-	reseal(t, changing, sealedValues) // back to the first
+	reseal(t, changing, sealedValues, "n2") // back to the first
 	holds(t, before)
 	peer(t, db, "n2", second, 0)
 	reseal(t, changing, sealedValues)
@@ -178,6 +179,7 @@ func TestNodesWithoutASharedKey(t *testing.T) {
 	refused(t, err, CodeNoSharedKey)
 	changed, err := c.CreateSource(t.Context(), Source{Name: "plain", Host: "h"}, false, by)
 	done(t, changed, err)
+	reseal(t, c, 0) // nothing is there to wait with
 	src, err := c.Source(t.Context(), "plain")
 	if err != nil {
 		t.Fatal(err)
@@ -213,6 +215,9 @@ func TestNodesWithoutASharedKey(t *testing.T) {
 	peer(t, db, "n2", "", int(aloneFor.Seconds())+1)
 	reseal(t, both, sealedValues)
 	holds(t, both)
+	peer(t, db, "n2", "", 3600) // it was there once more, and could not start
+	reseal(t, both, 0)
+	reseal(t, mustOpen(t, db, Key{key, KeyOwn}), 0)
 }
 
 // TestLostKey opens a store whose key is gone.
