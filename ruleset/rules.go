@@ -7,6 +7,7 @@ import (
 
 // Rules is a compiled Spec.
 type Rules struct {
+	spec                 Spec
 	fold, merge          bool
 	doDB, ignoreDB       map[string]bool
 	doTable, ignoreTable map[TableName]bool
@@ -207,6 +208,20 @@ func (r *Rules) Conflicts(tables []TableName) error {
 		seen[key] = source
 	}
 	return nil
+}
+
+// ForSource returns the rules for a source with that lower_case_table_names: 1
+// and 2 compare names without case, so that a rule may be written in either. Two
+// rules that only case kept apart can contradict each other then, which is an
+// error (ErrRule).
+func (r *Rules) ForSource(lowerCaseTableNames int) (*Rules, error) {
+	fold := lowerCaseTableNames != 0
+	if fold == r.fold {
+		return r, nil
+	}
+	spec := r.spec
+	spec.CaseInsensitive = fold
+	return Compile(spec)
 }
 
 // CaseInsensitive says whether the source's names compare without case.

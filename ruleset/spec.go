@@ -62,7 +62,7 @@ func ruleError(format string, args ...any) error {
 // Compile checks a Spec and makes Rules of it. A rule that contradicts another
 // or that can never match anything is an error that names the rule.
 func Compile(spec Spec) (*Rules, error) {
-	r := &Rules{fold: spec.CaseInsensitive, merge: spec.Merge,
+	r := &Rules{spec: spec, fold: spec.CaseInsensitive, merge: spec.Merge,
 		doDB: map[string]bool{}, ignoreDB: map[string]bool{}, rewrite: map[string]string{},
 		doTable: map[TableName]bool{}, ignoreTable: map[TableName]bool{}}
 	for _, step := range []func(Spec) error{

@@ -30,6 +30,7 @@ type sourceTable struct {
 // version, and the settings that a CREATE without them falls back to.
 func defaults(ctx context.Context, src *source.Source) (schema.Defaults, error) {
 	d := schema.SourceDefaults(src.Facts().Version)
+	d.LowerNames = src.Facts().LowerCaseTableNames == 1
 	var explicit string
 	err := src.DB().QueryRowContext(ctx, "SELECT @@GLOBAL.character_set_server, @@GLOBAL.collation_server, @@GLOBAL.explicit_defaults_for_timestamp").
 		Scan(&d.Charset, &d.Collation, &explicit)

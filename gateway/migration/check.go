@@ -61,6 +61,10 @@ func CheckAll(ctx context.Context, cfgs []Config, atOnce int) []Checked {
 		return out
 	}
 	defer src.Close()
+	refused := make([]error, len(runners))
+	for i, r := range runners {
+		refused[i] = r.rulesFor(src)
+	}
 	look, err := lookAtSource(ctx, src, runners)
 	if err != nil {
 		return fail(err)
@@ -69,6 +73,10 @@ func CheckAll(ctx context.Context, cfgs []Config, atOnce int) []Checked {
 	var g errgroup.Group
 	g.SetLimit(max(1, atOnce))
 	for i, r := range runners {
+		if refused[i] != nil {
+			out[i].Findings = []Finding{blocking("source.lower_case_table_names", "SOURCE", r.cfg.Source.Name, r.name(refused[i]))}
+			continue
+		}
 		g.Go(func() error {
 			if err := replica.Safely(func() error { out[i] = r.check(ctx, look); return nil }); err != nil {
 				out[i] = Checked{Err: err}

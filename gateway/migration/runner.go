@@ -156,6 +156,9 @@ func (r *Runner) once(ctx context.Context) error {
 		return err
 	}
 	defer src.Close()
+	if err := r.rulesFor(src); err != nil {
+		return err
+	}
 	claimed, err := apply.Claim(ctx, r.cfg.Target, r.cfg.Channel, r.cfg.Epoch, r.cfg.Lanes)
 	if err != nil {
 		return err
@@ -165,6 +168,18 @@ func (r *Runner) once(ctx context.Context) error {
 	r.run = x
 	r.mu.Unlock()
 	return x.phases(ctx)
+}
+
+// rulesFor makes the rules those of a source that compares names as this one does.
+func (r *Runner) rulesFor(src *source.Source) error {
+	rules, err := r.cfg.Rules.ForSource(src.Facts().LowerCaseTableNames)
+	if err != nil {
+		return &replica.Error{Code: 61303, Class: "CONFIG", Err: err,
+			Message: fmt.Sprintf("the source compares names without case (lower_case_table_names=%d), and so two rules that only case keeps apart are one", src.Facts().LowerCaseTableNames),
+			Remedy:  "ALTER MIGRATION: write the rules in lower case, each name once"}
+	}
+	r.cfg.Rules = rules
+	return nil
 }
 
 // name makes an operator's error of any error.

@@ -161,9 +161,17 @@ func (w *writer) writes(schema, table string) bool {
 	if w.Rules == nil || len(from) == 0 {
 		return w.Running
 	}
+	// Whether that channel's source compares names without case is not known here:
+	// a table counts as written when its rules want it under either way.
+	ways := []*ruleset.Rules{w.Rules}
+	if folded, err := w.Rules.ForSource(1); err == nil {
+		ways = append(ways, folded)
+	}
 	for _, t := range from {
-		if ts, tt := w.Rules.Target(t[0], t[1]); w.Rules.Wanted(t[0], t[1]) && strings.EqualFold(ts, schema) && strings.EqualFold(tt, table) {
-			return true
+		for _, rules := range ways {
+			if ts, tt := rules.Target(t[0], t[1]); rules.Wanted(t[0], t[1]) && strings.EqualFold(ts, schema) && strings.EqualFold(tt, table) {
+				return true
+			}
 		}
 	}
 	return false

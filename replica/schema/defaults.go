@@ -33,6 +33,9 @@ type Defaults struct {
 	// SaysExplicit says that the source logs explicit_defaults_for_timestamp=ON
 	// with each statement, so that a statement without it ran under OFF.
 	SaysExplicit bool
+	// LowerNames says that the source keeps names of schemas and tables in lower
+	// case, however a statement writes them: lower_case_table_names is 1.
+	LowerNames bool
 	// CollationNames has the source's collations by number, as
 	// information_schema lists them. Numbers that it lacks are those of MySQL.
 	CollationNames map[uint16]string

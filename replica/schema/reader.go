@@ -146,9 +146,17 @@ func (r *reader) tableName(schema string) (string, string) {
 	}
 	n := r.name("table name")
 	if r.acceptPunct(".") {
-		return n, r.name("table name")
+		return r.kept(n), r.kept(r.name("table name"))
 	}
-	return schema, n
+	return r.kept(schema), r.kept(n)
+}
+
+// kept returns the name of a schema or table as the source keeps it.
+func (r *reader) kept(name string) string {
+	if r.d.LowerNames {
+		return strings.ToLower(name)
+	}
+	return name
 }
 
 func (r *reader) integer(what string) int {

@@ -243,6 +243,7 @@ func (r *reader) databaseStatement(schema string) any {
 	for r.err == nil && !r.end() && st.kind != DropDatabase {
 		r.databaseOption(st)
 	}
+	st.name = r.kept(st.name)
 	r.finish("statement on a schema")
 	return st
 }

@@ -70,6 +70,7 @@ func (s *step) definition(table *replica.Table) (*definition, error) {
 }
 
 func (s *step) apply(st any) error {
+	s.canonical(st)
 	switch st := st.(type) {
 	case *createTableStmt:
 		return s.createTable(st)
@@ -170,6 +171,7 @@ func (s *step) createTable(st *createTableStmt) error {
 			return err
 		}
 		def = again.(*createTableStmt).def
+		def.name = st.name
 	}
 	after, err := def.build(st.schema)
 	if err != nil {
@@ -238,6 +240,11 @@ func (d *definition) renameConstraints(name string) {
 }
 
 func (s *step) rename(from, to [2]string, ifExists bool) error {
+	if s.t.rules.CaseInsensitive() {
+		if from[0], from[1] = s.nameOf(from[0], from[1]); s.same(from, to) {
+			return nil
+		}
+	}
 	before := s.table(from[0], from[1])
 	if before == nil {
 		if done, err := s.renameObject(from, to, ifExists); done || err != nil {
