@@ -27,6 +27,12 @@ func parseNotYet(what string) func(*parser) Statement {
 	}
 }
 
+// parseLock refuses LOCK TABLES, which mysqldump sends.
+func parseLock(p *parser) Statement {
+	p.fail(NotSupported("LOCK TABLES").WithRemedy("the tables of the admin port cannot be written; mysqldump: --skip-lock-tables or --single-transaction"))
+	return nil
+}
+
 // parseReadOnly refuses to write to virtual tables.
 func parseReadOnly(p *parser) Statement {
 	p.fail(Errorf(CodeReadOnlyTable, "The tables of the admin port are read only").

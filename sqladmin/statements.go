@@ -96,7 +96,7 @@ func init() {
 		{words: "WITH", parse: parseNotYet("WITH"), refused: true},
 		{words: "TABLE", parse: parseNotYet("TABLE as a statement"), refused: true},
 		{words: "VALUES", parse: parseNotYet("VALUES as a statement"), refused: true},
-		{words: "LOCK", parse: parseNotYet("LOCK TABLES"), refused: true},
+		{words: "LOCK", parse: parseLock, refused: true},
 		{words: "CALL", parse: parseNotYet("CALL"), refused: true},
 		{words: "XA", parse: parseNotYet("XA"), refused: true},
 		{words: "ANALYZE|CHECKSUM|OPTIMIZE|REPAIR", parse: parseNotYet("maintenance of tables"), refused: true},

@@ -17,6 +17,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/exec"
 	"os/signal"
 	"syscall"
 
@@ -30,6 +31,10 @@ func main() {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	err := run(ctx, os.Args[1:], os.Stdout, log)
 	stop()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		os.Exit(exit.ExitCode()) // of the client, which has said why
+	}
 	if err != nil {
 		log.Error("lab", "error", err)
 		os.Exit(1)

@@ -1,4 +1,6 @@
 # mysqldump of the virtual schema: probes that must not break the session
+LOCK TABLES `sources` READ /*!32311 LOCAL */ ==> error 1235
+SELECT LOGFILE_GROUP_NAME, FILE_NAME, TOTAL_EXTENTS, INITIAL_SIZE, ENGINE, EXTRA FROM INFORMATION_SCHEMA.FILES WHERE ENGINE = 'ndbcluster' AND FILE_TYPE = 'UNDO LOG' ==> rows 0
 /*!40100 SET @@SQL_MODE='' */ ==> ok
 /*!40103 SET TIME_ZONE='+00:00' */ ==> ok
 SHOW VARIABLES LIKE 'gtid\_mode' ==> rows 1
