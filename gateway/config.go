@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -99,13 +98,6 @@ func (c *Config) check() error {
 	}
 	if c.AdminUser == "" {
 		return badConfig("admin-user", "give a name such as root", "it is empty")
-	}
-	if c.SecretsDir != "" {
-		dir, err := filepath.Abs(c.SecretsDir)
-		if err != nil {
-			return badConfig("secrets-dir", "write an absolute path", "%v", err)
-		}
-		c.SecretsDir = dir
 	}
 	_, err := c.storeConfig()
 	return err

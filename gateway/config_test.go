@@ -174,6 +174,55 @@ func TestExposedFiles(t *testing.T) {
 	}
 }
 
+// TestSecretsDirHoldsNoOwnSecrets puts the node's own files below the folder
+// that statements may name.
+func TestSecretsDirHoldsNoOwnSecrets(t *testing.T) {
+	top := t.TempDir()
+	dir, link, outside := filepath.Join(top, "secrets"), filepath.Join(top, "link"), filepath.Join(top, "outside")
+	for _, d := range []string{filepath.Join(dir, "sub"), outside} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own := filepath.Join(dir, "sub", "own")
+	if err := os.WriteFile(own, []byte("0123456789abcdef0123456789abcdef"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	load := func(secrets, option, path string) error {
+		stated := map[string][]string{"name": {"n1"}, "store": {someStore}, "secrets-dir": {secrets}, "data-dir": {outside}}
+		if option != "" {
+			stated[option] = []string{path}
+		}
+		_, err := Load("", stated)
+		return err
+	}
+	for _, option := range []string{"cluster-key-file", "old-cluster-key-file", "store-password-file", "admin-password-file", "admin-tls-key", "store-ssl-key"} {
+		for secrets, path := range map[string]string{dir: own, link: own, filepath.Join(dir, "sub"): filepath.Join(link, "sub", "own"), top: own} {
+			wantError(t, load(secrets, option, path), "--secrets-dir", "--"+option, "Remedy: use a folder")
+		}
+	}
+	wantError(t, load(dir, "data-dir", filepath.Join(dir, "sub")), "--secrets-dir", "--data-dir")
+	wantError(t, load(outside, "data-dir", outside), "--secrets-dir", "--data-dir")
+	if err := load(dir, "", ""); err != nil {
+		t.Error(err)
+	}
+	if err := load(filepath.Join(dir, "su"), "cluster-key-file", own); err != nil { // a name that begins alike
+		t.Error(err)
+	}
+	if err := load(dir, "old-cluster-key-file", "none"); err != nil {
+		t.Error(err)
+	}
+	yaml := filepath.Join(dir, "sluice.yaml")
+	if err := os.WriteFile(yaml, []byte("name: n1\nstore: "+someStore+"\nsecrets-dir: "+dir), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := Load(yaml, nil)
+	wantError(t, err, "--secrets-dir", "--config")
+}
+
 // TestOptionsAreComplete checks that every option reaches a field of its own
 // and has an environment variable.
 func TestOptionsAreComplete(t *testing.T) {

@@ -91,5 +91,8 @@ func Load(file string, stated map[string][]string) (Config, error) {
 			o.set(&c, v)
 		}
 	}
+	if err := c.checkSecretsDir(file); err != nil {
+		return c, err
+	}
 	return c, c.check()
 }
