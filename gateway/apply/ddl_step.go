@@ -124,7 +124,7 @@ func (d *ddlRunner) executeStep(ctx context.Context, p *DDLPlan, i, attempt int)
 		return false, err
 	}
 	began := time.Now()
-	_, err = runner.sess.exec(ctx, []byte(tagged(p.Steps[i].SQL, tag)))
+	err = runner.sess.execStep(ctx, tagged(p.Steps[i].SQL, tag))
 	switch {
 	case err == nil:
 		d.cfg.Log.Info("DDL applied", "table", p.SourceTable, "transaction", p.Txn.ID.String(), "took", time.Since(began))

@@ -323,3 +323,41 @@ func TestDDLLooksAtNewJobs(t *testing.T) {
 		t.Error("recovery did not look the statement up")
 	}
 }
+
+// TestBatchAfterACrash: an owner dies after the intent of a BATCH, which leaves
+// no trace among the target's DDL jobs, before or after it ran. It runs again,
+// and writes the same rows.
+func TestBatchAfterACrash(t *testing.T) {
+	tt := newTarget(t, servers.TiDB)
+	for seq, ran := range []bool{false, true} {
+		tt.exec("DROP TABLE IF EXISTS a.d, a.n")
+		tt.exec("CREATE TABLE a.d (id INT PRIMARY KEY, v INT)")
+		tt.exec("INSERT INTO a.d VALUES (1,10),(2,20),(3,30)")
+		tt.exec("CREATE TABLE a.n (id INT, v INT PRIMARY KEY)")
+		p := ddlPlan(uint64(seq)+1, "BATCH ON a.d.id LIMIT 1 REPLACE INTO a.n (id,v) SELECT id,v FROM a.d")
+		old := tt.open(tt.claim(), tt.server.Addr(), nil)
+		dead := tt.interrupt(old, p)
+		if ran {
+			if err := dead.runner.sess.execStep(t.Context(), string(dead.sql)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a := tt.open(tt.claim(), tt.server.Addr(), nil)
+		if err := a.RunDDL(t.Context(), p); err != nil {
+			t.Fatalf("ran %v: %v", ran, err)
+		}
+		if err := dead.runner.sess.execStep(t.Context(), string(dead.sql)); err == nil {
+			t.Errorf("ran %v: the old owner's connection still works", ran)
+		}
+		if got := tt.one("SELECT GROUP_CONCAT(id,'=',v ORDER BY id) FROM a.n"); got != "1=10,2=20,3=30" {
+			t.Errorf("ran %v: %s", ran, got)
+		}
+		if got := tt.one("SELECT state FROM sluice_meta.ddl_log WHERE txn='" + p.Txn.ID.String() + "'"); got != "done" {
+			t.Errorf("ran %v: the record says %s", ran, got)
+		}
+		_ = old.Close()
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

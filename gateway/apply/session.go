@@ -236,6 +236,17 @@ func (s *session) exec(ctx context.Context, sql []byte) ([]int64, error) {
 	return s.conn.Exec(ctx, append(wire.BeginQuery(make([]byte, 0, len(sql)+8)), sql...))
 }
 
+// execStep executes a step of a DDL. TiDB's BATCH, which copies rows in many
+// transactions, returns a row; it fails with the first transaction that does.
+func (s *session) execStep(ctx context.Context, sql string) error {
+	if strings.HasPrefix(sql, "BATCH ") {
+		_, err := s.conn.Query(ctx, sql)
+		return err
+	}
+	_, err := s.exec(ctx, []byte(sql))
+	return err
+}
+
 // queryRow returns the first row of a query as text; io.EOF when there is none.
 func (s *session) queryRow(ctx context.Context, sql string) ([]string, error) {
 	rows, err := s.conn.Query(ctx, sql)

@@ -64,7 +64,12 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 	x.additions()
 	x.items = append(append(x.items, x.last...), implicit...)
 	t := Translation{Statements: x.statements(name), Notes: append(x.notes, x.after.notes...), Conditions: x.conditions}
-	if to := replica.QuoteTable(rules.Target(c.After.Schema, c.After.Name)); !strings.EqualFold(to, name) {
+	targetSchema, targetTable := rules.Target(c.After.Schema, c.After.Name)
+	to := replica.QuoteTable(targetSchema, targetTable)
+	if stmts, ok := x.rebuild(targetSchema, to); ok {
+		t.Statements = stmts
+		t.Notes = append(t.Notes, "TiDB cannot change the primary key of a table: a new table took the rows and the name")
+	} else if !strings.EqualFold(to, name) {
 		t.Statements = append(t.Statements, "RENAME TABLE "+name+" TO "+to)
 	}
 	for _, s := range t.Statements {

@@ -193,3 +193,42 @@ func TestTargetDDL(t *testing.T) {
 		})
 	}
 }
+
+// TestRebuild: a change of the key that clusters the target's table becomes a new
+// table, where it does nothing else to the rows.
+func TestRebuild(t *testing.T) {
+	const base = "create table t (id int primary key, x int not null, y int not null, s varchar(5), k int)"
+	for _, c := range []struct {
+		stmt    string
+		rebuilt bool
+		copies  string // a part of the statement that copies
+	}{
+		{"alter table t drop primary key, drop column id, add primary key (x, y)", true, "(`x`,`y`,`s`,`k`) SELECT `x`,`y`,`s`,`k` FROM `d`.`t`"},
+		{"alter table t drop primary key, add primary key (id, x), add unique (y)", true, "BATCH ON `d`.`t`.`id` LIMIT 5000 REPLACE INTO `d`.`_sluice_"},
+		{"alter table t drop primary key, change id nr int not null, add primary key (x), rename to u", true, "(`nr`,`x`,`y`,`s`,`k`) SELECT `id`,`x`,`y`,`s`,`k` FROM `d`.`t`"},
+		{"alter table t modify id int, drop primary key, add primary key (x)", true, "`id`,`x`"},
+		{"alter table t drop primary key, add primary key (id)", false, ""},
+		{"alter table t drop primary key, change id nr int not null, add primary key (nr)", false, ""},
+		{"alter table t drop primary key", false, ""},
+		{"alter table t drop primary key, add primary key (x), modify s varchar(9)", false, ""},
+		{"alter table t drop primary key, add primary key (x), add column z int", false, ""},
+		{"alter table t add key (x)", false, ""},
+	} {
+		tr := NewTracker(compile(t, ruleset.Spec{}), Defaults{})
+		var stmts []string
+		for _, s := range []string{base, c.stmt} {
+			changes, err := tr.Apply(replica.DDL{Schema: "d", Text: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			translated, err := TargetDDL(changes[0], tr.rules)
+			if err != nil {
+				t.Fatalf("%s: %v", s, err)
+			}
+			stmts = translated.Statements
+		}
+		if all := strings.Join(stmts, "; "); strings.Contains(all, "BATCH") != c.rebuilt || !strings.Contains(all, c.copies) {
+			t.Errorf("%s: %s", c.stmt, all)
+		}
+	}
+}

@@ -7,9 +7,9 @@ CREATE TABLE wp_terms (term_id bigint(20) unsigned NOT NULL auto_increment, name
 CREATE TABLE wp_term_relationships (object_id bigint(20) unsigned NOT NULL default 0, term_taxonomy_id bigint(20) unsigned NOT NULL default 0, term_order int(11) NOT NULL default 0, PRIMARY KEY  (object_id,term_taxonomy_id), KEY term_taxonomy_id (term_taxonomy_id)) DEFAULT CHARACTER SET utf8;
 ALTER TABLE wp_posts ADD COLUMN post_mime_type varchar(100) NOT NULL default '' AFTER post_type;
 ALTER TABLE wp_posts ADD KEY post_author (post_author);
-ALTER TABLE wp_options DROP PRIMARY KEY, ADD PRIMARY KEY (option_id) /* tidb refuses: primary key */;
-ALTER TABLE wp_options DROP COLUMN blog_id /* skipped: primary key */;
-ALTER TABLE wp_options DROP INDEX option_name, ADD UNIQUE KEY option_name (option_name) /* skipped: primary key */;
+ALTER TABLE wp_options DROP PRIMARY KEY, ADD PRIMARY KEY (option_id);
+ALTER TABLE wp_options DROP COLUMN blog_id;
+ALTER TABLE wp_options DROP INDEX option_name, ADD UNIQUE KEY option_name (option_name);
 ALTER TABLE wp_users ADD COLUMN user_activation_key varchar(60) NOT NULL default '' AFTER user_registered, ADD COLUMN display_name varchar(250) NOT NULL default '';
 ALTER TABLE wp_users CHANGE COLUMN user_activation_key user_activation_key varchar(255) NOT NULL DEFAULT '';
 ALTER TABLE wp_users CHANGE COLUMN user_pass user_pass varchar(255) NOT NULL DEFAULT '', ADD INDEX user_email (user_email);

@@ -1,0 +1,100 @@
+package schema
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"sluice/replica"
+)
+
+// rebuildRows is how many rows a transaction of a rebuild copies.
+const rebuildRows = 5000
+
+// TiDB cannot drop or add the primary key that clusters a table, nor drop a
+// column of it. Such an ALTER TABLE becomes a new table that takes the rows and
+// then the name:
+//
+//	DROP TABLE IF EXISTS new; CREATE TABLE new ..
+//	BATCH ON key LIMIT n REPLACE INTO new (..) SELECT .. FROM table
+//	RENAME TABLE table TO old, new TO table; DROP TABLE old
+//
+// The steps run at the statement's barrier, where nothing writes the table. What
+// if the process dies within one: the DDL is found by its tag, as ever. BATCH is
+// no DDL and leaves no trace, so that it runs again from its beginning: REPLACE
+// by the new primary key, which the source has proved to be unique, writes the
+// same rows over those that are there. A table that has no primary key
+// afterwards is therefore not rebuilt. Before the RENAME the table itself is as it was.
+
+// rebuild returns these statements, and false if the statement needs none or
+// does more than they can: values that change, and columns that are added or
+// generated, are TiDB's to alter.
+func (x *alterTranslator) rebuild(targetSchema, to string) ([]string, bool) {
+	old, now := x.before.d.primary(), x.after.d.primary()
+	if old == nil || now == nil || !x.clusters(x.before, old) || !x.clusters(x.after, now) || x.samePrimary(old, now) {
+		return nil, false
+	}
+	var into, from []string
+	for _, c := range x.after.d.columns {
+		was := x.before.d.column(x.oldName(c.name))
+		if was == nil || c.generated != "" || was.generated != "" || c.rowStart || c.rowEnd || c.implicit ||
+			c.typ.sql() != was.typ.sql() || c.typ.charset != was.typ.charset || c.typ.collation != was.typ.collation {
+			return nil, false
+		}
+		into, from = append(into, replica.Quote(c.name)), append(from, replica.Quote(was.name))
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(x.name)) // a hash takes everything
+	side := func(what string) string {
+		return replica.QuoteTable(targetSchema, fmt.Sprintf("_sluice_%016x_%s", h.Sum64(), what))
+	}
+	create, err := x.after.createTable(side("new"))
+	if err != nil {
+		return nil, false
+	}
+	return []string{
+		"DROP TABLE IF EXISTS " + side("new"),
+		create,
+		fmt.Sprintf("BATCH ON %s.%s LIMIT %d REPLACE INTO %s (%s) SELECT %s FROM %s", x.name, replica.Quote(old.parts[0].column), rebuildRows,
+			side("new"), strings.Join(into, ","), strings.Join(from, ","), x.name),
+		"RENAME TABLE " + x.name + " TO " + side("old") + ", " + side("new") + " TO " + to,
+		"DROP TABLE IF EXISTS " + side("old"),
+	}, true
+}
+
+// clusters returns true if the primary key clusters the target's table.
+func (x *alterTranslator) clusters(t *translator, k *keyDef) bool {
+	if _, ok := t.carried(k); !ok {
+		return false
+	}
+	for _, p := range k.parts {
+		if p.prefix > 0 || p.expr != "" {
+			return false
+		}
+	}
+	return true
+}
+
+// samePrimary returns true if the key has the same columns, under other names
+// perhaps.
+func (x *alterTranslator) samePrimary(old, now *keyDef) bool {
+	if len(old.parts) != len(now.parts) {
+		return false
+	}
+	for i := range old.parts {
+		if !strings.EqualFold(old.parts[i].column, x.oldName(now.parts[i].column)) {
+			return false
+		}
+	}
+	return true
+}
+
+// oldName returns the name that a column had before the statement.
+func (x *alterTranslator) oldName(name string) string {
+	for _, a := range x.c.actions {
+		if (a.kind == changeColumn || a.kind == renameColumn) && strings.EqualFold(a.new, name) {
+			return a.old
+		}
+	}
+	return name
+}
