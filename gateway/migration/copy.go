@@ -166,6 +166,9 @@ func (x *run) openSplitter(ctx context.Context, c *copying) error {
 			return err
 		}
 	}
+	if err := sp.Measure(ctx, x.src.DB()); err != nil {
+		return x.blame(ctx, c, err)
+	}
 	c.splitter = sp
 	x.progress.start(c.state.key())
 	return nil

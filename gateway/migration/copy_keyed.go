@@ -178,6 +178,7 @@ func (w *copyWork) next(ctx context.Context, conn *readConn) (piece, bool, error
 		if err != nil {
 			return at, false, w.x.blame(ctx, at.copy, err)
 		}
+		w.showSpread(at.copy)
 		if ok {
 			return at, true, nil
 		}
@@ -261,6 +262,7 @@ func (w *copyWork) leastBusy() *copying {
 
 // done ends a reservation; the last one of an ended table finishes it.
 func (w *copyWork) done(ctx context.Context, c *copying) error {
+	defer w.showSpread(c)
 	w.mu.Lock()
 	c.inFlight--
 	last := c.ended && c.inFlight == 0 && !c.finished
@@ -272,6 +274,15 @@ func (w *copyWork) done(ctx context.Context, c *copying) error {
 		return nil
 	}
 	return w.x.finishCopy(ctx, c)
+}
+
+// showSpread shows how far a table's copy is.
+func (w *copyWork) showSpread(c *copying) {
+	w.mu.Lock()
+	n := c.inFlight
+	w.mu.Unlock()
+	part, known := c.splitter.Given()
+	w.x.progress.spread(c.state.key(), spread{part: part, known: known, inHand: n})
 }
 
 // counted is a connection whose statements count as the copy's own.

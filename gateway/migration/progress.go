@@ -60,6 +60,7 @@ func (p *progress) put(key string, t TableStatus) {
 	defer p.mu.Unlock()
 	if old := p.tables[key]; old != nil {
 		t.RowsCopied, t.BytesCopied, t.ChunksDone, t.ChunksTotal = old.RowsCopied, old.BytesCopied, old.ChunksDone, old.ChunksTotal
+		t.copied = old.copied
 		t.Inserts, t.Updates, t.Deletes = old.Inserts, old.Updates, old.Deletes
 	}
 	p.tables[key], p.order = &t, nil
@@ -83,7 +84,7 @@ func (p *progress) restart(key string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	t := p.get(key)
-	t.RowsCopied, t.BytesCopied, t.ChunksDone = 0, 0, 0
+	t.RowsCopied, t.BytesCopied, t.ChunksDone, t.copied = 0, 0, 0, spread{}
 }
 
 func (p *progress) chunk(key string, rows, bytes uint64) {
@@ -105,12 +106,7 @@ func (p *progress) estimate(t *TableStatus) {
 	}
 }
 
-func (t *TableStatus) rowsLeft() uint64 {
-	if t.RowsEstimated > t.RowsCopied {
-		return t.RowsEstimated - t.RowsCopied
-	}
-	return 0
-}
+func (t *TableStatus) rowsLeft() uint64 { return t.rowsExpected() - t.RowsCopied }
 
 func (p *progress) copied(key string) {
 	p.mu.Lock()
@@ -195,46 +191,54 @@ func (p *progress) fill(st *Status) {
 		})
 	}
 	st.Tables = make([]TableStatus, 0, len(p.order))
+	density, tables := p.density(), 0.0
 	for _, t := range p.order {
 		done := t.Phase == PhaseCatchup || t.Phase == PhaseReplicate
 		if done {
 			t.RowsEstimated, t.BytesEstimated = max(t.RowsCopied, 0), t.BytesCopied
 			t.ProgressPct = 100
-		} else if t.RowsEstimated > 0 {
-			t.ProgressPct = min(99, 100*float64(t.RowsCopied)/float64(t.RowsEstimated))
+		}
+		shown := *t
+		if !done {
+			shown.RowsEstimated, shown.BytesEstimated = t.rowsExpected(), t.bytesExpected(density)
+			if shown.RowsEstimated > 0 {
+				shown.ProgressPct = min(99, 100*float64(t.RowsCopied)/float64(shown.RowsEstimated))
+			}
 		}
 		st.RowsCopied += t.RowsCopied
 		st.BytesCopied += t.BytesCopied
-		st.RowsEstimated += max(t.RowsEstimated, t.RowsCopied)
-		st.BytesEstimated += max(t.BytesEstimated, t.BytesCopied)
+		st.RowsEstimated += shown.RowsEstimated
+		st.BytesEstimated += shown.BytesEstimated
 		st.ChunksDone += t.ChunksDone
 		st.ChunksTotal += t.ChunksTotal
 		st.TablesTotal++
 		if done {
 			st.TablesDone++
 		}
-		st.Tables = append(st.Tables, *t)
+		tables += shown.ProgressPct / 100
+		st.Tables = append(st.Tables, shown)
 	}
-	st.ProgressPct = blend(st)
+	st.ProgressPct = blend(st, tables)
 	p.fillRates(st)
 }
 
 // blend is SQL.md's progress: bytes 0.6, rows 0.3, tables 0.1, each where there
-// is a total, so that one huge table moves and 100,000 empty ones do.
-func blend(st *Status) float64 {
+// is a total, so that one huge table moves and 100,000 empty ones do. tables is how many
+// are copied, one that is half copied being half a one.
+func blend(st *Status, tables float64) float64 {
 	if st.TablesTotal > 0 && st.TablesDone == st.TablesTotal {
 		return 100
 	}
 	var sum, weight float64
-	add := func(done, total uint64, w float64) {
+	add := func(done, total, w float64) {
 		if total > 0 {
-			sum += w * float64(min(done, total)) / float64(total)
+			sum += w * min(done, total) / total
 			weight += w
 		}
 	}
-	add(st.BytesCopied, st.BytesEstimated, 0.6)
-	add(st.RowsCopied, st.RowsEstimated, 0.3)
-	add(uint64(st.TablesDone), uint64(st.TablesTotal), 0.1)
+	add(float64(st.BytesCopied), float64(st.BytesEstimated), 0.6)
+	add(float64(st.RowsCopied), float64(st.RowsEstimated), 0.3)
+	add(tables, float64(st.TablesTotal), 0.1)
 	if weight == 0 {
 		return 0
 	}

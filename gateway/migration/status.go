@@ -97,4 +97,6 @@ type TableStatus struct {
 	PrimaryKey     string  `json:"primary_key"`
 	AutoColumn     string  `json:"auto_column"`
 	Note           string  `json:"note"`
+
+	copied spread // how far its copy is, by its key
 }

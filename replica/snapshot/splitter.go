@@ -44,6 +44,8 @@ type Splitter struct {
 	changed chan struct{} // closed when a caller has done with its gap
 	nextNo  int
 	size    sizer
+	extent  extent
+	held    float64 // the width of the gaps that are cut now
 
 	unforced atomic.Bool // the key cannot be named in FORCE INDEX
 }
@@ -53,6 +55,7 @@ type Splitter struct {
 type gap struct {
 	lo, hi Bound
 	narrow bool
+	held   float64 // its width, while it is cut
 }
 
 // Conn is what a query runs on: a *sql.Conn, or a *sql.DB.
@@ -89,7 +92,8 @@ func (s *Splitter) Next(ctx context.Context, conn Conn) (Chunk, bool, error) {
 		return Chunk{}, false, err
 	}
 	// Whatever happens, what is left of the gap goes back.
-	defer func() { s.leave(g) }()
+	held := g.held
+	defer func() { s.leave(g, held) }()
 	if crowded && !g.narrow {
 		end, err := s.cut(ctx, conn, g.lo, g.hi, stripe*rows)
 		if err != nil {
@@ -158,14 +162,18 @@ func (s *Splitter) take(ctx context.Context) (g *gap, rows int, crowded bool, er
 	first := s.gaps[0]
 	s.gaps = s.gaps[1:]
 	s.cutting++
+	first.held = s.width(&first)
+	s.held += first.held
 	return &first, s.size.rows(), s.waiting > len(s.gaps), nil
 }
 
-// leave puts back what is left of a gap; nil: nothing is.
-func (s *Splitter) leave(g *gap) {
+// leave puts back what is left of a gap; nil: nothing is. held is its width when it was
+// taken.
+func (s *Splitter) leave(g *gap, held float64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cutting--
+	s.held -= held
 	if g != nil {
 		s.gaps = append(s.gaps, *g)
 	}
