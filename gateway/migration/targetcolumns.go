@@ -3,11 +3,8 @@ package migration
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/go-sql-driver/mysql"
 
 	"sluice/gateway/apply"
 	"sluice/replica"
@@ -26,8 +23,7 @@ type targetColumn struct {
 // table. It asks for the one table: information_schema would be searched through.
 func targetColumns(ctx context.Context, db *sql.DB, schemaName, table string) (targetTable, error) {
 	rows, err := db.QueryContext(ctx, "SHOW FULL COLUMNS FROM "+replica.QuoteTable(schemaName, table))
-	var me *mysql.MySQLError
-	if errors.As(err, &me) && (me.Number == 1146 || me.Number == 1049) {
+	if isAbsent(err) {
 		return nil, nil
 	}
 	if err != nil {

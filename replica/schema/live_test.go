@@ -341,12 +341,15 @@ func (l *live) compareTargets() {
 	}
 }
 
-// values reads columns as text, in the order of id; NULL is "(NULL)".
-func (l *live) values(c interface {
+// rowQuerier is one side's session.
+type rowQuerier interface {
 	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
-}, table string, columns []string) [][]string {
+}
+
+// values reads columns as text, in the order of id; NULL is "(NULL)".
+func (l *live) values(c rowQuerier, table string, columns []string) [][]string {
 	l.t.Helper()
-	rows, err := c.QueryContext(l.t.Context(), "SELECT "+strings.Join(columns, ", ")+" FROM "+table+" ORDER BY id")
+	rows, err := c.QueryContext(l.t.Context(), "SELECT "+strings.Join(columns, ", ")+" FROM "+table+" ORDER BY 1")
 	l.must(err)
 	defer rows.Close()
 	var out [][]string

@@ -339,7 +339,7 @@ func (x *alterTranslator) defineColumn(verb, name, old string, pos position) err
 	} else if err := x.numberedColumn(c, name, old); err != nil {
 		return err
 	}
-	def, err := x.after.column(c)
+	def, err := x.redefined(verb, c, old)
 	if err != nil {
 		return err
 	}
@@ -467,6 +467,9 @@ func (x *alterTranslator) convertAction() error {
 		}
 		now, err := x.after.column(c)
 		if err != nil {
+			return err
+		}
+		if err := x.convertedTo(old, c); err != nil {
 			return err
 		}
 		if was != now {

@@ -1,0 +1,134 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice/replica"
+)
+
+// redefined returns the definition of a column that an ALTER TABLE adds, modifies or
+// changes, and adds the conditions under which the rows that exist have the source's
+// values after it:
+//
+//   - a plain column stays plain: see converted;
+//   - a generated column that is added: TiDB computes a proved one. A plain one would
+//     have NULL, so that the table must have no rows;
+//   - a generated column with another expression or type, or that was plain: the
+//     source computes it again. TiDB changes no expression and says so; a plain one
+//     would keep its old values, so that the table must have no rows;
+//   - a STORED column that becomes plain keeps its values.
+//
+// The target's column must be generated, or not, as this translation presumes. An
+// older version or an operator may have made it otherwise.
+func (x *alterTranslator) redefined(verb string, c *columnDef, old string) (string, error) {
+	now, err := x.after.generatedAs(c)
+	if err != nil {
+		return "", err
+	}
+	if verb == "ADD COLUMN" {
+		if now.generated && c.stored {
+			// TiDB adds no STORED column to a table that exists.
+			c = c.clone()
+			c.stored = false
+			x.after.note("generated column %s is VIRTUAL in the target, as TiDB does not add a STORED one to a table", c.name)
+		}
+		if c.generated != "" && !now.generated {
+			x.refuseRows("", remedyGeneratedRows(c), "the source computed the new generated column %s of %s for the rows that exist, and TiDB may compute other values",
+				c.name, x.c.Before)
+		}
+		return x.after.column(c)
+	}
+	if old == "" {
+		old = c.name
+	}
+	was := x.before.d.column(old)
+	if was == nil {
+		return x.after.column(c)
+	}
+	before, err := x.before.generatedAs(was)
+	if err != nil {
+		return "", err
+	}
+	same := sameExpression(was.generated, c.generated) && was.typ.sql() == c.typ.sql() && was.typ.charset == c.typ.charset
+	switch {
+	case was.generated == "" && c.generated == "":
+		x.converted(was, c)
+	case c.generated == "":
+		x.presume(was, before.generated)
+		if !before.generated {
+			x.converted(was, c)
+		} else if was.typ.sql() != c.typ.sql() {
+			x.refuseRows("", remedyConversion, "column %s of %s is generated no more and has another type", was.name, x.c.Before)
+		}
+	case was.generated != "" && same && before.generated == now.generated:
+		x.presume(was, now.generated)
+	case !now.generated:
+		x.presume(was, false)
+		x.refuseRows("", remedyGeneratedRows(c), "the source computed column %s of %s again for the rows that exist, and TiDB may compute other values", was.name, x.c.Before)
+	}
+	return x.after.column(c)
+}
+
+// convertedTo adds the conditions of CONVERT TO CHARACTER SET for a column.
+func (x *alterTranslator) convertedTo(was, now *columnDef) error {
+	if now.generated == "" {
+		x.converted(was, now)
+		return nil
+	}
+	as, err := x.after.generatedAs(now)
+	if err != nil {
+		return err
+	}
+	if !as.generated && was.typ.charset != now.typ.charset {
+		x.refuseRows("", remedyGeneratedRows(now), "the source computed column %s of %s again in another character set", now.name, x.c.Before)
+	}
+	return nil
+}
+
+func remedyGeneratedRows(c *columnDef) string {
+	return fmt.Sprintf("in the target, add or change %s as a plain column by hand and give its rows the values that they have at the source, then START MIGRATION again; "+
+		"or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again", c.name)
+}
+
+// presume adds the condition that the target's column is generated, or that it is
+// not.
+func (x *alterTranslator) presume(c *columnDef, generated bool) {
+	ts, tt := x.rules.Target(x.c.Schema, x.c.Table)
+	is, word := "<>", "plain"
+	if !generated {
+		is, word = "=", "generated"
+	}
+	query := fmt.Sprintf("SELECT 1 FROM information_schema.columns WHERE table_schema=%s AND table_name=%s AND column_name=%s AND NOT (COALESCE(generation_expression, '') %s '')",
+		quoteString(ts), quoteString(tt), quoteString(c.name), is)
+	x.conditions = append(x.conditions, Condition{Query: query, Failed: &replica.Error{Code: CodeDDL, Class: "DDL", Table: x.c.Before.String(),
+		Message: fmt.Sprintf("the target's column %s is %s, and a DDL of the source on %s needs it otherwise", c.name, word, x.c.Before),
+		Remedy:  remedyConversion}})
+}
+
+// sameExpression compares expressions without regard to white space, parentheses
+// around all of it, and the quotes of names.
+func sameExpression(a, b string) bool { return bareExpression(a) == bareExpression(b) }
+
+func bareExpression(s string) string {
+	tokens, err := tokenize(s, 0)
+	if err != nil {
+		return s
+	}
+	tokens = tokens[:len(tokens)-1]
+	for len(tokens) > 2 && tokens[0].punct("(") && closes(tokens) {
+		tokens = tokens[1 : len(tokens)-1]
+	}
+	var parts []string
+	for _, t := range tokens {
+		text := t.text
+		if t.kind == tokWord || t.kind == tokIdent {
+			text = strings.ToLower(text)
+		}
+		if t.kind == tokString {
+			text = quoteString(text)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, " ")
+}
