@@ -1,0 +1,49 @@
+package itest
+
+import "testing"
+
+// TestValuesByHand: a DDL that would leave rows of the target with other values than
+// the source's is refused before anything is changed. The remedies of the errors work.
+func TestValuesByHand(t *testing.T) {
+	r := theRig(t)
+	for _, c := range []byHand{
+		{name: "byhand_zerofill", source: []string{"CREATE TABLE z (id INT PRIMARY KEY, c INT(6) ZEROFILL, d INT)", "INSERT INTO z VALUES (1, 42, 1), (2, 1234567, 2), (3, NULL, 3)"},
+			ddl: "ALTER TABLE z ADD COLUMN e INT, MODIFY c VARCHAR(20)",
+			tries: []attempt{
+				{says: "column c of byhand_zerofill.z from INT(6) unsigned zerofill to VARCHAR(20)"},
+				{hand: []string{"ALTER TABLE z MODIFY c VARCHAR(20)"}, says: "column e is missing"},
+				{hand: []string{"UPDATE z SET c = LPAD(c, GREATEST(6, LENGTH(c)), '0')", "ALTER TABLE z ADD COLUMN e INT"}},
+			},
+			after: []string{"INSERT INTO z VALUES (4, 'x', 4, 5)", "UPDATE z SET c = CONCAT(c, '!') WHERE id = 1"}},
+		{name: "byhand_null", source: []string{"CREATE TABLE n (id INT PRIMARY KEY, c INT)", "INSERT INTO n VALUES (1, 1), (2, NULL)", "SET SESSION sql_mode=''"},
+			ddl: "ALTER TABLE n MODIFY c INT NOT NULL",
+			tries: []attempt{
+				{says: "became NOT NULL without strict mode"},
+				{hand: []string{"UPDATE n SET c = 0 WHERE c IS NULL"}},
+			},
+			after: []string{"UPDATE n SET c = 7 WHERE id = 2"}},
+		{name: "byhand_fraction", source: []string{"CREATE TABLE f (id INT PRIMARY KEY, c DATETIME(6))", "INSERT INTO f VALUES (1, '2024-01-31 23:59:59.7'), (2, NULL)"},
+			ddl: "ALTER TABLE f MODIFY c DATE",
+			tries: []attempt{
+				{says: "fractions of a second"},
+				{hand: []string{"UPDATE f SET c = '2024-02-01' WHERE id = 1"}},
+			},
+			after: []string{"INSERT INTO f VALUES (3, '2024-01-31')"}},
+		{name: "byhand_generated", source: []string{"CREATE TABLE g (id INT PRIMARY KEY, s VARCHAR(20) CHARACTER SET latin1)", "INSERT INTO g VALUES (1, 'é'), (2, NULL)"},
+			ddl: "ALTER TABLE g ADD COLUMN len INT AS (LENGTH(s)) STORED",
+			tries: []attempt{
+				{says: "the new generated column len of byhand_generated.g"},
+				{hand: []string{"ALTER TABLE g ADD COLUMN len INT", "UPDATE g SET len = CHAR_LENGTH(s)"}},
+			},
+			after: []string{"INSERT INTO g (id, s) VALUES (3, 'éé')", "UPDATE g SET s = 'ééé' WHERE id = 1"}},
+		{name: "byhand_expression", source: []string{"CREATE TABLE x (id INT PRIMARY KEY, s VARCHAR(20) CHARACTER SET latin1, len INT AS (LENGTH(s)) STORED)", "INSERT INTO x (id, s) VALUES (1, 'é'), (2, NULL)"},
+			ddl: "ALTER TABLE x MODIFY len INT AS (LENGTH(s) * 2) STORED COMMENT 'new'",
+			tries: []attempt{
+				{says: "computed column len of byhand_expression.x again"},
+				{hand: []string{"UPDATE x SET len = len * 2", "ALTER TABLE x MODIFY len INT COMMENT 'new'"}},
+			},
+			after: []string{"INSERT INTO x (id, s) VALUES (3, 'éé')", "UPDATE x SET s = 'ééé' WHERE id = 1"}},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, r) })
+	}
+}
