@@ -243,19 +243,29 @@ func TestGossipLines(t *testing.T) {
 // over and over: the oldest are closed, and a node that there is comes in all the
 // same.
 func TestManyStreams(t *testing.T) {
+	t.Run("with a key", func(t *testing.T) { manyStreams(t, key, maxStreams) })
+	t.Run("without a key", func(t *testing.T) { manyStreams(t, nil, maxOpenStreams) })
+}
+
+func manyStreams(t *testing.T, key []byte, most int) {
 	s := tidb(t)
 	db := connect(t, s.DSN(""))
-	a := start(t, config(t, "a", db))
-	for range 4 * maxStreams {
+	with := func(name string) Config {
+		cfg := config(t, name, db)
+		cfg.Key = key
+		return cfg
+	}
+	a := start(t, with("a"))
+	for range 4 * most {
 		dial(t, "tcp", a.Addr())
 	}
 	eventually(t, "the oldest streams are closed", func() error {
-		if n := a.GossipCounts().Rejected; n < 3*maxStreams {
+		if n := a.GossipCounts().Rejected; n < uint64(3*most) {
 			return fmt.Errorf("%d were", n)
 		}
 		return nil
 	})
-	cfg := config(t, "b", db)
+	cfg := with("b")
 	cfg.Join = []string{a.Addr()}
 	began := time.Now()
 	b := start(t, cfg) // joins with a stream of its own, at once
@@ -269,7 +279,7 @@ func TestManyStreams(t *testing.T) {
 	a.sees(t, "b", Alive)
 	a.gossip.transport.mu.Lock()
 	defer a.gossip.transport.mu.Unlock()
-	if n := len(a.gossip.transport.open); n > maxStreams {
+	if n := len(a.gossip.transport.open); n > most {
 		t.Errorf("%d streams are open", n)
 	}
 }

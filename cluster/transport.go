@@ -13,11 +13,14 @@ import (
 )
 
 const (
-	// maxStreams is how many gossip streams others may have open at this node:
-	// each may make memberlist allocate for a million members, for as long as
-	// gossipTCPTimeout. When there is one more, the oldest is closed: a member is
-	// done in milliseconds, and whoever only holds streams open loses them.
+	// maxStreams is how many gossip streams others may have open at this node.
+	// When there is one more, the oldest is closed: a member is done in
+	// milliseconds, and whoever only holds streams open loses them.
 	maxStreams = 16
+	// maxOpenStreams is the same where gossip has no key: a few bytes make
+	// memberlist allocate for a million members then, some 120 MB a stream, until
+	// the stream is closed or gossipTCPTimeout is over.
+	maxOpenStreams = 4
 	// maxStreamBytes bounds what is read of one stream; a member takes about 200
 	// bytes of it.
 	maxStreamBytes = 4 << 20
@@ -32,6 +35,8 @@ type transport struct {
 	done    chan struct{}
 	end     func() error
 	refused atomic.Uint64 // streams closed for newer ones
+
+	most int // streams
 
 	mu   sync.Mutex
 	open []*stream // in the order in which they came
@@ -50,7 +55,11 @@ func newTransport(ctx context.Context, cfg *Config, log *gossipLog) (*transport,
 		t, err := memberlist.NewNetTransport(&memberlist.NetTransportConfig{
 			BindAddrs: []string{host}, BindPort: port, Logger: log.adapter()})
 		if err == nil {
-			return bounded(t), nil
+			most := maxStreams
+			if cfg.Key == nil {
+				most = maxOpenStreams
+			}
+			return bounded(t, most), nil
 		}
 		if port != 0 || attempt == 10 {
 			return nil, fmt.Errorf("listen for gossip on %s: %w", cfg.BindAddr, err)
@@ -58,8 +67,8 @@ func newTransport(ctx context.Context, cfg *Config, log *gossipLog) (*transport,
 	}
 }
 
-func bounded(inner *memberlist.NetTransport) *transport {
-	t := &transport{NetTransport: inner, streams: make(chan net.Conn), stop: make(chan struct{}), done: make(chan struct{})}
+func bounded(inner *memberlist.NetTransport, most int) *transport {
+	t := &transport{NetTransport: inner, most: most, streams: make(chan net.Conn), stop: make(chan struct{}), done: make(chan struct{})}
 	t.end = sync.OnceValue(func() error {
 		err := inner.Shutdown() // it hands over a stream for as long as it takes
 		close(t.stop)
@@ -102,7 +111,7 @@ func (t *transport) add(conn net.Conn) *stream {
 	t.mu.Lock()
 	t.open = append(t.open, s)
 	var oldest *stream
-	if len(t.open) > maxStreams {
+	if len(t.open) > t.most {
 		oldest = t.open[0]
 		t.open = t.open[1:]
 	}
