@@ -121,6 +121,10 @@ func (c *conn) query(sql string, binary bool) error {
 		return err
 	})
 	if err != nil {
+		res = nil
+	}
+	c.session.remember(res)
+	if err != nil {
 		return c.sendFailure(ctx, err)
 	}
 	if !x.keepWarnings {

@@ -58,6 +58,8 @@ type Result struct {
 	// ShowCreateColumns for ShowCreate.
 	Columns []Column
 	Rows    [][]any
+
+	found int64 // rows without LIMIT, with SQL_CALC_FOUND_ROWS
 }
 
 // WaitColumns are the columns of WAIT FOR: one row.

@@ -101,6 +101,7 @@ var ownCodes = []errorCode{
 	{61300, "SOURCE", "LOWER_CASE_CHANGED", "the source's lower_case_table_names changed", "initialize the source with the old value, or RESET MIGRATION"},
 	{61301, "SOURCE", "SOURCE_CHANGED_IN_COPY", "the source is another server before the copy's tables are caught up", "ALTER SOURCE to the first server, or RESET MIGRATION"},
 	{61302, "SOURCE", "GTID_ORDER", "a MariaDB domain's GTIDs do not grow", "SET GLOBAL gtid_strict_mode=1 at the source; then RESET MIGRATION"},
+	{61303, "CONFIG", "RULES_DIFFER_IN_CASE", "the source compares names without case, and two rules differ in nothing else", "ALTER MIGRATION: write the rules in lower case, each name once"},
 	{61290, "SOURCE", "NO_GENERATED_VALUE", "a row image lacks the value of a generated column that the target keeps as a plain one", "see the message"},
 }
 
@@ -123,6 +124,7 @@ var serverCodes = []errorCode{
 	{CodeUnknownThread, "STATEMENT", "ER_NO_SUCH_THREAD", "no connection has this id", "SHOW PROCESSLIST"},
 	{CodeUnknown, "INTERNAL", "ER_UNKNOWN_ERROR", "an error that has no code", "see the node's log"},
 	{CodeWrongUsage, "STATEMENT", "ER_INVALID_GROUP_FUNC_USE", "words are used where they cannot be", ""},
+	{1117, "STATEMENT", "ER_TOO_MANY_FIELDS", "a result has more than 4096 columns", "select fewer"},
 	{CodeUnknownCharset, "STATEMENT", "ER_UNKNOWN_CHARACTER_SET", "the admin port does not know the character set", "SET NAMES utf8mb4"},
 	{CodeHostBlocked, "STATEMENT", "ER_HOST_IS_BLOCKED", "too many wrong passwords came from this address; or a source blocks this node", "wait, or log in from another address"},
 	{1130, "SOURCE", "ER_HOST_NOT_PRIVILEGED", "the source lets no account connect from this node's address", "create the account for it"},

@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/pingcap/tidb/pkg/parser/opcode"
@@ -388,5 +389,9 @@ func (s *scope) cast(e *ast.FuncCastExpr) (any, error) {
 		}
 		return nil, nil
 	}
-	return asString(v), nil
+	text := asString(v)
+	if length := e.Tp.GetFlen(); length >= 0 && e.FunctionType != ast.CastBinaryOperator && utf8.RuneCountInString(text) > length {
+		text = string([]rune(text)[:length])
+	}
+	return text, nil
 }

@@ -141,9 +141,9 @@ var functions = map[string]function{
 	"database":       {0, 0, String, true, currentSchema},
 	"schema":         {0, 0, String, true, currentSchema},
 	"connection_id":  {0, 0, Uint, true, func(s *scope, _ []any) any { return uint64(s.x.session.ID) }},
-	"last_insert_id": {0, 1, Uint, true, func(*scope, []any) any { return uint64(0) }},
-	"row_count":      {0, 0, Int, true, func(*scope, []any) any { return int64(-1) }},
-	"found_rows":     {0, 0, Int, true, func(*scope, []any) any { return int64(0) }},
+	"last_insert_id": {0, 0, Uint, true, func(s *scope, _ []any) any { return s.x.session.lastOperation }},
+	"row_count":      {0, 0, Int, true, func(s *scope, _ []any) any { return s.x.session.rowCount }},
+	"found_rows":     {0, 0, Int, true, func(s *scope, _ []any) any { return s.x.session.foundRows }},
 }
 
 func (s *scope) call(e *ast.FuncCallExpr) (any, error) {
@@ -393,16 +393,27 @@ func addInterval(a []any, sign float64) any {
 		return nil
 	}
 	n := sign * asFloat(a[1])
+	if n != n || n > 1e9 || n < -1e9 {
+		return nil
+	}
 	switch unit := strings.ToUpper(asString(a[2])); unit {
 	case "MONTH":
-		return t.AddDate(0, int(n), 0)
+		return dateOrNull(t.AddDate(0, int(n), 0))
 	case "YEAR":
-		return t.AddDate(int(n), 0, 0)
+		return dateOrNull(t.AddDate(int(n), 0, 0))
 	default:
 		d, ok := units[unit]
 		if !ok || n*float64(d) > 1<<62 || n*float64(d) < -(1<<62) {
 			return nil
 		}
-		return t.Add(time.Duration(n * float64(d)))
+		return dateOrNull(t.Add(time.Duration(n * float64(d))))
 	}
+}
+
+// dateOrNull returns NULL for a time that a DATETIME cannot hold.
+func dateOrNull(t time.Time) any {
+	if t.Year() < 0 || t.Year() > 9999 {
+		return nil
+	}
+	return t
 }

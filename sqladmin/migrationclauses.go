@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// maxComment is as long as a comment of MySQL's tables.
+const maxComment = 2048
+
 // migrationClauses lists the clauses that CREATE MIGRATION and ALTER MIGRATION
 // share: the leading words, and how the rest is read.
 var migrationClauses = []struct {
@@ -27,6 +30,9 @@ var migrationClauses = []struct {
 	{"COMMENT", func(p *parser, s *MigrationSpec) {
 		p.equals()
 		s.Comment = ptr(p.str("COMMENT"))
+		if len(*s.Comment) > maxComment {
+			p.fail(Errorf(CodeBadOption, "Option COMMENT: the text has %d bytes; allowed: up to %d", len(*s.Comment), maxComment))
+		}
 		p.refuseSecret("COMMENT", *s.Comment, secretRemedy)
 	}},
 }

@@ -8,34 +8,46 @@ import (
 
 // plainSecrets are the forms in which people write passwords where none
 // belongs: a host, a user, a comment. Everybody who may read a definition would
-// see them.
-var plainSecrets = []*regexp.Regexp{
+// see them. A form is looked for in texts, in lower case, that have one of its
+// words.
+var plainSecrets = []struct {
+	words []string
+	form  *regexp.Regexp
+}{
 	// scheme://user:password@host
-	regexp.MustCompile(`(?i)[a-z][a-z0-9+.-]*://[^\s/@]*:[^\s@]+@`),
+	{[]string{"@"}, regexp.MustCompile(`[a-z][a-z0-9+.-]*://[^\s/@]*:[^\s@]+@`)},
 	// password=x, "token": "x", MYSQL_PWD := x
-	regexp.MustCompile(`(?i)(?:^|[^a-z])(?:password|passwd|passwort|passphrase|pwd|pass|secret|token|credentials?|(?:api|access|secret|private)[_ -]?key)["'` + "`" + `]?\s*(?::=|=>|=|:)\s*\S`),
+	{secretWords, regexp.MustCompile(`(?:^|[^a-z])(?:password|passwd|passwort|passphrase|pwd|pass|secret|token|credentials?|(?:api|access|secret|private)[_ -]?key)["'` + "`" + `]?\s*(?::=|=>|=|:)\s*\S`)},
 	// PASSWORD 'x', PASSWORD('x'), --password x
-	regexp.MustCompile(`(?i)(?:^|[^a-z])(?:password|passwd)\s*\(?\s*['"` + "`" + `]`),
-	regexp.MustCompile(`(?i)--pass(?:word)?\s+\S`),
+	{secretWords, regexp.MustCompile(`(?:^|[^a-z])(?:password|passwd)\s*\(?\s*['"` + "`" + `]`)},
+	{secretWords, regexp.MustCompile(`--pass(?:word)?\s+\S`)},
 	// IDENTIFIED BY x, IDENTIFIED WITH plugin AS x
-	regexp.MustCompile(`(?i)identified\s+(?:with\s+\S+\s+)?(?:by|as)\s*\S`),
+	{[]string{"identified"}, regexp.MustCompile(`identified\s+(?:with\s+\S+\s+)?(?:by|as)\s*\S`)},
 	// mysql -uroot -psecret
-	regexp.MustCompile(`(?i)\b(?:mysql|mariadb)\S*\s(?:.*\s)?-p\S`),
-	regexp.MustCompile(`-----BEGIN [A-Z ]*PRIVATE KEY-----`),
+	{[]string{"-p"}, regexp.MustCompile(`\b(?:mysql|mariadb)\S*\s(?:.*\s)?-p\S`)},
+	{[]string{"-----begin"}, regexp.MustCompile(`-----begin [a-z ]*private key-----`)},
 }
+
+var secretWords = []string{"pass", "pwd", "secret", "token", "credential", "key"}
 
 // userInfo is user:password@host. The first group is the user.
 var userInfo = regexp.MustCompile(`(?:^|[\s('",;=])([^\s:@/('",;=]*):[^\s@/][^\s@]*@[^\s@]`)
 
 // holdsSecret returns true if a text looks as if it held a password.
 func holdsSecret(text string) bool {
-	if !strings.ContainsAny(text, ":=-'\"`(") && !strings.Contains(strings.ToLower(text), "identified") {
-		return false // most texts
-	}
-	for _, re := range plainSecrets {
-		if re.MatchString(text) {
-			return true
+	lower := strings.ToLower(text)
+	for _, s := range plainSecrets {
+		for _, word := range s.words {
+			if strings.Contains(lower, word) {
+				if s.form.MatchString(lower) {
+					return true
+				}
+				break
+			}
 		}
+	}
+	if !strings.Contains(text, "@") {
+		return false
 	}
 	for _, m := range userInfo.FindAllStringSubmatch(text, -1) {
 		if !strings.EqualFold(m[1], "mailto") {

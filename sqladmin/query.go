@@ -51,16 +51,23 @@ func (x *executor) query(sel *ast.SelectStmt, rel *relation) (*Result, error) {
 	if err := s.order(sel, items, rows); err != nil {
 		return nil, err
 	}
+	found := int64(len(rows))
 	if rows, err = limit(s, sel.Limit, rows); err != nil {
 		return nil, err
 	}
-	res := &Result{Columns: s.resultColumns(items), Rows: make([][]any, len(rows))}
+	if sel.SelectStmtOpts == nil || !sel.SelectStmtOpts.CalcFoundRows {
+		found = 0
+	}
+	res := &Result{found: found, Columns: s.resultColumns(items), Rows: make([][]any, len(rows))}
 	for i := range rows {
 		res.Rows[i] = rows[i].values
 	}
 	res.Columns = fit(res.Columns, res.Rows)
 	return res, nil
 }
+
+// maxColumns is MySQL's limit of a result's columns.
+const maxColumns = 4096
 
 // items expands the select list.
 func (s *scope) items(sel *ast.SelectStmt) ([]item, error) {
@@ -76,6 +83,12 @@ func (s *scope) items(sel *ast.SelectStmt) ([]item, error) {
 		for i, c := range s.rel.columns {
 			items = append(items, item{heading: c.Name, column: i})
 		}
+		if len(items) > maxColumns {
+			break
+		}
+	}
+	if len(items) > maxColumns {
+		return nil, &Error{Code: 1117, State: "HY000", Message: "Too many columns", Remedy: "select fewer than 4097"}
 	}
 	return items, nil
 }

@@ -86,6 +86,10 @@ func markSecrets(tokens []token) {
 	}
 }
 
+// maxLookedAt bounds the texts that are looked at for passwords: a longer one is
+// hidden.
+const maxLookedAt = 4 << 10
+
 func markStatement(tokens []token) {
 	tokens = skipExplain(tokens)
 	if len(tokens) == 0 {
@@ -93,7 +97,7 @@ func markStatement(tokens []token) {
 	}
 	markAfterSecretWords(tokens)
 	for i := range tokens {
-		if t := &tokens[i]; (t.kind == tokString || t.kind == tokName) && holdsSecret(t.value) {
+		if t := &tokens[i]; (t.kind == tokString || t.kind == tokName) && (len(t.value) > maxLookedAt || holdsSecret(t.value)) {
 			t.secret = true
 		}
 	}

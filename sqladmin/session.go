@@ -15,6 +15,10 @@ type session struct {
 	cipher    string         // of TLS, "" without
 	warnings  []Warning      // of the last statement that was not SHOW WARNINGS
 
+	lastOperation uint64 // id of the last statement that changed something: LAST_INSERT_ID()
+	rowCount      int64  // objects that the last statement changed; -1 after rows or an error: ROW_COUNT()
+	foundRows     int64  // rows of the last SELECT: FOUND_ROWS()
+
 	mu sync.Mutex
 	Session
 	command string // as in SHOW PROCESSLIST
@@ -66,6 +70,7 @@ func (s *session) end() {
 // reset forgets everything but who is connected, as COM_RESET_CONNECTION asks.
 func (s *session) reset() {
 	s.variables, s.user, s.warnings = map[string]any{}, map[string]any{}, nil
+	s.lastOperation, s.rowCount, s.foundRows = 0, -1, 0
 }
 
 // setCharset is SET NAMES: how the client sends text and gets it.
@@ -85,6 +90,24 @@ func (s *session) charset(variable string) *charset {
 		}
 	}
 	return defaultCharset
+}
+
+// remember keeps what ROW_COUNT(), LAST_INSERT_ID() and FOUND_ROWS() return after
+// a statement; nil is one that failed.
+func (s *session) remember(res *Result) {
+	s.rowCount = -1
+	switch {
+	case res == nil:
+	case res.Columns != nil:
+		if s.foundRows = int64(len(res.Rows)); res.found > s.foundRows {
+			s.foundRows = res.found
+		}
+	default:
+		s.rowCount = int64(res.Affected)
+		if res.OperationID > 0 {
+			s.lastOperation = res.OperationID
+		}
+	}
 }
 
 // longest returns how long a SELECT may take, 0 for as long as it does.
