@@ -79,7 +79,7 @@ func (c *controller) dropMigration(ctx context.Context, x *sqladmin.DropObject) 
 		}
 		res.Warnings = append(res.Warnings, sqladmin.Warning{Level: "Warning", Code: sqladmin.CodeStoreUnreachable,
 			Message: "the migration is dropped, but its state in the target's schema sluice_meta could not be removed: " + text,
-			Remedy:  "it does no harm; delete the rows of channels " + m.ID + "/.. there when the target is back"})
+			Remedy:  "none: a migration that writes the same tables takes them over"})
 	}
 	return res, nil
 }

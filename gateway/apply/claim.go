@@ -71,11 +71,11 @@ func Claim(ctx context.Context, db *sql.DB, channel string, epoch uint64, lanes 
 func claimOnce(ctx context.Context, db *sql.DB, channel string, epoch uint64, lanes int) (*Claimed, error) {
 	conn, err := db.Conn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("claim the lanes of %s: %w", channel, err)
+		return nil, fmt.Errorf("claim the channel's lanes: %w", err)
 	}
 	defer conn.Close()
 	if _, err := conn.ExecContext(ctx, "BEGIN /*T! PESSIMISTIC */"); err != nil {
-		return nil, fmt.Errorf("claim the lanes of %s: %w", channel, err)
+		return nil, fmt.Errorf("claim the channel's lanes: %w", err)
 	}
 	c, err := claimIn(ctx, conn, channel, epoch, lanes)
 	if err != nil {
@@ -83,7 +83,7 @@ func claimOnce(ctx context.Context, db *sql.DB, channel string, epoch uint64, la
 		return nil, err
 	}
 	if _, err := conn.ExecContext(ctx, "COMMIT"); err != nil {
-		return nil, fmt.Errorf("claim the lanes of %s: %w", channel, err)
+		return nil, fmt.Errorf("claim the channel's lanes: %w", err)
 	}
 	return c, nil
 }
@@ -96,14 +96,14 @@ func claimIn(ctx context.Context, conn *sql.Conn, channel string, epoch uint64, 
 		args = append(args, channel, i)
 	}
 	if _, err := conn.ExecContext(ctx, "INSERT IGNORE INTO "+MetaSchema+".lanes VALUES "+strings.Join(values, ","), args...); err != nil {
-		return nil, fmt.Errorf("make the lanes of %s: %w", channel, err)
+		return nil, fmt.Errorf("make the channel's lanes: %w", err)
 	}
 	if _, err := conn.ExecContext(ctx, "UPDATE "+MetaSchema+".lanes SET epoch=?, seq=seq+2 WHERE channel=? AND epoch<=?", epoch, channel, epoch); err != nil {
-		return nil, fmt.Errorf("raise the epoch of %s: %w", channel, err)
+		return nil, fmt.Errorf("raise the channel's epoch: %w", err)
 	}
 	rows, err := conn.QueryContext(ctx, "SELECT lane, epoch, seq, base, extra FROM "+MetaSchema+".lanes WHERE channel=? ORDER BY lane FOR UPDATE", channel)
 	if err != nil {
-		return nil, fmt.Errorf("read the lanes of %s: %w", channel, err)
+		return nil, fmt.Errorf("read the channel's lanes: %w", err)
 	}
 	defer rows.Close()
 	c := &Claimed{Channel: channel, Epoch: epoch, Extra: replica.NewTxnSet()}
@@ -112,17 +112,17 @@ func claimIn(ctx context.Context, conn *sql.Conn, channel string, epoch uint64, 
 		var e, seq uint64
 		var base, extra string
 		if err := rows.Scan(&lane, &e, &seq, &base, &extra); err != nil {
-			return nil, fmt.Errorf("read the lanes of %s: %w", channel, err)
+			return nil, fmt.Errorf("read the channel's lanes: %w", err)
 		}
 		if e != epoch {
 			return nil, ErrFenced
 		}
 		if err := c.addLane(lane, seq, base, extra); err != nil {
-			return nil, fmt.Errorf("read lane %d of %s: %w", lane, channel, err)
+			return nil, fmt.Errorf("read lane %d: %w", lane, err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read the lanes of %s: %w", channel, err)
+		return nil, fmt.Errorf("read the channel's lanes: %w", err)
 	}
 	c.settle()
 	return c, nil
@@ -133,7 +133,7 @@ func claimIn(ctx context.Context, conn *sql.Conn, channel string, epoch uint64, 
 func Peek(ctx context.Context, db *sql.DB, channel string) (*Claimed, error) {
 	rows, err := db.QueryContext(ctx, "SELECT lane, seq, base, extra FROM "+MetaSchema+".lanes WHERE channel=? ORDER BY lane", channel)
 	if err != nil {
-		return nil, fmt.Errorf("read the lanes of %s: %w", channel, err)
+		return nil, fmt.Errorf("read the channel's lanes: %w", err)
 	}
 	defer rows.Close()
 	c := &Claimed{Channel: channel, Extra: replica.NewTxnSet()}
@@ -142,14 +142,14 @@ func Peek(ctx context.Context, db *sql.DB, channel string) (*Claimed, error) {
 		var seq uint64
 		var base, extra string
 		if err := rows.Scan(&lane, &seq, &base, &extra); err != nil {
-			return nil, fmt.Errorf("read the lanes of %s: %w", channel, err)
+			return nil, fmt.Errorf("read the channel's lanes: %w", err)
 		}
 		if err := c.addLane(lane, seq, base, extra); err != nil {
-			return nil, fmt.Errorf("read lane %d of %s: %w", lane, channel, err)
+			return nil, fmt.Errorf("read lane %d: %w", lane, err)
 		}
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read the lanes of %s: %w", channel, err)
+		return nil, fmt.Errorf("read the channel's lanes: %w", err)
 	}
 	c.settle()
 	return c, nil

@@ -270,7 +270,9 @@ func (x *run) loadProgress(ctx context.Context) error {
 }
 
 // targetError names an error of the target; a broken connection is transient.
-func (x *run) targetError(err error, what string) error {
+func (x *run) targetError(err error, what string) error { return targetError(err, what) }
+
+func targetError(err error, what string) error {
 	var re *replica.Error
 	if errors.As(err, &re) || errors.Is(err, apply.ErrFenced) {
 		return err

@@ -161,7 +161,7 @@ func (r *Runner) once(ctx context.Context) error {
 	}
 	claimed, err := apply.Claim(ctx, r.cfg.Target, r.cfg.Channel, r.cfg.Epoch, r.cfg.Lanes)
 	if err != nil {
-		return err
+		return targetError(err, "give the channel its lanes") // or it would be named as the source's
 	}
 	x := newRun(r, src, claimed)
 	r.mu.Lock()

@@ -158,8 +158,11 @@ func (w *writer) writes(schema, table string) bool {
 		return false
 	}
 	from := w.follows[[2]string{schema, table}]
-	if w.Rules == nil || len(from) == 0 {
+	switch {
+	case len(from) == 0:
 		return w.Running
+	case w.Rules == nil:
+		return true // they cannot be read: in doubt, it counts
 	}
 	// Whether that channel's source compares names without case is not known here:
 	// a table counts as written when its rules want it under either way.
