@@ -44,7 +44,7 @@ var otherCharsets = map[string][]uint8{
 }
 
 // charsetOfLogin returns the character set of a collation's number, as the
-// handshake has it. 0 is what clients send that do not choose.
+// handshake has it. Clients that do not choose one send 0.
 func charsetOfLogin(id byte) (*charset, error) {
 	name := "utf8mb4"
 	switch {
@@ -99,8 +99,8 @@ func (cs *charset) checkCollation(name string) error {
 	return nil
 }
 
-// text returns what a client sent as text. An error says where the bytes are
-// wrong and does not repeat them: they can be a secret.
+// text returns a client's bytes as text. An error says where the bytes are wrong
+// and does not repeat them: they can be a secret.
 func (cs *charset) text(b string) (string, error) {
 	s, bad := cs.decode(b)
 	if bad >= 0 {

@@ -60,7 +60,7 @@ func TestCharacterSets(t *testing.T) {
 			t.Errorf("the heading is %q", col.name)
 		}
 	}
-	// What latin1 lacks becomes a question mark, with a warning.
+	// Characters that latin1 lacks become question marks, with a warning.
 	set("SET NAMES utf8mb4")
 	set("SET @x = '\u20ac \u65e5\u672c'")
 	set("SET NAMES latin1")

@@ -69,7 +69,10 @@ func (c *conn) serve() {
 	defer c.line.Close()
 	defer c.session.close(errGone)
 	stopLogin := context.AfterFunc(c.server.drain, c.line.Close)
-	pending := c.server.logins.enter(c.from, c.line.Close)
+	pending := c.server.logins.enter(c.from, func() {
+		c.server.logins.logRefused(c.server.cfg.Logger, "", c.session.Host, "too many connections that do not log in: this was the oldest")
+		c.line.Close()
+	})
 	err := c.login()
 	c.server.logins.leave(pending)
 	if !stopLogin() || err != nil {

@@ -5,8 +5,8 @@ import (
 	"sync"
 )
 
-// What a client may make this node hold, in bytes unless the name says
-// otherwise. README and docs/limits.md state the ones that users can meet.
+// The limits of clients, in bytes unless the name says otherwise. docs/limits.md
+// states the limits that users can meet.
 const (
 	// maxPacketBytes bounds a packet of a client that has logged in. It is
 	// @@max_allowed_packet. A migration that names 100,000 tables needs 8 MiB.
@@ -25,9 +25,9 @@ const (
 	// maxNesting bounds the depth of an expression. Each level costs the
 	// evaluator about 1 KiB of stack.
 	maxNesting = 1000
-	// maxValueBytes bounds one value: a literal or what a function returns.
+	// maxValueBytes bounds one value: a literal or a function's result.
 	maxValueBytes = 1 << 20
-	// maxComputedBytes bounds what the functions of one statement return.
+	// maxComputedBytes bounds the results of all functions of one statement.
 	maxComputedBytes = 64 << 20
 	// maxRowBytes bounds the rows that one statement reads and returns.
 	maxRowBytes = 256 << 20
@@ -39,12 +39,12 @@ const (
 	maxPrepared      = 1000
 	maxPreparedBytes = 16 << 20
 	maxParams        = 65535
-	// maxVariableBytes bounds what a session's SET statements keep.
+	// maxVariableBytes bounds a session's variables.
 	maxVariableBytes = 256 << 10
-	// maxNodeBytes bounds what all clients together make the node hold.
+	// maxNodeBytes bounds the memory of all clients of a node together.
 	maxNodeBytes = 512 << 20
-	// freeBytes is what a packet or a statement takes without being counted:
-	// 1,000 connections take 64 MB at most.
+	// freeBytes of each packet and statement are not counted: 1,000 connections
+	// take 64 MB of them at most.
 	freeBytes = 64 << 10
 )
 

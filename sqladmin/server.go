@@ -63,7 +63,7 @@ const (
 	forcedExit = time.Second
 	// lastWait is how long a shutdown waits for statements that it interrupted.
 	// It is longer than forcedExit and what a TLS connection takes to close.
-	lastWait = 8 * time.Second
+	lastWait = 6 * time.Second
 )
 
 // Server is the admin port. Open starts it; Close or Shutdown ends it.

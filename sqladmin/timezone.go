@@ -51,7 +51,7 @@ func (x *executor) zone() *time.Location {
 	return time.UTC
 }
 
-// wall returns what a clock in a zone shows, as a value without a zone.
+// wall returns the time that a clock in a zone shows, as a value without a zone.
 func wall(t time.Time, zone *time.Location) time.Time {
 	t = t.In(zone)
 	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), t.Nanosecond(), time.UTC)
@@ -65,7 +65,8 @@ func instant(t time.Time, zone *time.Location) time.Time {
 // local returns the statement's time in the session's time zone.
 func (s *scope) local() time.Time { return wall(s.now, s.x.zone()) }
 
-// convertTZ is CONVERT_TZ(time, from, to): NULL for what is no time or no zone.
+// convertTZ is CONVERT_TZ(time, from, to): NULL if one of them is no time or no
+// zone.
 func convertTZ(_ *scope, a []any) any {
 	t, ok := asTime(a[0])
 	from, fromOK := findZone(asString(a[1]))
