@@ -186,7 +186,12 @@ type copyRun struct {
 
 func newCopyRun(t *testing.T, channel string) *copyRun {
 	t.Helper()
-	src, dst := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.TiDB)
+	return newCopyRunOf(t, servers.MySQL, channel)
+}
+
+func newCopyRunOf(t *testing.T, kind servers.Kind, channel string) *copyRun {
+	t.Helper()
+	src, dst := servers.ForTest(t, kind), servers.ForTest(t, servers.TiDB)
 	c := &copyRun{t: t, dst: dst, cfg: config(t, src, dst, channel, ruleset.Spec{DoDB: []string{"d"}}), done: make(chan error, 1)}
 	c.cfg.CopyThreads = 1
 	for _, x := range []struct {

@@ -306,6 +306,9 @@ const strictModes = 1<<21 | 1<<22
 func (x *alterTranslator) converted(was, now *columnDef) {
 	c := conversionOf(&was.typ, &now.typ)
 	mode := x.c.ddl.SQLMode
+	if x.c.ignore { // ALTER IGNORE cuts values as without strict mode
+		mode &^= strictModes
+	}
 	if c.how != howNever && was.typ.base == "char" && now.typ.base != "char" && mode&lostPad != 0 {
 		c = never0 // the source added spaces
 	}

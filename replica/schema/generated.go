@@ -71,8 +71,19 @@ func (x *translator) generatedAs(c *columnDef) (generatedAs, error) {
 }
 
 func (x *translator) plainWarning(c *columnDef, why string) string {
-	return fmt.Sprintf("generated column %s becomes a plain column that carries the source's value (%s): after a switch to the target, the application must set it",
+	s := fmt.Sprintf("generated column %s becomes a plain column that carries the source's value (%s): after a switch to the target, the application must set it",
 		c.name, why)
+	stamps := map[string]bool{}
+	for _, other := range x.d.columns {
+		if other.typ.base == "timestamp" {
+			stamps[strings.ToLower(other.name)] = true
+		}
+	}
+	if !c.stored && mentions(c.generated, stamps) {
+		s += "; it is VIRTUAL and depends on a TIMESTAMP, so that the source gives each session the value of its own time zone: " +
+			"rows of the copy have that of UTC, and later rows that of the session that wrote them"
+	}
+	return s
 }
 
 // differs returns why TiDB may compute another value for the column, "" when it

@@ -1,0 +1,18 @@
+INSERT INTO p (a, v) VALUES (10, 'z');
+UPDATE p SET a = a + 100 WHERE v = 'y';
+UPDATE p SET v = 'w' WHERE a = 1;
+DELETE FROM p WHERE a = 3;
+INSERT INTO q (id, s) VALUES (4, 'éé'), (5, 'abcd');
+UPDATE q SET s = CONCAT(s, 'é') WHERE id IN (1, 5);
+DELETE FROM q WHERE id = 2;
+INSERT INTO e VALUES (4, 4, 'éééé'), (5, 5, 'xyz');
+UPDATE e SET a = a + 10, l = CONCAT(l, 'ééé') ORDER BY id DESC;
+DELETE FROM e WHERE id = 2;
+INSERT INTO nokey (s, j) VALUES ('c', '{"n": 3}');
+UPDATE nokey SET j = '{"n": 7}' WHERE s = 'b';
+UPDATE nokey SET s = 'aa' WHERE s = 'a';
+DELETE FROM nokey WHERE s = 'c';
+INSERT INTO defaults (id, c, d) VALUES (3, 5, 'éÿé');
+UPDATE defaults SET d = 'c' WHERE id = 1;
+ALTER TABLE defaults ADD CONSTRAINT late CHECK (a <> 9), ADD CONSTRAINT odd CHECK (d <> 'B');
+INSERT INTO defaults (id, c, d) VALUES (4, 5, 'x');
