@@ -12,7 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"sluice/gateway"
-	"sluice/stdlog"
+	"sluice/internal/stdlog"
 )
 
 func main() {

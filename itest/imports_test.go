@@ -20,8 +20,7 @@ import (
 // with /..., and what of ours it may import. The longest pattern that matches
 // decides. Tests may also import themselves and itest.
 var mayImport = map[string][]string{
-	"main":               {"gateway", "sqladmin", "stdlog"},
-	"stdlog":             {},
+	"main":               {"gateway", "sqladmin", "internal/stdlog"},
 	"ruleset":            {},
 	"replica":            {"ruleset"},
 	"internal/...":       {"internal/..."},
