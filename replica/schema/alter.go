@@ -11,6 +11,7 @@ type alteration struct {
 	new     *definition
 	actions []action
 	added   additions
+	keys    map[string]*keyDef        // of new.keys before alterKeys, by name in lower case
 	columns map[*columnDef]*columnDef // of new.columns before: what became of each; nil when dropped
 }
 

@@ -2,9 +2,14 @@ package schema
 
 import "strings"
 
-// alterKeys drops, renames and hides keys and foreign keys.
+// alterKeys drops, renames and hides keys and foreign keys. The actions name keys
+// as they are called before the statement.
 func (a *alteration) alterKeys() {
 	d := a.new
+	a.keys = map[string]*keyDef{}
+	for _, k := range d.keys {
+		a.keys[strings.ToLower(k.name)] = k
+	}
 	for _, act := range a.actions {
 		switch act.kind {
 		case dropPrimary:
@@ -17,7 +22,7 @@ func (a *alteration) alterKeys() {
 		case renameKey:
 			a.renameKey(act)
 		case keyVisible:
-			if k := d.key(act.old); k != nil {
+			if k := a.keys[strings.ToLower(act.old)]; k != nil {
 				k.invisible = !act.on
 			}
 		case dropForeign:
@@ -28,7 +33,7 @@ func (a *alteration) alterKeys() {
 
 func (a *alteration) dropKey(act action) {
 	d := a.new
-	if k := d.key(act.old); k != nil {
+	if k := a.keys[strings.ToLower(act.old)]; k != nil {
 		d.keys = without(d.keys, k)
 		return
 	}
@@ -45,7 +50,7 @@ func (a *alteration) dropKey(act action) {
 // asked for. One that the target lacks is made there with its new name.
 func (a *alteration) renameKey(act action) {
 	d := a.new
-	k := d.key(act.old)
+	k := a.keys[strings.ToLower(act.old)]
 	if k == nil {
 		if k = d.absentKey(act.old); k == nil {
 			a.missing("key", act.old, act.ifExists)

@@ -300,7 +300,7 @@ func (r *reader) indexStatement(schema string) any {
 	if r.next().is("DROP") {
 		st.kind = DropIndex
 	}
-	r.accept("OR", "REPLACE")
+	replace := r.accept("OR", "REPLACE")
 	r.acceptAny("ONLINE", "OFFLINE")
 	kind := keyPlain
 	for word, k := range map[string]keyKind{"UNIQUE": keyUnique, "FULLTEXT": keyFulltext, "SPATIAL": keySpatial, "VECTOR": keyVector} {
@@ -325,6 +325,9 @@ func (r *reader) indexStatement(schema string) any {
 		a.also = &definition{keys: []*keyDef{k}}
 	}
 	st.actions = []action{a}
+	if replace {
+		st.actions = []action{{kind: dropKey, ifExists: true, old: k.name}, a}
+	}
 	for r.acceptAny("ALGORITHM", "LOCK") {
 		r.acceptPunct("=")
 		r.next()

@@ -55,7 +55,7 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 	}
 	x.lost()
 	x.trimmed()
-	for i := range c.actions {
+	for _, i := range keyOrder(c.actions) {
 		if err := x.action(&c.actions[i]); err != nil {
 			return Translation{}, ddlError(err, remedyByHand, "translate a change of table %s", c.Before)
 		}
@@ -81,6 +81,38 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 	var err error
 	t.Session, err = c.targetSession(x.usesZone)
 	return t, err
+}
+
+// keyOrder returns the order in which the target takes the actions: indexes are
+// dropped first, and hidden before they are renamed; one is renamed after
+// the index that has its new name. The source takes all of them at once. Two
+// indexes that swap their names stay in the statement's order.
+func keyOrder(actions []action) []int {
+	renamed := map[string]bool{}
+	for i := range actions {
+		if actions[i].kind == renameKey {
+			renamed[strings.ToLower(actions[i].old)] = true
+		}
+	}
+	var drops, renames, others []int
+	for i := range actions {
+		switch k := actions[i].kind; {
+		case k == dropKey, k == dropPrimary, k == keyVisible && renamed[strings.ToLower(actions[i].old)]:
+			drops = append(drops, i)
+		case k == renameKey:
+			renames = append(renames, i)
+		default:
+			others = append(others, i)
+		}
+	}
+	for range renames {
+		for n := 1; n < len(renames); n++ {
+			if strings.EqualFold(actions[renames[n-1]].new, actions[renames[n]].old) && !strings.EqualFold(actions[renames[n]].new, actions[renames[n-1]].old) {
+				renames[n-1], renames[n] = renames[n], renames[n-1]
+			}
+		}
+	}
+	return append(append(drops, renames...), others...)
 }
 
 // remedyByHand is for a statement that has no translation, though the

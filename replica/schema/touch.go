@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"regexp"
 	"strings"
 
 	"sluice/replica"
@@ -39,8 +40,11 @@ func mayTouch(st any, tokens []token, ddl replica.DDL, rules *ruleset.Rules) boo
 		return false
 	}
 	names := touched(st)
+	if tokens == nil {
+		return textMayTouch(Text(ddl), ddl.Schema, rules)
+	}
 	if len(names) == 0 {
-		return tokens == nil || tokensMayTouch(tokens, ddl.Schema, rules)
+		return tokensMayTouch(tokens, ddl.Schema, rules)
 	}
 	for _, n := range names {
 		if n.Table == "" || mayBe(rules, n.Schema, n.Table) {
@@ -80,6 +84,25 @@ func touched(st any) []ruleset.TableName {
 		}
 	}
 	return out
+}
+
+// beforeDot finds what may be the name of a schema: a word, or text in quotes,
+// before a dot.
+var beforeDot = regexp.MustCompile("(?s)([\\w$\u0080-\U0010FFFF]+|`(?:[^`]|``)*`|\"(?:[^\"]|\"\")*\")\\s*\\.")
+
+// textMayTouch decides for a statement that cannot be split into tokens: it may
+// touch everything in the session's schema, and in every schema that it names.
+func textMayTouch(text, schema string, rules *ruleset.Rules) bool {
+	if rules.WantedSchema(schema) {
+		return true
+	}
+	for _, m := range beforeDot.FindAllStringSubmatch(text, -1) {
+		name := strings.Trim(m[1], "`\"")
+		if strings.Contains(name, undecoded) || rules.WantedSchema(name) {
+			return true
+		}
+	}
+	return false
 }
 
 func renamesToWanted(st *alterStmt, rules *ruleset.Rules) bool {

@@ -160,6 +160,7 @@ func TestMayTouch(t *testing.T) {
 		"flush tables t":                        false,
 		"CREATE SEQUENCE s":                     false,
 		"create table 'x":                       true,
+		"create table other.t (a int, 'x":       true, // the session's schema is app
 		"truncate t":                            true,
 		"create index i on other.t (a)":         false,
 		"create fulltext index i on t (a)":      true,
@@ -168,6 +169,11 @@ func TestMayTouch(t *testing.T) {
 	} {
 		if got := tr.MayTouch(replica.DDL{Schema: "app", Text: sql}); got != want {
 			t.Errorf("%s: %v", sql, got)
+		}
+	}
+	for sql, want := range map[string]bool{"create table t (a int, 'x": false, "create table app.t ('x": true, "create table `app` . t ('x": true, "create table third.t ('x": false, "": false} {
+		if got := tr.MayTouch(replica.DDL{Schema: "other", Text: sql}); got != want {
+			t.Errorf("in another schema: %s: %v", sql, got)
 		}
 	}
 	if tr.MayTouch(replica.DDL{Schema: "other", Text: "insert into t select * from other.u"}) {
