@@ -150,6 +150,14 @@ func (r *Runner) check(ctx context.Context, look *sourceLook) (c Checked) {
 		return c
 	}
 	c.Findings = append(c.Findings, history...)
+	if !started {
+		startAt, err := r.checkStartAt(ctx, look.src)
+		if err != nil {
+			c.Err = err
+			return c
+		}
+		c.Findings = append(c.Findings, startAt...)
+	}
 	diverged, err := r.checkDiverged(ctx)
 	if err != nil {
 		c.Err = err

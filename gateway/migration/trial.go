@@ -118,6 +118,9 @@ func (t *trial) readLimits(config string) {
 	t.limits.Indexes = max(t.limits.Indexes, c.Indexes)
 }
 
+// notTemporary are TiDB's refusals of what a temporary table alone cannot have.
+var notTemporary = map[uint16]bool{1562: true, 8006: true}
+
 // create has the target try the table. It returns what the target answers, and an
 // error when it does not answer.
 func (t *trial) create(ctx context.Context, table *replica.Table, ts, tt string, d schema.Target) (*replica.Error, error) {
@@ -131,6 +134,8 @@ func (t *trial) create(ctx context.Context, table *replica.Table, ts, tt string,
 	_, err = t.conn.ExecContext(ctx, stmt)
 	var me *mysql.MySQLError
 	switch {
+	case errors.As(err, &me) && notTemporary[me.Number]:
+		return nil, nil
 	case errors.As(err, &me) && !isDenied(err):
 		return &replica.Error{Code: 61053, Class: "DDL", Err: err, Message: fmt.Sprintf("the target would refuse to create the table %s.%s", ts, tt),
 			Remedy: "change the table at the source, leave it out with REPLICATE_IGNORE_TABLE, or create it by hand in the target in a form that holds the source's rows"}, nil
