@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -208,5 +209,50 @@ func TestKeyIsGiven(t *testing.T) {
 	}
 	if got := rowsOf(t, store, "SELECT COUNT(*) FROM shop.log"); got != "4" {
 		t.Errorf("the other table has %s rows, want 4", got)
+	}
+}
+
+// TestAdvisedStatementsAreFollowed runs what CHECK advises while a migration runs, at the
+// source: none of it may stop the migration.
+func TestAdvisedStatementsAreFollowed(t *testing.T) {
+	for _, kind := range []servers.Kind{servers.MySQL, servers.MariaDB} {
+		t.Run(string(kind), func(t *testing.T) {
+			store, src := servers.ForTest(t, servers.TiDB), servers.ForTest(t, kind)
+			exec(t, src, "CREATE DATABASE shop", "CREATE TABLE shop.p (id INT PRIMARY KEY, v INT)", "CREATE TABLE shop.log (v INT)",
+				"CREATE TABLE shop.m (id INT PRIMARY KEY, v INT) ENGINE=MyISAM", "INSERT INTO shop.p VALUES (1,1)", "INSERT INTO shop.m VALUES (1,1)",
+				"INSERT INTO shop.log VALUES (1),(1)")
+			c := start(t, testConfig(t, store, "n1")).admin(t)
+			c.ok(sourceSQL("src", src))
+			c.ok("CREATE MIGRATION m FROM SOURCE src REPLICATE_DO_DB=(shop)")
+			c.ok("START MIGRATION m")
+			c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
+			exec(t, src, "CREATE TABLE shop.c (id INT PRIMARY KEY, p INT, CONSTRAINT fk FOREIGN KEY (p) REFERENCES shop.p (id) ON DELETE CASCADE)",
+				"INSERT INTO shop.c VALUES (1,1)")
+			c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
+			advised := 0
+			for _, f := range c.rows("CHECK MIGRATION m") {
+				if f["Remedy_SQL"] == "" || f["Scope"] != "SOURCE" {
+					continue
+				}
+				advised++
+				for stmt := range strings.SplitSeq(f["Remedy_SQL"], "; ") {
+					exec(t, src, stmt)
+				}
+				exec(t, src, "UPDATE shop.m SET v=v+1", "INSERT INTO shop.c VALUES ("+strconv.Itoa(advised+1)+",1)", "INSERT INTO shop.log VALUES (2)")
+				if _, err := c.query("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60"); err != nil {
+					t.Fatalf("after %s, which CHECK advises for %s: %v", f["Remedy_SQL"], f["Check_Id"], err)
+				}
+			}
+			if advised < 1 {
+				t.Error("CHECK advised nothing")
+			}
+			t.Logf("%d statements were advised", advised)
+			for _, table := range []string{"c", "m", "log"} {
+				query := "SELECT * FROM shop." + table + " ORDER BY 1"
+				if a, b := rowsOf(t, src, query), rowsOf(t, store, query); a != b {
+					t.Errorf("%s has %s at the source and %s in the target", table, a, b)
+				}
+			}
+		})
 	}
 }
