@@ -28,9 +28,9 @@ const (
 	// maxValueBytes bounds one value: a literal or a function's result.
 	maxValueBytes = 1 << 20
 	// maxComputedBytes bounds the results of all functions of one statement.
-	maxComputedBytes = 64 << 20
+	maxComputedBytes = 16 << 20
 	// maxRowBytes bounds the rows that one statement reads and returns.
-	maxRowBytes = 256 << 20
+	maxRowBytes = 128 << 20
 	// maxPatternBytes and maxPatternSteps bound a regular expression.
 	maxPatternBytes = 4 << 10
 	maxPatternSteps = 20000
@@ -42,7 +42,7 @@ const (
 	// maxVariableBytes bounds a session's variables.
 	maxVariableBytes = 256 << 10
 	// maxNodeBytes bounds the memory of all clients of a node together.
-	maxNodeBytes = 512 << 20
+	maxNodeBytes = 256 << 20
 	// freeBytes of each packet and statement are not counted: 1,000 connections
 	// take 64 MB of them at most.
 	freeBytes = 64 << 10
