@@ -46,6 +46,10 @@ type peerKey struct {
 	incarnation uint64
 }
 
+// knownFunc reports whether the store has a node's incarnation at a gossip
+// address. It does not block.
+type knownFunc func(node string, incarnation uint64, addr string) bool
+
 // gossip is this node's membership in the gossip. Each incarnation of a node is
 // a member of its own, named node/incarnation: a restarted node is new to its
 // peers, never mistaken for the dead one, whatever its address.
@@ -57,10 +61,8 @@ type gossip struct {
 
 	transport *transport
 	lines     *gossipLog
-	// known reports whether the store has a node's incarnation at an address. It
-	// does not block.
-	known    func(node string, incarnation uint64, addr string) bool
-	rejected atomic.Uint64 // messages about, or of, members that there are not
+	known     knownFunc
+	rejected  atomic.Uint64 // messages about, or of, members that there are not
 
 	keys    [][]byte // the present one first; none without encryption
 	keyring *memberlist.Keyring
@@ -112,10 +114,11 @@ func gossipAddr(ctx context.Context, cfg *Config, t *transport) (string, error) 
 }
 
 // startGossip makes the node a member, of a cluster of its own until join.
-func startGossip(ctx context.Context, cfg *Config, t *transport, log *gossipLog, known func(node string, incarnation uint64, addr string) bool,
-	incarnation uint64, wake func()) (*gossip, error) {
+func startGossip(ctx context.Context, cfg *Config, t *transport, log *gossipLog, known knownFunc, incarnation uint64,
+	wake func()) (*gossip, error) {
 	g := &gossip{
-		self: meta{Node: cfg.Node, Incarnation: incarnation}, wake: wake, log: cfg.Logger, transport: t, lines: log, known: known,
+		self: meta{Node: cfg.Node, Incarnation: incarnation}, wake: wake, log: cfg.Logger,
+		transport: t, lines: log, known: known,
 		peers: map[peerKey]peer{}, heard: map[string]uint64{},
 	}
 	g.storeOK.Store(true)
@@ -312,11 +315,12 @@ var errInvented = errors.New("the store knows no such member")
 // member would take memory for ever, and hold up the leaving of this one.
 func (g *gossip) NotifyAlive(n *memberlist.Node) error {
 	k, ok := memberKey(n.Name)
-	var m meta
-	switch {
-	case ok && g.isSelf(k):
+	if ok && g.isSelf(k) {
 		return nil
-	case ok && json.Unmarshal(n.Meta, &m) == nil && m.Node == k.node && m.Incarnation == k.incarnation && g.known(k.node, k.incarnation, n.Address()):
+	}
+	var m meta
+	ok = ok && json.Unmarshal(n.Meta, &m) == nil && m.Node == k.node && m.Incarnation == k.incarnation
+	if ok && g.known(k.node, k.incarnation, n.Address()) {
 		return nil
 	}
 	g.rejected.Add(1)

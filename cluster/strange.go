@@ -43,5 +43,6 @@ type GossipCounts struct {
 
 // GossipCounts returns the gossip's counters.
 func (c *Cluster) GossipCounts() GossipCounts {
-	return GossipCounts{Errors: c.gossip.lines.errors.Load(), Rejected: c.gossip.rejected.Load() + c.gossip.transport.refused.Load()}
+	g := c.gossip
+	return GossipCounts{Errors: g.lines.errors.Load(), Rejected: g.rejected.Load() + g.transport.refused.Load()}
 }

@@ -68,7 +68,8 @@ func newTransport(ctx context.Context, cfg *Config, log *gossipLog) (*transport,
 }
 
 func bounded(inner *memberlist.NetTransport, most int) *transport {
-	t := &transport{NetTransport: inner, most: most, streams: make(chan net.Conn), stop: make(chan struct{}), done: make(chan struct{})}
+	t := &transport{NetTransport: inner, most: most, streams: make(chan net.Conn),
+		stop: make(chan struct{}), done: make(chan struct{})}
 	t.end = sync.OnceValue(func() error {
 		err := inner.Shutdown() // it hands over a stream for as long as it takes
 		close(t.stop)

@@ -119,13 +119,15 @@ func ownKey(dataDir string, create bool) ([]byte, error) {
 			return nil, nil
 		}
 		if err := makeOwnKey(path); err != nil {
-			return nil, badConfig("data-dir", "name a folder that this process can write, or give --cluster-key-file", "make %s: %v", path, err)
+			return nil, badConfig("data-dir", "name a folder that this process can write, or give --cluster-key-file",
+				"make %s: %v", path, err)
 		}
 		key, err = smallfile.ReadPrivate(path, smallfile.MaxSecretBytes)
 	}
 	switch {
 	case errors.Is(err, smallfile.ErrExposed):
-		return nil, badConfig("data-dir", "chmod 600 "+path+" ; if somebody may have read it, change the passwords that are stored too", "%v", err)
+		return nil, badConfig("data-dir",
+			"chmod 600 "+path+" ; if somebody may have read it, change the passwords that are stored too", "%v", err)
 	case err != nil:
 		return nil, badConfig("data-dir", "make the file readable for this process", "read this node's key: %v", err)
 	}
@@ -193,8 +195,8 @@ func (r *resealer) look(ctx context.Context) {
 		r.node.services.records.add("event", func(ctx context.Context) error { return r.catalog.AddEvent(ctx, event) })
 	}
 	if len(res.Waits) > 0 && !slices.Equal(res.Waits, r.last.Waits) {
-		log.Info("passwords in the store stay encrypted with a key before, because other nodes do not know this node's", "nodes", res.Waits,
-			"remedy", waitsRemedy(&r.node.cfg))
+		log.Info("passwords in the store stay encrypted with a key before, because other nodes do not know this node's",
+			"nodes", res.Waits, "remedy", waitsRemedy(&r.node.cfg))
 	}
 	if len(res.Unreadable) > 0 && !slices.Equal(res.Unreadable, r.last.Unreadable) {
 		log.Warn("passwords in the store cannot be decrypted", "of", res.Unreadable,

@@ -60,9 +60,8 @@ func (r *keyRig) refused(name string, stated map[string][]string, says ...string
 	cfg.Log = slog.New(slog.DiscardHandler)
 	n, err := Open(r.t.Context(), cfg)
 	if err == nil {
-		r.t.Errorf("node %s starts with %v", name, stated)
-		err = n.close(r.t.Context())
-		return
+		_ = n.close(r.t.Context()) // it failed already
+		r.t.Fatalf("node %s starts with %v", name, stated)
 	}
 	wantError(r.t, err, append(says, "Remedy: ")...)
 	wantNone(r.t, err, "hush-hush")

@@ -15,8 +15,10 @@ func (c *Config) checkSecretsDir(file string) error {
 	}
 	c.SecretsDir = dir
 	for _, own := range []struct{ option, path string }{
-		{"config", file}, {"store-password-file", c.StorePasswordFile}, {"store-ssl-key", c.StoreSSLKey}, {"admin-password-file", c.AdminPasswordFile},
-		{"admin-tls-key", c.AdminTLSKey}, {"cluster-key-file", c.ClusterKeyFile}, {"old-cluster-key-file", c.OldClusterKeyFile}, {"data-dir", c.DataDir},
+		{"store-password-file", c.StorePasswordFile}, {"store-ssl-key", c.StoreSSLKey},
+		{"admin-password-file", c.AdminPasswordFile}, {"admin-tls-key", c.AdminTLSKey},
+		{"cluster-key-file", c.ClusterKeyFile}, {"old-cluster-key-file", c.OldClusterKeyFile},
+		{"config", file}, {"data-dir", c.DataDir},
 	} {
 		if own.path != "" && own.path != keylessBefore && below(dir, own.path) {
 			return badConfig("secrets-dir", "use a folder that has nothing but the secrets which statements may name",

@@ -46,9 +46,12 @@ func (p *storePassword) keep(password string) {
 	p.worked = password
 }
 
+// connect makes a connection.
+type connect[C any] = func(context.Context) (C, error)
+
 // login returns a function that connects with the store's password of that
 // moment. connector makes, without I/O, what connects with given settings.
-func login[C any](p *storePassword, cfg *mysql.Config, connector func(*mysql.Config) (func(context.Context) (C, error), error)) func(context.Context) (C, error) {
+func login[C any](p *storePassword, cfg *mysql.Config, connector func(*mysql.Config) (connect[C], error)) connect[C] {
 	return func(ctx context.Context) (conn C, err error) {
 		for _, password := range p.candidates() {
 			with := cfg.Clone()

@@ -20,7 +20,8 @@ func (c *Config) storeTLS(cfg *mysql.Config) error {
 		return nil
 	}
 	if cfg.TLSConfig != "" && cfg.TLSConfig != "false" {
-		return badConfig("store", "remove tls= from --store, or the options --store-ssl-..", "its parameter tls= and --store-ssl-.. say different things")
+		return badConfig("store", "remove tls= from --store, or the options --store-ssl-..",
+			"its parameter tls= and --store-ssl-.. say different things")
 	}
 	host, _, err := net.SplitHostPort(cfg.Addr)
 	if cfg.Net != "tcp" || err != nil {
@@ -36,11 +37,12 @@ func (c *Config) storeTLS(cfg *mysql.Config) error {
 			return err
 		}
 	}
-	cfg.TLS, err = source.Config{Name: "store", Host: host, SSLMode: mode, SSLCA: c.StoreSSLCA, SSLCert: c.StoreSSLCert, SSLKey: key}.TLSConfig()
+	cfg.TLS, err = source.Config{Name: "store", Host: host, SSLMode: mode, SSLCA: c.StoreSSLCA, SSLCert: c.StoreSSLCert,
+		SSLKey: key}.TLSConfig()
 	var e *replica.Error
 	if errors.As(err, &e) {
-		names := strings.NewReplacer("SOURCE_SSL_MODE", "--store-ssl-mode", "SOURCE_SSL_CA", "--store-ssl-ca", "SOURCE_SSL_CERT", "--store-ssl-cert",
-			"SOURCE_SSL_KEY", "--store-ssl-key")
+		names := strings.NewReplacer("SOURCE_SSL_MODE", "--store-ssl-mode", "SOURCE_SSL_CA", "--store-ssl-ca",
+			"SOURCE_SSL_CERT", "--store-ssl-cert", "SOURCE_SSL_KEY", "--store-ssl-key")
 		what := e.Message
 		if e.Err != nil {
 			what += ": " + e.Err.Error()

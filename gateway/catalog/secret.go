@@ -189,12 +189,14 @@ func (c *Catalog) Secret(ctx context.Context, name string) (string, error) {
 // the secret.
 func (c *Catalog) readFile(name, path string) (string, error) {
 	if err := c.checkPlace(FileSecret(path)); err != nil {
-		return "", secretUnreadable(err, "ALTER SECRET `"+name+"` FROM FILE names another file; every node needs --secrets-dir and the file in it",
+		return "", secretUnreadable(err,
+			"ALTER SECRET `"+name+"` FROM FILE names another file; every node needs --secrets-dir and the file in it",
 			"secret '%s' (file %s) is not read on this node", name, path)
 	}
 	b, err := smallfile.ReadBelow(c.secretsDir, path, maxSecretBytes)
 	if err != nil {
-		return "", secretUnreadable(err, "put a regular file, no link, of at most 64 KiB at the same place below --secrets-dir of every node, readable for the process",
+		return "", secretUnreadable(err, "put a regular file, no link, of at most 64 KiB at the same place below "+
+			"--secrets-dir of every node, readable for the process",
 			"secret '%s' (file %s) cannot be read on this node", name, path)
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), nil
