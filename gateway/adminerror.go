@@ -10,6 +10,7 @@ import (
 	"sluice/gateway/apply"
 	"sluice/gateway/catalog"
 	"sluice/replica"
+	"sluice/replica/protocol"
 	"sluice/sqladmin"
 )
 
@@ -38,6 +39,9 @@ func adminError(err error) error {
 		return sqladmin.Errorf(sqladmin.CodeUnknownChannel, "the channel does not exist").WithRemedy("SHOW MIGRATION CHANNELS lists the channels")
 	case errors.Is(err, apply.ErrFenced):
 		return sqladmin.Errorf(sqladmin.CodeConcurrentChange, "the channel was started meanwhile").WithRemedy("STOP MIGRATION, then repeat the statement")
+	case protocol.Named(err, "store", "") != nil:
+		e := protocol.Named(err, "store", "")
+		return &sqladmin.Error{Code: e.Code, State: e.State, Message: withCause(e.Message, e.Err), Remedy: e.Remedy}
 	case errors.As(err, &me):
 		return sqladmin.Errorf(sqladmin.CodeUnknown, "%s", err.Error())
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -10,6 +10,7 @@ import (
 
 	"sluice/gateway/catalog"
 	"sluice/gateway/migration"
+	"sluice/replica/protocol"
 	"sluice/sqladmin"
 )
 
@@ -137,6 +138,10 @@ func (c *controller) withTargetNamed(ctx context.Context, name string, fn func(c
 	case wentSilent(bounded):
 		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "target '%s' cannot be reached: it does not answer", def.Name).
 			WithRemedy("see whether it is up, and whether node %s reaches it", c.cfg.Name)
+	case protocol.Named(err, "target", "TARGET") != nil:
+		e := protocol.Named(err, "target", "TARGET")
+		e.Message = fmt.Sprintf("target '%s': %s", def.Name, e.Message)
+		return e
 	case unreachable(err) || bounded.Err() != nil:
 		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "target '%s' cannot be reached: %s", def.Name, err.Error()).
 			WithRemedy("see whether it is up, and whether node %s reaches it", c.cfg.Name)

@@ -3,11 +3,13 @@ package apply
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
 	"sluice/replica"
+	"sluice/replica/protocol"
 )
 
 // Claimed is a channel's state in the target as its new owner found it.
@@ -56,17 +58,39 @@ type laneRow struct {
 func Claim(ctx context.Context, db *sql.DB, channel string, epoch uint64, lanes int) (*Claimed, error) {
 	for attempt := 0; ; attempt++ {
 		c, err := claimOnce(ctx, db, channel, epoch, lanes)
-		if err == nil || attempt >= 20 || ctx.Err() != nil {
+		if err == nil || ctx.Err() != nil {
 			return c, err
 		}
 		if o := classify(err); o != outcomeRetry && o != outcomeLost {
 			return nil, err
+		}
+		if attempt >= claimAttempts || protocol.IsMalformed(err) && attempt >= malformedAttempts {
+			return nil, passing(err)
 		}
 		if err := pause(ctx, attempt); err != nil {
 			return nil, err
 		}
 	}
 }
+
+// passing names an error of the target that may be over at the next attempt of the channel.
+func passing(err error) error {
+	err = targetError(err, "the target did not let this node claim the channel")
+	var e *replica.Error
+	if errors.As(err, &e) && !e.Transient {
+		c := *e
+		c.Transient = true
+		return &c
+	}
+	return err
+}
+
+// claimAttempts is how often a claim is tried again, which takes half a minute or so.
+const claimAttempts = 20
+
+// malformedAttempts is how often a claim is tried again whose answer was none of a server's: that is seldom the
+// network's doing, and an operator should see it.
+const malformedAttempts = 2
 
 func claimOnce(ctx context.Context, db *sql.DB, channel string, epoch uint64, lanes int) (*Claimed, error) {
 	conn, err := db.Conn(ctx)

@@ -34,19 +34,21 @@ const (
 	row                     // a row, or the EOF packet after the last
 )
 
-// answer follows the packets of a command's answer and checks each. It knows no connection: packets come whole.
-type answer struct {
+// Answer follows the packets of a command's answer and checks each. It knows no connection: packets come whole.
+type Answer struct {
 	phase  phase
 	binary bool // rows are those of a prepared statement
 	// columns is how many definitions are still to come before the separator, then those of second.
 	columns, second int
 	types           []byte // of the result's columns
+	results         int    // of the command so far
+	most            int    // results of one command; 0: any number
 	rows            bool   // after the separator come rows
 }
 
-// begin expects the answer to a command.
-func (a *answer) begin(command byte) error {
-	*a = answer{types: a.types[:0]}
+// Begin expects the answer to a command.
+func (a *Answer) Begin(command byte) error {
+	*a = Answer{types: a.types[:0], most: a.most}
 	switch command {
 	case comQuit, comStmtClose, comStmtLongData:
 		a.phase = idle
@@ -66,10 +68,10 @@ func (a *answer) begin(command byte) error {
 
 // whole returns true if the packets so far may be handed on: before that an error packet may still take their
 // place, for a library that does not look for one among definitions.
-func (a *answer) whole() bool { return a.phase != definition && a.phase != separator }
+func (a *Answer) whole() bool { return a.phase != definition && a.phase != separator }
 
-// check takes the next packet, which is not empty.
-func (a *answer) check(p []byte) error {
+// Check takes the next packet, which is not empty. An error packet that is well formed is no error here.
+func (a *Answer) Check(p []byte) error {
 	if p[0] == errPacket && a.phase != definition && a.phase != separator {
 		a.phase = idle
 		return checkError(p)
@@ -111,7 +113,10 @@ func checkError(p []byte) error {
 func isEOF(p []byte) bool { return p[0] == eofPacket && len(p) == 5 }
 
 // head takes the first packet of a result.
-func (a *answer) head(p []byte) error {
+func (a *Answer) head(p []byte) error {
+	if a.results++; a.most > 0 && a.results > a.most {
+		return malformed("an answer of more than %d results", a.most)
+	}
 	switch p[0] {
 	case okPacket:
 		status, err := okStatus(p)
@@ -129,14 +134,14 @@ func (a *answer) head(p []byte) error {
 }
 
 // after decides what follows a result with this status.
-func (a *answer) after(status uint16) {
+func (a *Answer) after(status uint16) {
 	a.phase = idle
 	if status&statusMoreResults != 0 {
 		a.phase = resultHead
 	}
 }
 
-func (a *answer) preparedHead(p []byte) error {
+func (a *Answer) preparedHead(p []byte) error {
 	if p[0] != okPacket || len(p) < 12 {
 		return malformed("an answer of %d bytes to the preparation of a statement", len(p))
 	}
@@ -152,7 +157,7 @@ func (a *answer) preparedHead(p []byte) error {
 	return nil
 }
 
-func (a *answer) definition(p []byte) error {
+func (a *Answer) definition(p []byte) error {
 	if len(p) > mostColumnBytes {
 		return malformed("a column's definition of %d bytes", len(p))
 	}
@@ -176,7 +181,7 @@ func (a *answer) definition(p []byte) error {
 }
 
 // next goes on after a separator.
-func (a *answer) next() {
+func (a *Answer) next() {
 	switch {
 	case a.rows:
 		a.phase = row
@@ -187,7 +192,7 @@ func (a *answer) next() {
 	}
 }
 
-func (a *answer) row(p []byte) error {
+func (a *Answer) row(p []byte) error {
 	switch {
 	case isEOF(p):
 		a.after(binary.LittleEndian.Uint16(p[3:]))

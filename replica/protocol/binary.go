@@ -24,7 +24,7 @@ const (
 var fixedBytes = map[byte]int{typeTiny: 1, typeShort: 2, typeYear: 2, typeLong: 4, typeInt24: 4, typeFloat: 4, typeDouble: 8, typeLongLong: 8}
 
 // binaryRow checks a row of a prepared statement: a zero, a bit for each column that is NULL, the other values.
-func (a *answer) binaryRow(p []byte) error {
+func (a *Answer) binaryRow(p []byte) error {
 	bitmap := (len(a.types) + 7 + 2) / 8
 	if p[0] != okPacket || len(p) < 1+bitmap {
 		return malformed("a row of a prepared statement that is cut off in its NULLs")

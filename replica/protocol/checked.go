@@ -25,6 +25,8 @@ func IsMalformed(err error) bool {
 const (
 	keepBytes = 32 << 10
 	growBytes = 1 << 20
+	// mostResults bounds the results of one statement: go-sql-driver reads on while the server says that there are more.
+	mostResults = 1000
 	// RowBytes bounds one row. TiDB stores no row above 120 MiB; what a source needs for such a row in another
 	// character set fits.
 	RowBytes = 256 << 20
@@ -45,7 +47,7 @@ type checked struct {
 	// checked too, buf[s:w] was not looked at.
 	buf        []byte
 	r, v, s, w int
-	answer     answer
+	answer     Answer
 	taken      int64 // bytes of the answer so far
 	seq        byte  // of the next packet
 	first      byte  // of the oldest packet that is held back
@@ -63,7 +65,7 @@ type checked struct {
 
 // newChecked shows the library a greeting.
 func newChecked(c *Conn, most int64) *checked {
-	k := &checked{Conn: c, most: most}
+	k := &checked{Conn: c, most: most, answer: Answer{most: mostResults}}
 	// A method without a password; the capabilities are those that the server agreed on.
 	caps := c.caps&^capTLS | capLongPassword
 	g := append([]byte{10}, "8.0.0-sluice\x00"...)
@@ -191,7 +193,7 @@ func (k *checked) next() (int, error) {
 	if len(payload) == 0 {
 		return 0, malformed("an empty packet")
 	}
-	return total, k.answer.check(payload)
+	return total, k.answer.Check(payload)
 }
 
 // joined returns the payload of packets that continue each other.
@@ -287,7 +289,7 @@ func (k *checked) follow(b []byte) error {
 			if k.v != k.r || k.answer.phase != idle {
 				return fmt.Errorf("%w: a command before the end of an answer", mysql.ErrBusyBuffer)
 			}
-			if err := k.answer.begin(b[0]); err != nil {
+			if err := k.answer.Begin(b[0]); err != nil {
 				return err
 			}
 			k.taken = 0

@@ -86,9 +86,6 @@ func tlsError(err error) *replica.Error {
 		alert     tls.AlertError
 	)
 	switch {
-	case errors.Is(err, mysql.ErrNoTLS):
-		e.Message = "the source cannot encrypt connections"
-		e.Remedy = "give the source a certificate (ssl_cert, ssl_key), or set SOURCE_SSL_MODE=PREFERRED or DISABLED"
 	case errors.As(err, &authority):
 		e.Message = "the source's certificate comes from an unknown authority"
 		e.Remedy = "set SOURCE_SSL_CA to the certificate of the authority that signed it"
@@ -101,10 +98,6 @@ func tlsError(err error) *replica.Error {
 	case errors.As(err, &record), errors.As(err, &alert):
 		e.Message = "TLS with the source failed"
 		e.Remedy = "check the source's tls_version and whether it demands a client certificate (SOURCE_SSL_CERT, SOURCE_SSL_KEY)"
-	case errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrOldPassword), errors.Is(err, mysql.ErrCleartextPassword):
-		e.Code, e.State = 1251, "08004"
-		e.Message = "the source's account uses an authentication method that is not supported"
-		e.Remedy = "use an account with caching_sha2_password, ed25519 or mysql_native_password"
 	default:
 		return nil
 	}

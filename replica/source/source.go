@@ -35,6 +35,9 @@ const LockWait = 30 * time.Second
 // their connections.
 const idleTime = time.Minute
 
+// factsBytes is far above what a server's variables take.
+const factsBytes = 16 << 20
+
 // idleConnections is how many unused connections each of the two pools keeps.
 const idleConnections = 3
 
@@ -48,7 +51,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	// A first connection with nothing but the settings that every server knows
 	// shows which other settings this server has.
 	var plain atomic.Bool
-	probe, err := openPool(cfg, baseSession(), Facts{}, protocol.Options{AnswerBytes: protocol.AnswerBytes, Plain: func() { plain.Store(true) }})
+	probe, err := openPool(cfg, baseSession(), Facts{}, protocol.Options{AnswerBytes: factsBytes, Plain: func() { plain.Store(true) }})
 	if err != nil {
 		return nil, err
 	}

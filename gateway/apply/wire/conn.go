@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"sluice/replica/protocol"
 )
 
 // Conn is an authenticated connection. It is for one goroutine. After an error
@@ -16,9 +18,10 @@ import (
 type Conn struct {
 	nc      net.Conn
 	in      *bufio.Reader
-	payload []byte        // of the packet read last
-	seq     byte          // of the next packet of an answer
-	taken   int           // memory of the answer under way
+	payload []byte // of the packet read last
+	seq     byte   // of the next packet of an answer
+	taken   int    // memory of the answer under way
+	answer  protocol.Answer
 	wait    time.Duration // for an answer; 0: as long as it takes
 	// writeWait is how long the server may take to take in a piece of a command.
 	writeWait time.Duration
@@ -66,6 +69,9 @@ func (c *Conn) during(ctx context.Context, f func() error) error {
 // send writes one command: packet begins with HeaderBytes of room. The packet's
 // memory belongs to the caller again afterwards.
 func (c *Conn) send(packet []byte) error {
+	if err := c.answer.Begin(packet[HeaderBytes]); err != nil {
+		return err
+	}
 	for b := seal(packet); len(b) > 0; {
 		n := min(len(b), writePiece)
 		err := c.nc.SetWriteDeadline(time.Now().Add(c.writeWait))
@@ -82,7 +88,8 @@ func (c *Conn) send(packet []byte) error {
 			return fmt.Errorf("%w: %w", mysql.ErrInvalidConn, err)
 		}
 	}
-	c.seq, c.taken = 0, 0
+	// The answer's numbers go on after those of the command's packets.
+	c.seq, c.taken = byte(1+(len(packet)-HeaderBytes)/maxPayload), 0
 	return nil
 }
 
