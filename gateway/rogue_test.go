@@ -25,6 +25,7 @@ var rogueCodes = []string{
 	"61107", "61108", // a partial or unknown event
 	"61224", // an event that is too large
 	"61131", // rows that do not fit their definition
+	"61051", // another history: the newest transaction that was applied is another one now
 }
 
 // rogueTest is a node with a channel that goes on, and with a channel for each worker whose source or target is rogue.
