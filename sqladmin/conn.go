@@ -5,9 +5,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -84,10 +86,22 @@ func (c *conn) serve() {
 	reader.Add(1)
 	go func() {
 		defer reader.Done()
-		c.readLoop()
+		defer c.session.close(errGone)
+		c.survive(c.readLoop)
 	}()
 	for c.step() {
 	}
+}
+
+// survive calls f, which serves the connection. A panic costs the connection and
+// not the node.
+func (c *conn) survive(f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			c.server.cfg.Logger.Error("admin connection panicked", "host", c.session.Host, "panic", fmt.Sprintf("%T", r), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
 }
 
 // expire ends a connection that has to end, even if the client does not read.

@@ -377,3 +377,38 @@ func TestUnfinishedPacketEnds(t *testing.T) {
 	}
 	running(t, s, r.id, false)
 }
+
+// panicking is a Controller that panics when it reads or executes.
+type panicking struct{ *double }
+
+func (panicking) Read(context.Context, string, *Session) ([][]any, []Warning, error) { panic("read") }
+
+func (panicking) Execute(context.Context, Statement, *Session) (*Result, error) { panic("execute") }
+
+// TestPanicsCostTheStatement has a panic in each place: the connection goes on,
+// or where that cannot be, the node.
+func TestPanicsCostTheStatement(t *testing.T) {
+	d := newDouble()
+	s := open(t, d, func(c *Config) { c.Controller = panicking{d} })
+	r, err := rawDial(t, s, rawOptions{password: testPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{"SHOW NODES", "START MIGRATION shop", "SELECT * FROM sluice.nodes"} {
+		if err := r.do(sql).err; rawCode(err) != CodeUnknown || !strings.Contains(err.Error(), "log of node") {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
+	if err := r.do("SELECT 1").err; err != nil {
+		t.Errorf("the connection does not go on: %v", err)
+	}
+	c := newConn(s, fakeConn{}, 1)
+	defer c.session.close(errGone)
+	if err := c.protect(func() error { var m map[string]int; m["x"]++; return nil }); err == nil {
+		t.Error("a panic is no error")
+	}
+	c.survive(func() { panic("serve") })
+	if used := usedBytes(s); used != 0 {
+		t.Errorf("%d bytes are counted", used)
+	}
+}

@@ -276,12 +276,14 @@ func (s *Server) start(nc net.Conn) {
 	s.wg.Add(1)
 	go func() {
 		defer s.wg.Done()
-		c.serve()
-		s.mu.Lock()
-		if delete(s.conns, c.session.ID); c.loggedIn {
-			s.clients--
-		}
-		s.mu.Unlock()
+		defer func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if delete(s.conns, c.session.ID); c.loggedIn {
+				s.clients--
+			}
+		}()
+		c.survive(c.serve)
 	}()
 }
 
