@@ -17,7 +17,8 @@ func TestObjectsAcrossRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer sdb.Close()
-	mustExec(t, sdb, "CREATE DATABASE shop", "CREATE TABLE shop.t (id BIGINT PRIMARY KEY)", "CREATE SEQUENCE shop.early CACHE 1", "CREATE VIEW shop.v AS SELECT 1 AS a")
+	mustExec(t, sdb, "CREATE DATABASE shop", "CREATE TABLE shop.t (id BIGINT PRIMARY KEY)", "CREATE SEQUENCE shop.early CACHE 1", "CREATE VIEW shop.v AS SELECT 1 AS a",
+		"CREATE TABLE shop.swapped (id INT PRIMARY KEY)", "CREATE VIEW shop.swap AS SELECT 1 AS a")
 	run := func(epoch uint64) {
 		t.Helper()
 		cfg := config(t, src, dst, "m1/s", ruleset.Spec{DoDB: []string{"shop"}})
@@ -31,8 +32,10 @@ func TestObjectsAcrossRestarts(t *testing.T) {
 		go func() { done <- r.Run(ctx) }()
 		until(t, r, "caught up", caughtUp)
 		if epoch == 1 {
-			mustExec(t, sdb, "CREATE SEQUENCE shop.late CACHE 1", "RENAME TABLE shop.early TO shop.early2", "INSERT INTO shop.t VALUES (NEXTVAL(shop.late))")
-			until(t, r, "caught up again", func(st Status) bool { return caughtUp(st) && st.Transactions >= 3 })
+			mustExec(t, sdb, "CREATE SEQUENCE shop.late CACHE 1", "RENAME TABLE shop.early TO shop.early2",
+				"RENAME TABLE shop.swap TO shop.between, shop.swapped TO shop.swap, shop.between TO shop.swapped", "CREATE OR REPLACE TABLE shop.late_table (id INT PRIMARY KEY)",
+				"CREATE SEQUENCE shop.replaced", "CREATE OR REPLACE TABLE shop.replaced (id INT PRIMARY KEY)", "INSERT INTO shop.t VALUES (NEXTVAL(shop.late))")
+			until(t, r, "caught up again", func(st Status) bool { return caughtUp(st) && st.Transactions >= 7 })
 		}
 		cancel()
 		if err := <-done; err != nil {
@@ -41,7 +44,7 @@ func TestObjectsAcrossRestarts(t *testing.T) {
 	}
 	run(1)
 	mustExec(t, sdb, "INSERT INTO shop.t VALUES (NEXTVAL(shop.late) + 10), (NEXTVAL(shop.early2) + 100)", "RENAME TABLE shop.v TO shop.w",
-		"DROP SEQUENCE shop.late, shop.early2", "DROP VIEW shop.w", "INSERT INTO shop.t VALUES (1000)")
+		"INSERT INTO shop.swap VALUES (1)", "INSERT INTO shop.replaced VALUES (1)", "DROP SEQUENCE shop.late, shop.early2", "DROP VIEW shop.w", "INSERT INTO shop.t VALUES (1000)")
 	run(2)
 	// A channel of an older version recorded none: the source is asked.
 	tdb, err := dst.Open("")

@@ -148,7 +148,9 @@ func (s *step) dropObjects(schema string) {
 }
 
 // commitObjects makes the statement's views and sequences the Tracker's, and
-// returns the wanted ones among those that changed.
+// returns the wanted ones among those that changed. One whose name a table took
+// is not among them: the table's record takes the place of its own. The
+// statement's tables must be the Tracker's already.
 func (s *step) commitObjects() []Object {
 	var out []Object
 	for k, o := range s.objects {
@@ -160,7 +162,7 @@ func (s *step) commitObjects() []Object {
 		} else {
 			s.t.objects[k] = o
 		}
-		if s.wanted([2]string{o.Schema, o.Name}) {
+		if s.wanted([2]string{o.Schema, o.Name}) && s.t.tables[k] == nil {
 			out = append(out, o)
 		}
 	}
