@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 )
 
 // Credential is a password or a private key of a source or a target: the name
@@ -56,12 +57,30 @@ func (c *Catalog) reveal(ctx context.Context, cr Credential, purpose string) (st
 	}
 	plain, err := c.keys.open(purpose, cr.Sealed)
 	if err != nil {
+		what, statement := describe(purpose)
 		return "", &Error{Code: CodeSecretUnreadable, State: "42000", Err: err,
-			Message: fmt.Sprintf("the password or key of %s cannot be decrypted on this node", purpose),
-			Remedy: "state it again with ALTER, or start this node with the key that encrypted it as --cluster-key-file or " +
+			Message: what + " cannot be decrypted on this node",
+			Remedy: statement + "; or start this node with the key that encrypted it as --cluster-key-file or " +
 				"--old-cluster-key-file"}
 	}
 	return plain, nil
+}
+
+// describe names what a literal is sealed for, and the statement that gives it
+// another value.
+func describe(purpose string) (what, statement string) {
+	noun, rest, _ := strings.Cut(purpose, "/")
+	name, field, _ := strings.Cut(rest, "/")
+	quoted := "`" + strings.ReplaceAll(name, "`", "``") + "`"
+	if noun == secretKind.noun {
+		return fmt.Sprintf("secret '%s'", name), "ALTER SECRET " + quoted + " PASSWORD '..'"
+	}
+	word, option := "password", strings.ToUpper(noun)+"_PASSWORD"
+	if field == "ssl_key" {
+		word, option = "private key", strings.ToUpper(noun)+"_SSL_KEY"
+	}
+	return fmt.Sprintf("the %s of %s '%s'", word, noun, name),
+		fmt.Sprintf("STOP MIGRATION, ALTER %s %s %s = '..', START MIGRATION", strings.ToUpper(noun), quoted, option)
 }
 
 func noKey() *Error {

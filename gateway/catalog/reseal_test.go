@@ -243,6 +243,14 @@ func TestLostKey(t *testing.T) {
 	}
 	_, _, err = c.SourceCredentials(t.Context(), src)
 	refused(t, err, CodeSecretUnreadable)
+	if !strings.Contains(err.Error(), "the password of source 'a' cannot be decrypted") || !strings.Contains(err.Error(), "ALTER SOURCE `a` SOURCE_PASSWORD = '..'") {
+		t.Error(err)
+	}
+	_, err = c.Secret(t.Context(), "s")
+	refused(t, err, CodeSecretUnreadable)
+	if !strings.Contains(err.Error(), "secret 's' cannot be decrypted") || !strings.Contains(err.Error(), "ALTER SECRET `s` PASSWORD '..'") {
+		t.Error(err)
+	}
 	mustOpen(t, db, Key{secondKey, KeyOwn}) // one start with the option was enough
 
 	// A part is stated again; then the key is found.
