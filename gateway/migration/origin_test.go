@@ -208,6 +208,17 @@ func otherHistory(t *testing.T, kind servers.Kind, dst *servers.Server) {
 		f.from(b)
 		f.refused(61051)
 	})
+	if kind == servers.MySQL {
+		t.Run("another server before the tables are caught up", func(t *testing.T) {
+			f := follow(t, a, dst, p+"_midcopy")
+			f.stop()
+			// As it is while the stream has not reached where the copy ended.
+			mustExec(t, f.tdb, "UPDATE sluice_meta.tables SET high_file='binlog.000099', high_pos=4 WHERE channel='"+f.cfg.Channel+"'")
+			another(t, open(t, b), f.schema)
+			f.from(b)
+			f.refused(61301)
+		})
+	}
 	t.Run("the binlog is reset", func(t *testing.T) {
 		f := follow(t, a, dst, p+"_reset")
 		f.write("INSERT INTO {d}.k VALUES ('a')")
