@@ -52,6 +52,9 @@ type Config struct {
 	// and with last at the end of the run. It must not block.
 	Beside func(pos replica.Position, last bool) []Statement
 
+	// IDs is what LoadAutoIDs read after the claim.
+	IDs AutoIDs
+
 	formRows int // rows of a form; 0: as many as a statement has
 }
 
@@ -88,6 +91,7 @@ type Applier struct {
 	skip      *replica.TxnSet // applied before this owner came
 	partial   *Partial
 	stats     counters
+	ids       *autoIDs
 
 	group  *errgroup.Group
 	cancel context.CancelFunc
@@ -132,7 +136,7 @@ func Open(ctx context.Context, cfg Config, c *Claimed, router Router) (*Applier,
 		return nil, fmt.Errorf("open the applier: %d lanes are wanted and %d were claimed", cfg.Lanes, len(c.lanes)-1)
 	}
 	a := &Applier{cfg: cfg, router: router, skip: c.Extra, partial: c.Partial, sched: newScheduler(c.Base, cfg.Limits),
-		controlMu: make(baton, 1)}
+		controlMu: make(baton, 1), ids: newAutoIDs(cfg.IDs)}
 	a.control = a.slot(c, 0)
 	a.control.partial = c.Partial
 	for i := 1; i <= cfg.Lanes; i++ {
@@ -420,13 +424,15 @@ func (a *Applier) writePart(ctx context.Context, t *replica.Transaction, rows []
 	extra := a.control.extra.Clone()
 	base.Prune(extra)
 	began := time.Now()
-	err = a.control.commit(ctx, base.String(), extra, partial, fold(spans).statements(&a.control.forms))
+	stmts, ids := a.control.write(fold(spans), &a.control.forms, a.ids)
+	err = a.control.commit(ctx, base.String(), extra, partial, stmts)
 	if err != nil && classify(err) == outcomeConflict {
 		err = a.conflict(ctx, a.control, base.String(), extra, partial, spans, t.ID, err)
 	}
 	if err != nil {
 		return rowError(err, t.ID)
 	}
+	a.ids.note(ids)
 	a.partial = partial
 	a.countOps(spans)
 	a.stats.rows.Add(uint64(n))
@@ -490,7 +496,11 @@ func (a *Applier) checkpoints(ctx context.Context) error {
 		if stop {
 			return nil
 		}
-		if err := a.storeBase(ctx, need, false); err != nil && !errors.Is(err, context.Canceled) {
+		err := a.storeBase(ctx, need, false)
+		if err == nil {
+			err = a.raiseQuiet(ctx)
+		}
+		if err != nil && !errors.Is(err, context.Canceled) {
 			a.sched.fail(err)
 			return err
 		}

@@ -38,6 +38,10 @@ type Binding struct {
 	// carried lists the columns that the source generates and the target does
 	// not: see incomplete.
 	carried []int
+	// auto is the AUTO_INCREMENT column, -1 for none; autoOutside says that it is
+	// outside the key: see autoid.go.
+	auto        int
+	autoOutside bool
 }
 
 // boundIndex is one unique key as the scheduler needs it.
@@ -88,6 +92,7 @@ func Bind(source *replica.Table, schema, name string, binary func(column string)
 		}
 	}
 	b.bindKeyList()
+	b.auto, b.autoOutside = autoColumn(source, b.key)
 	others := 0
 	if source.Primary != nil {
 		b.indexes = append(b.indexes, bindIndex(source, source.Primary, b.hash, binary))

@@ -92,6 +92,9 @@ func (a *Applier) RunDDL(ctx context.Context, p *DDLPlan) error {
 	if a.partial != nil && a.partial.ID == p.Txn.ID {
 		return nil // its DDL part is done, some of its rows too
 	}
+	if err := a.raiseBefore(ctx, p); err != nil {
+		return err
+	}
 	if err := a.ddl().run(ctx, p); err != nil {
 		return err
 	}

@@ -56,6 +56,8 @@ type tablePlan struct {
 	updates []rowUpdate
 	inserts [][]replica.Value
 
+	lost uint64 // the highest AUTO_INCREMENT value that is folded away
+
 	rows  []netRow // in the order in which they were met
 	slots []int32  // hash table of rows: 1 + index; 0 is free
 }
@@ -164,6 +166,9 @@ func (t *tablePlan) add(c *replica.RowChange) {
 	case replica.Update:
 		was := t.row(c.Before, c.Before, true)
 		if t.binding.sameKey(c.Before, c.After) {
+			if t.binding.autoOutside {
+				t.lose(was.last)
+			}
 			was.last = c.After
 			return
 		}
@@ -171,6 +176,9 @@ func (t *tablePlan) add(c *replica.RowChange) {
 		t.row(c.After, nil, false).last = c.After
 	}
 }
+
+// lose notes the id of an image that the target does not see.
+func (t *tablePlan) lose(image []replica.Value) { t.lost = max(t.lost, idOf(image, t.binding.auto)) }
 
 // row finds the row with image's key; first and was tell what a row that the
 // batch meets for the first time was before. The result is valid until the
@@ -213,7 +221,9 @@ func (t *tablePlan) settle() {
 		switch {
 		case t.upsert:
 			t.settleUpsert(r)
-		case !r.was && r.last != nil:
+		case !r.was && r.last == nil:
+			t.lose(r.key)
+		case !r.was:
 			t.inserts = append(t.inserts, r.last)
 		case r.was && r.last == nil:
 			t.deletes = append(t.deletes, r.first)
@@ -228,6 +238,7 @@ func (t *tablePlan) settle() {
 // the same: the copy may have seen it in between.
 func (t *tablePlan) settleUpsert(r *netRow) {
 	if r.last == nil {
+		t.lose(r.key)
 		t.deletes = append(t.deletes, r.key)
 		return
 	}

@@ -78,7 +78,7 @@ func (l *lane) write(ctx context.Context, batch []*unit) (rows int, err error) {
 		plans.Put(plan)
 	}()
 	plan.fold(l.spans)
-	stmts := plan.statements(&l.slot.forms)
+	stmts, ids := l.slot.write(plan, &l.slot.forms, l.a.ids)
 	err = l.slot.commit(ctx, base, extra, nil, stmts)
 	if err != nil && classify(err) == outcomeConflict {
 		err = l.a.conflict(ctx, &l.slot, base, extra, nil, l.spans, batch[0].id, err)
@@ -86,6 +86,7 @@ func (l *lane) write(ctx context.Context, batch []*unit) (rows int, err error) {
 	if err != nil {
 		return 0, rowError(err, batch[0].id)
 	}
+	l.a.ids.note(ids)
 	return rows, nil
 }
 
@@ -112,9 +113,11 @@ func (a *Applier) conflict(ctx context.Context, s *slot, base string, extra *rep
 		}
 		spans[i].upsert = true
 	}
-	if err := s.commit(ctx, base, extra, partial, append(fold(spans).statements(nil), s.diverged(e.Table))); err != nil {
+	stmts, ids := s.write(fold(spans), nil, a.ids)
+	if err := s.commit(ctx, base, extra, partial, append(stmts, s.diverged(e.Table))); err != nil {
 		return err
 	}
+	a.ids.note(ids)
 	a.stats.conflicts.Add(1)
 	if a.cfg.Report != nil {
 		a.cfg.Report(e)

@@ -52,6 +52,11 @@ var metaTables = []string{
   position MEDIUMBLOB NOT NULL, definition MEDIUMBLOB NOT NULL,
   target_schema VARBINARY(256) NOT NULL, target_table VARBINARY(256) NOT NULL,
   PRIMARY KEY (channel, schema_name, table_name) /*T![clustered_index] CLUSTERED */)`,
+	// Ids that the target did not see: autoid.go.
+	`CREATE TABLE IF NOT EXISTS ` + MetaSchema + `.auto_ids (
+  channel VARBINARY(200) NOT NULL, lane SMALLINT UNSIGNED NOT NULL, target_schema VARBINARY(256) NOT NULL, target_table VARBINARY(256) NOT NULL,
+  highest BIGINT UNSIGNED NOT NULL,
+  PRIMARY KEY (channel, lane, target_schema, target_table) /*T![clustered_index] CLUSTERED */)`,
 	// Rows that were not what they must be: diverged.go.
 	`CREATE TABLE IF NOT EXISTS ` + MetaSchema + `.divergences (
   channel VARBINARY(200) NOT NULL, lane SMALLINT UNSIGNED NOT NULL, target_table VARBINARY(520) NOT NULL, kind VARCHAR(16) NOT NULL,

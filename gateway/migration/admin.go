@@ -12,7 +12,7 @@ import (
 )
 
 // stateTables hold a channel's state in the target besides its lanes.
-var stateTables = []string{"tables", "chunks", "ddl_log", "schema_history", "target_tables", "source_past", "divergences"}
+var stateTables = []string{"tables", "chunks", "ddl_log", "schema_history", "target_tables", "source_past", "divergences", "auto_ids"}
 
 // Reset forgets a stopped channel's positions in the target. epoch is a fresh
 // one from the store: raising it fences whoever still runs the channel. It is

@@ -56,7 +56,11 @@ func (x *run) stream(ctx context.Context) error {
 	// transaction boundary.
 	actx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	a, err := apply.Open(actx, apply.Config{Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys,
+	ids, err := apply.LoadAutoIDs(ctx, x.cfg.Target, x.cfg.Channel)
+	if err != nil {
+		return x.targetError(err, "read the highest ids")
+	}
+	a, err := apply.Open(actx, apply.Config{IDs: ids, Connector: x.cfg.Connector, Lanes: x.cfg.Lanes, ForeignKeys: x.cfg.ForeignKeys,
 		OnConflict: x.cfg.OnConflict, Log: x.cfg.Log, Report: x.settled, Count: x.count, Away: x.away,
 		Beside: x.beside}, x.claimed, x)
 	if err != nil {
@@ -96,12 +100,15 @@ func (x *run) storeLast(ctx context.Context, a *apply.Applier) {
 	if err := a.Store(ctx); err != nil && !errors.Is(err, apply.ErrFenced) {
 		x.cfg.Log.Debug("store what is known of the source", "error", err.Error())
 	}
+	if err := a.RaiseIDs(ctx); err != nil && !errors.Is(err, apply.ErrFenced) {
+		x.cfg.Log.Debug("raise the target's next ids", "error", err.Error())
+	}
 }
 
 // settled reports what the applier settled by itself.
 func (x *run) settled(e *replica.Error) {
 	kind := "CONFLICT"
-	if e.Code == apply.CodeSplit {
+	if e.Code == apply.CodeSplit || e.Code == apply.CodeNextID {
 		kind = "NOTICE"
 	} else {
 		x.mu.Lock()
