@@ -45,22 +45,22 @@ var otherCharsets = map[string][]uint8{
 
 // charsetOfLogin returns the character set of a collation's number, as the
 // handshake has it. Clients that do not choose one send 0.
-func charsetOfLogin(id byte) (*charset, error) {
+func charsetOfLogin(id uint16) (*charset, error) {
 	name := "utf8mb4"
 	switch {
-	case id == 33, id == 76, id == 83, id >= 192 && id <= 215, id == 223:
+	case id == 33, id == 76, id == 83, id >= 192 && id <= 215, id == 223, id >= 2048 && id < 2304: // the last are MariaDB's
 		name = "utf8mb3"
-	case slices.Contains([]byte{5, 8, 15, 31, 47, 48, 49, 94}, id):
+	case slices.Contains([]uint16{5, 8, 15, 31, 47, 48, 49, 94}, id):
 		name = "latin1"
 	case id == 11, id == 65:
 		name = "ascii"
 	case id == charsetBinary:
 		name = "binary"
-	case id == 0, id == 45, id == 46, id >= 224 && id <= 247, id == 255:
+	case id == 0, id == 45, id == 46, id >= 224 && id <= 247, id >= 255 && id <= 323, id >= 2304 && id < 2560:
 	default:
 		name = fmt.Sprintf("of collation %d", id)
 		for other, ids := range otherCharsets {
-			if slices.Contains(ids, id) {
+			if id < 256 && slices.Contains(ids, uint8(id)) {
 				name = other
 			}
 		}

@@ -178,6 +178,20 @@ func TestLoginCharacterSet(t *testing.T) {
 	}
 }
 
+// TestCollationsOfTwoBytes has the numbers that COM_CHANGE_USER can hold.
+func TestCollationsOfTwoBytes(t *testing.T) {
+	for id, want := range map[uint16]string{309: "utf8mb4", 323: "utf8mb4", 2304: "utf8mb4", 2048: "utf8mb3", 256 + 8: "utf8mb4"} {
+		if cs, err := charsetOfLogin(id); err != nil || cs.name != want {
+			t.Errorf("%d: %v", id, err)
+		}
+	}
+	for _, id := range []uint16{324, 1000, 28, 65535} {
+		if _, err := charsetOfLogin(id); err == nil {
+			t.Errorf("%d is taken", id)
+		}
+	}
+}
+
 // TestLatin1 compares the table with what MySQL defines at its corners.
 func TestLatin1(t *testing.T) {
 	for b, want := range map[string]string{"\x80": "\u20ac", "\x81": "\u0081", "\x8d": "\u008d", "\x9f": "\u0178", "\xa0": "\u00a0", "\xff": "\u00ff", "\x9c": "\u0153", "a": "a"} {

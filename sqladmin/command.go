@@ -212,9 +212,9 @@ func (c *conn) changeUser(data []byte) (more bool, err error) {
 	user := p.zero()
 	p.take(int(p.uint(1))) // made for a salt that is spent
 	c.loginTo = p.zero()
-	plugin, collation := "", byte(0)
+	plugin, collation := "", uint16(0)
 	if len(p.b) > 2 {
-		collation = byte(p.uint(2))
+		collation = uint16(p.uint(2))
 		plugin = p.zero()
 	}
 	if p.bad {

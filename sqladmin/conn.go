@@ -66,6 +66,7 @@ func newConn(s *Server, nc net.Conn, id uint32) *conn {
 // serve answers one client until it leaves.
 func (c *conn) serve() {
 	var reader sync.WaitGroup
+	defer c.dropPackets()
 	defer reader.Wait()
 	defer c.stmtsHeld.drop()
 	defer c.line.Close()
@@ -90,6 +91,18 @@ func (c *conn) serve() {
 		c.survive(c.readLoop)
 	}()
 	for c.step() {
+	}
+}
+
+// dropPackets gives back what packets hold that nobody will answer.
+func (c *conn) dropPackets() {
+	for {
+		select {
+		case in := <-c.packets:
+			in.held.drop()
+		default:
+			return
+		}
 	}
 }
 
@@ -316,7 +329,7 @@ func (c *conn) handshake() (user, plugin string, response []byte, err error) {
 	p := &payload{b: b}
 	c.caps = uint32(p.uint(4)) & capabilities
 	p.take(4) // packet size
-	collation := byte(p.uint(1))
+	collation := uint16(p.uint(1))
 	p.take(23) // filler
 	name := p.zero()
 	switch {
@@ -347,7 +360,7 @@ func (c *conn) handshake() (user, plugin string, response []byte, err error) {
 }
 
 // loginText sets the character set of the login, and returns the user's name.
-func (c *conn) loginText(collation byte, name string) (user string, err error) {
+func (c *conn) loginText(collation uint16, name string) (user string, err error) {
 	if c.loginCharset, err = charsetOfLogin(collation); err != nil {
 		return "", err
 	}

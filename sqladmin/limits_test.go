@@ -412,3 +412,29 @@ func TestPanicsCostTheStatement(t *testing.T) {
 		t.Errorf("%d bytes are counted", used)
 	}
 }
+
+// TestWaitingPacketIsGivenBack leaves with a large packet behind a statement that
+// runs.
+func TestWaitingPacketIsGivenBack(t *testing.T) {
+	s := open(t, newDouble())
+	r, err := rawDial(t, s, rawOptions{password: testPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.send(mysql.COM_QUERY, slowLike)
+	running(t, s, r.id, true)
+	before := usedBytes(s)
+	for range 2 {
+		r.send(mysql.COM_QUERY, "SELECT 1 /*"+strings.Repeat("x", 5<<20)+"*/")
+	}
+	for end := time.Now().Add(10 * time.Second); usedBytes(s) < before+20<<20 && time.Now().Before(end); {
+		runtime.Gosched()
+	}
+	s.Kill(r.id, false)
+	running(t, s, r.id, false)
+	for end := time.Now().Add(10 * time.Second); usedBytes(s) != 0; runtime.Gosched() {
+		if time.Now().After(end) {
+			t.Fatalf("%d bytes are counted when all have left", usedBytes(s))
+		}
+	}
+}
