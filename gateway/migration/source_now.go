@@ -18,11 +18,12 @@ type sourceNow struct {
 
 var _ schema.Source = (*sourceNow)(nil)
 
-// ShowCreate implements schema.Source. A view that has the name now is no table.
+// ShowCreate implements schema.Source. A view that has the name now is no table,
+// and one that the account may not see, or no longer, decides nothing.
 func (n *sourceNow) ShowCreate(schemaName, table string) (string, error) {
 	create, err := n.run.src.ShowCreate(n.ctx, schemaName, table)
 	var e *replica.Error
-	if errors.As(err, &e) && (e.Code == 1146 || e.Code == 1049 || e.Code == 1347) {
+	if errors.As(err, &e) && !e.Transient {
 		return "", nil
 	}
 	return create, err

@@ -36,9 +36,8 @@ func indexes(d *definition) string {
 // drawnHistory makes statements on tables c and c2 whose foreign keys refer to
 // table p; a source refuses some of them.
 type drawnHistory struct {
-	r       *rand.Rand
-	mariadb bool
-	n       int
+	r *rand.Rand
+	n int
 }
 
 func (h *drawnHistory) pick(options ...string) string { return options[h.r.IntN(len(options))] }
@@ -244,7 +243,7 @@ func followDrawn(t *testing.T, source, target *servers.Server, seed uint64, relo
 	l := newLive(t, source, target)
 	defer l.close()
 	l.prepareParent()
-	h := &drawnHistory{r: rand.New(rand.NewPCG(seed, 1)), mariadb: source.Kind != servers.MySQL}
+	h := &drawnHistory{r: rand.New(rand.NewPCG(seed, 1))}
 	history := []string{h.create("c")}
 	if exec(t.Context(), l.source, history[0]) != nil {
 		history[0] = "CREATE TABLE c (id INT, a INT, b INT, s VARCHAR(20) COLLATE utf8mb4_bin, CONSTRAINT f0 FOREIGN KEY (a) REFERENCES p (pa))"

@@ -117,7 +117,7 @@ const (
 // that is followed.
 type Source interface {
 	// ShowCreate returns the statement that makes the table, "" when the source
-	// has no such table. Its error is returned by ApplyAt as it is.
+	// has no such table, or does not show it. Its error is returned by ApplyAt as it is.
 	ShowCreate(schema, table string) (string, error)
 	// ShowCreateThen returns the statement that makes the table as it was when
 	// the statement that is followed ran, "" if that is not known for certain.
