@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,12 +10,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"sluice/cluster"
-	"sluice/gateway/apply"
 	"sluice/gateway/catalog"
 	"sluice/gateway/migration"
 	"sluice/replica"
-	"sluice/sqladmin"
 )
 
 // checked is one channel of a candidate and what its check found.
@@ -225,119 +221,4 @@ func (c *controller) keepChecks(ctx context.Context, list []*candidate) error {
 		found[k.m.ID] = b
 	}
 	return c.catalog.WriteChecks(ctx, found)
-}
-
-// directory is the catalog as migration.Directory, as of its first use.
-type directory struct {
-	catalog *catalog.Catalog
-
-	mu     sync.Mutex
-	read   bool
-	byID   map[string]*catalog.Migration
-	states map[string]cluster.ChannelState
-}
-
-// OtherChannel implements migration.Directory.
-func (d *directory) OtherChannel(ctx context.Context, key string) (migration.OtherChannel, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.read {
-		if err := d.load(ctx); err != nil {
-			return migration.OtherChannel{}, err
-		}
-	}
-	return otherChannel(d.byID, d.states, key), nil
-}
-
-// currentDirectory is the catalog as migration.Directory, read anew for each question.
-type currentDirectory struct{ *services }
-
-// OtherChannel implements migration.Directory.
-func (d currentDirectory) OtherChannel(ctx context.Context, key string) (migration.OtherChannel, error) {
-	return (&directory{catalog: d.catalog}).OtherChannel(ctx, key)
-}
-
-func (d *directory) load(ctx context.Context) error {
-	list, err := d.catalog.Migrations(ctx)
-	if err != nil {
-		return err
-	}
-	states, err := d.catalog.Channels(ctx, "")
-	if err != nil {
-		return err
-	}
-	d.byID, d.states, d.read = map[string]*catalog.Migration{}, map[string]cluster.ChannelState{}, true
-	for _, m := range list {
-		d.byID[m.ID] = m
-	}
-	for _, s := range states {
-		d.states[s.Channel] = s
-	}
-	return nil
-}
-
-// otherChannel says what a channel is by its migration's definition.
-func otherChannel(byID map[string]*catalog.Migration, states map[string]cluster.ChannelState, key string) migration.OtherChannel {
-	id, src, _ := strings.Cut(key, "/")
-	m := byID[id]
-	if m == nil {
-		return migration.OtherChannel{Name: "of a migration that was dropped", Gone: true}
-	}
-	state := states[key]
-	o := migration.OtherChannel{Name: m.ChannelName(src), Running: state.Desired == cluster.DesiredRunning && state.Status != migration.StatusError}
-	if rules, err := compile(&m.Spec); err == nil {
-		o.Rules = rules
-	}
-	return o
-}
-
-// takeOver removes the records of channels whose rules have left target tables that
-// the migration's channels write; see migration.TakeOver. The rules are read again
-// after the other channel's epoch: they can only grow with a RESET, which raises it.
-func (c *controller) takeOver(ctx context.Context, k *candidate) error {
-	stale := map[string][]migration.Written{}
-	for _, ch := range k.channels {
-		for _, w := range ch.found.Stale {
-			stale[w.Channel] = append(stale[w.Channel], w)
-		}
-	}
-	for channel, tables := range stale {
-		if err := c.takeOverFrom(ctx, k.m, channel, tables); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (c *controller) takeOverFrom(ctx context.Context, m *catalog.Migration, channel string, tables []migration.Written) error {
-	fence, err := c.catalog.FenceChannel(ctx, channel)
-	if err != nil {
-		return err
-	}
-	if !fence.Exists {
-		return c.withTarget(ctx, m, func(ctx context.Context, tg *target) error { return migration.Forget(ctx, tg.db, channel) })
-	}
-	cfg, done, err := (&definitions{services: c.services, directory: &directory{catalog: c.catalog}}).config(ctx, m, m.Spec.Sources[0])
-	if err != nil {
-		return err
-	}
-	defer done()
-	still, err := migration.StillWrites(ctx, cfg, tables)
-	if err != nil {
-		return err
-	}
-	if len(still) > 0 {
-		return refusal(m, []migration.Finding{migration.SharedTarget(still[0].Schema, still[0].Table, still[0].Name)})
-	}
-	err = c.withTarget(ctx, m, func(ctx context.Context, tg *target) error {
-		return migration.TakeOver(ctx, tg.db, channel, fence.Epoch, tables)
-	})
-	if errors.Is(err, apply.ErrFenced) {
-		return sqladmin.Errorf(sqladmin.CodeConcurrentChange, "channel '%s', which wrote table %s.%s, was started or reset meanwhile",
-			tables[0].Name, tables[0].Schema, tables[0].Table).WithRemedy("repeat the statement")
-	}
-	if err == nil {
-		c.log.Info("took over target tables that another channel has left", "migration", m.Name, "from", tables[0].Name, "tables", len(tables))
-	}
-	return err
 }

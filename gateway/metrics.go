@@ -38,7 +38,8 @@ type channelMetric struct {
 var channelMetrics = []channelMetric{
 	{family{"sluice_gateway_channel_running", gauge, "1 while the channel runs, 0 while it should and does not."}, true,
 		func(s *channelSample) float64 { return number(s.status == migration.StatusRunning) }},
-	{family{"sluice_gateway_channel_lag_seconds", gauge, "Seconds behind the source. It grows while the channel stands still; NaN before it is known."}, true,
+	{family{"sluice_gateway_channel_lag_seconds", gauge,
+		"Seconds behind the source. It grows while the channel stands still; NaN before it is known."}, true,
 		func(s *channelSample) float64 { return s.lag }},
 	{family{"sluice_gateway_channel_lag_bytes", gauge, "Binlog that is not applied yet; NaN while the channel is not connected."}, true,
 		func(s *channelSample) float64 {
@@ -100,14 +101,17 @@ func (n *Node) writeOwnMetrics(e *exposition) {
 	samples, desired := n.controller.channelSamples(runs, time.Now())
 	e.one("sluice_gateway_store_up", gauge, "1 while the node reaches its store.", number(n.services.cluster.StoreOK()))
 	e.one("sluice_gateway_channels", gauge, "Channels that run on this node.", float64(len(runs)))
-	e.one("sluice_gateway_channels_desired", gauge, "Channels of the whole cluster that are to run; the same on every node.", float64(desired))
+	e.one("sluice_gateway_channels_desired", gauge, "Channels of the whole cluster that are to run; the same on every node.",
+		float64(desired))
 	e.one("sluice_gateway_lanes", gauge, "Lanes of the channels that run on this node.", float64(stats.Lanes))
 	e.one("sluice_gateway_rows_per_second", gauge, "Rows that this node copies and applies.", stats.RowsPerSec)
 	e.one("sluice_gateway_bytes_per_second", gauge, "Bytes that this node copies and applies.", stats.BytesPerSec)
-	e.one("sluice_gateway_lag_seconds_max", gauge, "The greatest channel_lag_seconds of the channels that this node reports; NaN when none is known.", greatestLag(samples))
+	e.one("sluice_gateway_lag_seconds_max", gauge,
+		"The greatest channel_lag_seconds of the channels that this node reports; NaN when none is known.", greatestLag(samples))
 	e.one("sluice_gateway_queue_bytes", gauge, "Bytes that this node has read and not applied yet.", float64(stats.QueueBytes))
 	e.one("sluice_gateway_memory_bytes", gauge, "Memory of the process, as SHOW WORKERS has it.", float64(stats.MemoryBytes))
-	e.one("sluice_gateway_records_dropped_total", counter, "Errors and events that could not be recorded in the store.", float64(n.services.records.dropped.Load()))
+	e.one("sluice_gateway_records_dropped_total", counter, "Errors and events that could not be recorded in the store.",
+		float64(n.services.records.dropped.Load()))
 	gossip := n.services.cluster.GossipCounts()
 	e.one("sluice_cluster_gossip_errors_total", counter, "Gossip packets that could not be sent or read.", float64(gossip.Errors))
 	e.one("sluice_cluster_gossip_rejected_total", counter, "Gossip packets that were refused, of other clusters for example.", float64(gossip.Rejected))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/gateway/apply"
 	"sluice/itest/lab/servers"
 )
 
@@ -103,6 +104,41 @@ func TestRecordsOfTheDropped(t *testing.T) {
 	if got := rowsOf(t, store, "SELECT COUNT(*) FROM shop.a"); got != "1" {
 		t.Errorf("the target has %s rows, want 1", got)
 	}
+}
+
+// TestRecordsOfAnotherCluster: a channel that this store never knew may be that of another
+// cluster with the same target.
+func TestRecordsOfAnotherCluster(t *testing.T) {
+	store, src := servers.ForTest(t, servers.TiDB), servers.ForTest(t, servers.MariaDB)
+	exec(t, src, "CREATE DATABASE shop", "CREATE TABLE shop.a (id INT PRIMARY KEY)", "INSERT INTO shop.a VALUES (1)")
+	c := start(t, testConfig(t, store, "n1")).admin(t)
+	c.ok(sourceSQL("src", src))
+	db, err := store.Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := apply.EnsureMeta(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	exec(t, store, "INSERT INTO sluice_meta.target_tables VALUES ('shop','a','aaaaaaaaaaaa/src')",
+		"INSERT INTO sluice_meta.lanes VALUES ('aaaaaaaaaaaa/src',0,7,1,'','')")
+	c.ok("CREATE MIGRATION m FROM SOURCE src REPLICATE_DO_DB=(shop)")
+	text := c.fails(61010, "START MIGRATION m")
+	noIDs(t, text)
+	if !strings.Contains(text, "(not of this cluster)") {
+		t.Errorf("a table of another cluster: %s", text)
+	}
+	if got := rowsOf(t, store, "SELECT epoch FROM sluice_meta.lanes"); got != "7" {
+		t.Errorf("the other cluster's lane has the epoch %s", got)
+	}
+	for _, f := range c.rows("CHECK MIGRATION m") {
+		if _, sql, ok := strings.Cut(f["Remedy"], "say in the target: "); ok && f["Check_Id"] == "target.shared" {
+			exec(t, store, sql)
+		}
+	}
+	c.ok("START MIGRATION m")
+	c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
 }
 
 // TestOneTableOfTwoSources: two sources of one migration into one table, and two

@@ -226,3 +226,14 @@ func read[T any](ctx context.Context, db *sql.DB, what string, scan func(*sql.Ro
 	}
 	return list, nil
 }
+
+// KnewMigration reports whether this store has records of a migration with that ID: it
+// exists, or was dropped less than the records' age ago.
+func (c *Catalog) KnewMigration(ctx context.Context, id string) (bool, error) {
+	var knew bool
+	err := c.db.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sluice_meta.events WHERE migration_id = ?)`, id).Scan(&knew)
+	if err != nil {
+		return false, fmt.Errorf("look for records of a migration: %w", err)
+	}
+	return knew, nil
+}

@@ -138,7 +138,8 @@ func (t *trial) create(ctx context.Context, table *replica.Table, ts, tt string,
 		return nil, nil
 	case errors.As(err, &me) && !isDenied(err):
 		return &replica.Error{Code: 61053, Class: "DDL", Err: err, Message: fmt.Sprintf("the target would refuse to create the table %s.%s", ts, tt),
-			Remedy: "change the table at the source, leave it out with REPLICATE_IGNORE_TABLE, or create it by hand in the target in a form that holds the source's rows"}, nil
+			Remedy: "change the table at the source, leave it out with REPLICATE_IGNORE_TABLE, or create it by hand in the target " +
+				"in a form that holds the source's rows"}, nil
 	case isDenied(err):
 		return nil, nil
 	case err != nil:

@@ -214,10 +214,17 @@ func (r *Runner) otherWriters(ctx context.Context, tables [][2]string) (shared [
 
 // SharedTarget is the finding for a target table that another channel writes.
 func SharedTarget(schema, table, channel string) Finding {
+	remedy := "route one of the two elsewhere, leave the table out of one of them, or drop the other migration"
+	if channel == UnknownChannel {
+		remedy = "route the table elsewhere; if no other cluster writes it, say in the target: DELETE FROM " + apply.MetaSchema +
+			".target_tables WHERE target_schema=" + apply.Literal(schema) + " AND target_table=" + apply.Literal(table)
+	}
 	return blocking("target.shared", "TABLE", schema+"."+table, &replica.Error{
-		Message: "channel '" + channel + "' writes this target table",
-		Remedy:  "route one of the two elsewhere, leave the table out of one of them, or drop the other migration"})
+		Message: "channel '" + channel + "' writes this target table", Remedy: remedy})
 }
+
+// UnknownChannel is the name of a channel that the directory does not know.
+const UnknownChannel = "(not of this cluster)"
 
 // TakeOver removes a channel's records for target tables that its rules do not write
 // any more. epoch is the channel's, as catalog.FenceChannel left it. The lanes get it
@@ -238,13 +245,16 @@ func TakeOver(ctx context.Context, db *sql.DB, channel string, epoch uint64, tab
 		return fmt.Errorf("take over tables: %w", err)
 	}
 	var highest uint64
-	if err := tx.QueryRowContext(ctx, "SELECT MAX(epoch) FROM "+apply.MetaSchema+".lanes WHERE channel=? FOR UPDATE", channel).Scan(&highest); err != nil {
+	err = tx.QueryRowContext(ctx, "SELECT MAX(epoch) FROM "+apply.MetaSchema+".lanes WHERE channel=? FOR UPDATE", channel).Scan(&highest)
+	if err != nil {
 		return fmt.Errorf("take over tables: %w", err)
 	}
 	if highest > epoch {
 		return apply.ErrFenced
 	}
-	if _, err := tx.ExecContext(ctx, "UPDATE "+apply.MetaSchema+".lanes SET epoch=?, seq=seq+1 WHERE channel=? AND epoch<?", epoch, channel, epoch); err != nil {
+	_, err = tx.ExecContext(ctx, "UPDATE "+apply.MetaSchema+".lanes SET epoch=?, seq=seq+1 WHERE channel=? AND epoch<?",
+		epoch, channel, epoch)
+	if err != nil {
 		return fmt.Errorf("take over tables: %w", err)
 	}
 	for _, t := range tables {
@@ -279,7 +289,8 @@ func (x *run) nameShared(ctx context.Context, err error, tables [][2]string) err
 		w := counts[0]
 		named.Table = w.Schema + "." + w.Table
 		named.Message = fmt.Sprintf("channel '%s' writes the target table %s.%s already", w.Name, w.Schema, w.Table)
-		named.Remedy = "route one of the two elsewhere, leave the table out of one of them, or drop the other migration; then START MIGRATION again"
+		named.Remedy = "route one of the two elsewhere, leave the table out of one of them, or drop the other migration; " +
+			"then START MIGRATION again"
 		return &named
 	}
 	w := stale[0]

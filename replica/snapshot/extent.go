@@ -25,7 +25,8 @@ func (s *Splitter) Measure(ctx context.Context, conn Conn) error {
 	if k.read != k.name || k.kind != replica.KindInt && k.kind != replica.KindUint {
 		return nil // an expression would be computed for each row
 	}
-	rows, err := conn.QueryContext(ctx, fmt.Sprintf("SELECT COALESCE(MIN(%s),0), COALESCE(MAX(%s),0) FROM %s", k.read, k.read, replica.QuoteTable(s.key.table.Schema, s.key.table.Name)))
+	rows, err := conn.QueryContext(ctx, fmt.Sprintf("SELECT COALESCE(MIN(%s),0), COALESCE(MAX(%s),0) FROM %s",
+		k.read, k.read, replica.QuoteTable(s.key.table.Schema, s.key.table.Name)))
 	if err != nil {
 		return source.Classify(fmt.Errorf("measure %s: %w", s.key.table, err))
 	}

@@ -34,10 +34,12 @@ func checkGTID(ctx context.Context, c *checker) error {
 		}
 		reached = reached || strings.EqualFold(step, mode)
 	}
-	c.add("gtid_mode", Warning, fmt.Sprintf("gtid_mode is %s: positions are binlog coordinates, and a failover of the source cannot be followed", mode),
-		"turn GTIDs on, one statement after the other: first see with enforce_gtid_consistency = WARN that the server's log names no statement; "+
-			"before gtid_mode = ON wait until SHOW STATUS LIKE 'Ongoing_anonymous_transaction_count' is 0, on replicas too; "+
-			"then write gtid_mode and enforce_gtid_consistency into the server's configuration. A migration that has a position keeps its coordinates until RESET MIGRATION",
+	c.add("gtid_mode", Warning,
+		fmt.Sprintf("gtid_mode is %s: positions are binlog coordinates, and a failover of the source cannot be followed", mode),
+		"turn GTIDs on, one statement after the other: first see with enforce_gtid_consistency = WARN that the server's log "+
+			"names no statement; before gtid_mode = ON wait until SHOW STATUS LIKE 'Ongoing_anonymous_transaction_count' is 0, "+
+			"on replicas too; then write gtid_mode and enforce_gtid_consistency into the server's configuration. A migration that "+
+			"has a position keeps its coordinates until RESET MIGRATION",
 		strings.Join(steps, "; "))
 	return nil
 }
