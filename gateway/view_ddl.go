@@ -80,7 +80,8 @@ func (c *controller) ddlLogs(ctx context.Context, targets []string, keys map[str
 }
 
 func ddlRow(channel string, e *migration.DDLEntry) []any {
-	row := []any{channel, e.Position, e.SourceTable, e.SourceSQL, e.TargetSQL, strings.ToUpper(e.State), nil, nil, nil, e.Note}
+	name, _, _ := strings.Cut(channel, "/") // the migration's
+	row := []any{channel, e.Position, e.SourceTable, e.SourceSQL, e.TargetSQL, strings.ToUpper(e.State), nil, nil, nil, named(e.Note, name)}
 	if e.JobID != nil {
 		row[6] = *e.JobID
 	}

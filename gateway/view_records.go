@@ -86,7 +86,11 @@ func viewEvents(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]an
 	var rows [][]any
 	for _, e := range list {
 		migration, channel := names.of(e.MigrationID, e.Migration, e.Channel)
-		rows = append(rows, []any{e.ID, when(e.At), migration, channel, e.Node, e.User, e.Kind, e.Message})
+		message := e.Message
+		if !names.dropped(e.MigrationID) {
+			message = named(message, migration)
+		}
+		rows = append(rows, []any{e.ID, when(e.At), migration, channel, e.Node, e.User, e.Kind, message})
 	}
 	return rows, nil, nil
 }

@@ -42,7 +42,7 @@ func viewTables(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]an
 				rows = append(rows, []any{m.Name, ch.Name, t.Schema, t.Table, t.TargetSchema, t.TargetTable, t.Phase, status,
 					t.RowsEstimated, t.RowsCopied, t.BytesCopied, t.ProgressPct, nullable(t.ETASeconds), t.ChunksDone, t.ChunksTotal,
 					t.Inserts, t.Updates, t.Deletes, t.PrimaryKey, t.AutoColumn, nil, nil,
-					errors[key{m.ID, ch.Name, strings.ToLower(t.Schema + "." + t.Table)}], t.Note})
+					errors[key{m.ID, ch.Name, strings.ToLower(t.Schema + "." + t.Table)}], named(t.Note, m.Name)})
 			}
 		}
 	}

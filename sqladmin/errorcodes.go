@@ -102,6 +102,7 @@ var ownCodes = []errorCode{
 	{61301, "SOURCE", "SOURCE_CHANGED_IN_COPY", "the source is another server before the copy's tables are caught up", "ALTER SOURCE to the first server, or RESET MIGRATION"},
 	{61302, "SOURCE", "GTID_ORDER", "a MariaDB domain's GTIDs do not grow", "SET GLOBAL gtid_strict_mode=1 at the source; then RESET MIGRATION"},
 	{61303, "CONFIG", "RULES_DIFFER_IN_CASE", "the source compares names without case, and two rules differ in nothing else", "ALTER MIGRATION: write the rules in lower case, each name once"},
+	{61304, "TARGET", "NEXT_ID", "a target table's next id could not be raised above the ids of the source (an event)", "ALTER TABLE .. AUTO_INCREMENT=n in the target before the application writes there"},
 	{61290, "SOURCE", "NO_GENERATED_VALUE", "a row image lacks the value of a generated column that the target keeps as a plain one", "see the message"},
 }
 
