@@ -36,6 +36,21 @@ func TestValuesByHand(t *testing.T) {
 				{hand: []string{"ALTER TABLE g ADD COLUMN len INT", "UPDATE g SET len = CHAR_LENGTH(s)"}},
 			},
 			after: []string{"INSERT INTO g (id, s) VALUES (3, 'éé')", "UPDATE g SET s = 'ééé' WHERE id = 1"}},
+		{name: "byhand_base", source: []string{"CREATE TABLE b (id INT PRIMARY KEY, s VARCHAR(20) CHARACTER SET latin1 COLLATE latin1_bin, len INT AS (LENGTH(s)) STORED, twice INT AS (len * 2) STORED)",
+			"INSERT INTO b (id, s) VALUES (1, 'é'), (2, NULL)"},
+			ddl: "ALTER TABLE b MODIFY s VARCHAR(20) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+			tries: []attempt{
+				{says: "computed column len of byhand_base.b again, as a column that it depends on has another type"},
+				{hand: []string{"UPDATE b SET len = LENGTH(s)", "ALTER TABLE b COMMENT = 'repaired'"}},
+			},
+			after: []string{"INSERT INTO b (id, s) VALUES (3, '日')", "UPDATE b SET s = 'ééé' WHERE id = 1"}},
+		{name: "byhand_stored", source: []string{"CREATE TABLE p (id INT PRIMARY KEY, m DECIMAL(10,4), g DECIMAL(10,2) AS (m + 1.5) STORED)", "INSERT INTO p (id, m) VALUES (1, 1.0049), (2, NULL)"},
+			ddl: "ALTER TABLE p MODIFY g DECIMAL(12,4) AS (m + 1.5) STORED",
+			tries: []attempt{
+				{says: "computed column g of byhand_stored.p again for its new type DECIMAL(12,4)"},
+				{hand: []string{"ALTER TABLE p DROP COLUMN g", "ALTER TABLE p ADD COLUMN g DECIMAL(12,4) AS (m + 1.5) VIRTUAL"}},
+			},
+			after: []string{"INSERT INTO p (id, m) VALUES (3, 7)"}},
 		{name: "byhand_expression", source: []string{"CREATE TABLE x (id INT PRIMARY KEY, s VARCHAR(20) CHARACTER SET latin1, len INT AS (LENGTH(s)) STORED)", "INSERT INTO x (id, s) VALUES (1, 'é'), (2, NULL)"},
 			ddl: "ALTER TABLE x MODIFY len INT AS (LENGTH(s) * 2) STORED COMMENT 'new'",
 			tries: []attempt{

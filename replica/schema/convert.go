@@ -91,6 +91,10 @@ var conversions = map[[2]family]func(from, to *typeDef) conversion{
 	{familyTimestamp, familyTimestamp}: withoutFraction,
 	// The statement runs in the time zone of the source's session.
 	{familyTimestamp, familyDateTime}: withoutFraction,
+	{familyTimestamp, familyDate}:     withoutFraction,
+	{familyTimestamp, familyText}:     timeText,
+	{familyDateTime, familyTimestamp}: intoTimestamp,
+	{familyDate, familyTimestamp}:     intoTimestamp,
 	{familyDate, familyText}:          func(_, to *typeDef) conversion { return longEnough(to, 10) },
 	{familyDateTime, familyText}:      timeText,
 	{familyTime, familyText}:          timeText,
@@ -157,6 +161,16 @@ func withoutFraction(from, to *typeDef) conversion {
 		why: "rows have fractions of a second that MySQL rounds and others cut off"}
 }
 
+// intoTimestamp: the servers treat times that a TIMESTAMP does not hold by different
+// rules. See also converted, for times that a time zone does not have.
+func intoTimestamp(from, to *typeDef) conversion {
+	where := "(%[1]s < '1970-01-02' OR %[1]s >= '2038-01-19')"
+	if c := withoutFraction(from, to); c.where != "" {
+		where += " OR " + strings.ReplaceAll(c.where, "%s", "%[1]s")
+	}
+	return conversion{how: howWhere, where: where, why: "rows have times that a TIMESTAMP does not hold, or fractions of a second that are rounded by different rules"}
+}
+
 // textLike allows texts of one form. The servers read other texts by different
 // rules: MariaDB makes 1 of '1.5', and TiDB makes 2.
 func textLike(form string) func(from, to *typeDef) conversion {
@@ -192,6 +206,8 @@ func textText(from, to *typeDef) conversion {
 	case larger[to.base] != "" && charsets[to.charset].grow > 1, to.base == "varchar" && to.length > maxVarchar["utf8mb4"]:
 		// The target's type is a longer one and cuts nothing.
 		return never0
+	case to.base != "char" && to.base != "varchar" && charsets[to.charset].grow == 1 && kept == howAlways:
+		return conversion{how: howStrict, where: fmt.Sprintf("LENGTH(%%s) > %d", textCapacity(to)), why: "rows have texts that are longer than " + to.base + " holds"}
 	case to.base != "char" && to.base != "varchar":
 		return strict
 	}
@@ -298,6 +314,9 @@ func conversionOf(from, to *typeDef) conversion {
 	return f(from, to)
 }
 
+// remedyComment is for columns whose definition in the target stays the same.
+const remedyComment = " (if it has that definition already, change the table's comment: a table that was changed counts as repaired)"
+
 // strictModes are STRICT_TRANS_TABLES and STRICT_ALL_TABLES.
 const strictModes = 1<<21 | 1<<22
 
@@ -311,6 +330,9 @@ func (x *alterTranslator) converted(was, now *columnDef) {
 	}
 	if c.how != howNever && was.typ.base == "char" && now.typ.base != "char" && mode&lostPad != 0 {
 		c = never0 // the source added spaces
+	}
+	if now.typ.base == "timestamp" && was.typ.base != "timestamp" && !x.fixedZone() {
+		c = never0 // a zone with daylight saving time lacks some times and has others twice
 	}
 	name := replica.Quote(was.name)
 	switch {
@@ -329,7 +351,18 @@ func (x *alterTranslator) converted(was, now *columnDef) {
 	}
 }
 
-const remedyConversion = "in the target, change the column to the new definition by hand and give its rows the values that they have at the source, then START MIGRATION again; " +
+// fixedZone returns true if the statement's time zone is an offset from UTC.
+func (x *alterTranslator) fixedZone() bool {
+	_, name, err := x.c.session.location()
+	if err != nil {
+		return false
+	}
+	_, offset := parseOffset(name)
+	return offset
+}
+
+const remedyConversion = "in the target, change the column to the new definition by hand and give its rows the values that they have at the source" + remedyComment +
+	", then START MIGRATION again; " +
 	"or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again"
 
 func remedyOfRows(was, now *columnDef) string {

@@ -63,6 +63,15 @@ func (x *alterTranslator) redefined(verb string, c *columnDef, old string) (stri
 		}
 	case was.generated != "" && same && before.generated == now.generated:
 		x.presume(was, now.generated)
+	case before.generated && now.generated && was.stored && sameExpression(was.generated, c.generated):
+		// TiDB converts the stored values, where the source computes them again: an
+		// older type may have cut them.
+		a, b := families[was.typ.base], families[c.typ.base]
+		wider := a == b && (a == familyInt && conversionOf(&was.typ, &c.typ).how == howAlways || a == familyText && holdsText(&was.typ, &c.typ))
+		if !wider || x.c.ddl.SQLMode&strictModes == 0 || x.c.ignore {
+			x.refuseRows("", remedyStored(c), "the source computed column %s of %s again for its new type %s, where TiDB would convert the old values",
+				was.name, x.c.Before, typeText(&c.typ))
+		}
 	case !now.generated:
 		x.presume(was, false)
 		x.refuseRows("", remedyGeneratedRows(c), "the source computed column %s of %s again for the rows that exist, and TiDB may compute other values", was.name, x.c.Before)
@@ -86,24 +95,117 @@ func (x *alterTranslator) convertedTo(was, now *columnDef) error {
 	return nil
 }
 
+func remedyStored(c *columnDef) string {
+	return fmt.Sprintf("in the target, drop the column %s and add it with its new definition as a VIRTUAL column, then START MIGRATION again", c.name)
+}
+
+// recomputed refuses rows whose plain columns carry the values of generated ones
+// that the source computed again, since a column that they depend on has another
+// type or character set now: LENGTH(s) is another number in UTF-8.
+func (x *alterTranslator) recomputed() {
+	changed := map[string]bool{}
+	for _, was := range x.before.d.columns {
+		if now := x.becomes(was); now != nil && was.generated == "" &&
+			(was.typ.sql() != now.typ.sql() || was.typ.charset != now.typ.charset || was.typ.collation != now.typ.collation) {
+			changed[strings.ToLower(was.name)] = true
+		}
+	}
+	if len(changed) == 0 {
+		return
+	}
+	for range x.before.d.columns { // generated columns depend on each other
+		for _, was := range x.before.d.columns {
+			if was.generated != "" && mentions(was.generated, changed) {
+				changed[strings.ToLower(was.name)] = true
+			}
+		}
+	}
+	for _, was := range x.before.d.columns {
+		now := x.becomes(was)
+		if was.generated == "" || now == nil || now.generated == "" || !changed[strings.ToLower(was.name)] {
+			continue
+		}
+		// Whether the target has it as a plain column was decided by the definition
+		// of then, and is not known here.
+		x.refuseRows(fmt.Sprintf("EXISTS (SELECT 1 FROM information_schema.columns WHERE %s AND COALESCE(generation_expression, '') = '')", x.inTarget(was.name)),
+			remedyGeneratedRows(now), "the source computed column %s of %s again, as a column that it depends on has another type, and TiDB may compute other values",
+			was.name, x.c.Before)
+	}
+}
+
+// ofKey returns true for the actions that come before those on columns.
+func (a *action) ofKey() bool {
+	return a.kind == dropKey || a.kind == dropPrimary || a.kind == renameKey || a.kind == keyVisible
+}
+
+// generatedFirst drops generated columns before others are changed: TiDB changes and drops
+// no column that a generated one depends on, in the same statement neither.
+func (x *alterTranslator) generatedFirst() {
+	for i := range x.before.d.columns { // the last ones may depend on the first ones
+		c := x.before.d.columns[len(x.before.d.columns)-1-i]
+		if c.generated == "" || x.becomes(c) != nil {
+			continue
+		}
+		x.add("DROP COLUMN "+replica.Quote(c.name), append([]string{useColumn(c.name)}, x.usesOf(c)...)...)
+	}
+}
+
+// usesOf names the columns that a generated column depends on: TiDB adds, changes and
+// drops none of them in the same statement.
+func (x *alterTranslator) usesOf(c *columnDef) (uses []string) {
+	if c.generated == "" {
+		return nil
+	}
+	for _, d := range []*definition{x.before.d, x.after.d} {
+		for _, other := range d.columns {
+			if !strings.EqualFold(other.name, c.name) && mentions(c.generated, map[string]bool{strings.ToLower(other.name): true}) {
+				uses = append(uses, useColumn(other.name))
+			}
+		}
+	}
+	return uses
+}
+
+// becomes returns what the statement makes of a column, nil if it is dropped.
+func (x *alterTranslator) becomes(was *columnDef) *columnDef {
+	name := was.name
+	for _, a := range x.c.actions {
+		if !strings.EqualFold(a.old, was.name) {
+			continue
+		}
+		switch a.kind {
+		case dropColumn:
+			return nil
+		case changeColumn, renameColumn:
+			name = a.new
+		}
+	}
+	return x.after.d.column(name)
+}
+
 func remedyGeneratedRows(c *columnDef) string {
-	return fmt.Sprintf("in the target, add or change %s as a plain column by hand and give its rows the values that they have at the source, then START MIGRATION again; "+
+	return fmt.Sprintf("in the target, add or change %s as a plain column by hand and give its rows the values that they have at the source"+remedyComment+", then START MIGRATION again; "+
 		"or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again", c.name)
 }
 
 // presume adds the condition that the target's column is generated, or that it is
 // not.
 func (x *alterTranslator) presume(c *columnDef, generated bool) {
-	ts, tt := x.rules.Target(x.c.Schema, x.c.Table)
 	is, word := "<>", "plain"
 	if !generated {
 		is, word = "=", "generated"
 	}
-	query := fmt.Sprintf("SELECT 1 FROM information_schema.columns WHERE table_schema=%s AND table_name=%s AND column_name=%s AND NOT (COALESCE(generation_expression, '') %s '')",
-		quoteString(ts), quoteString(tt), quoteString(c.name), is)
+	query := fmt.Sprintf("SELECT 1 FROM information_schema.columns WHERE %s AND NOT (COALESCE(generation_expression, '') %s '')", x.inTarget(c.name), is)
 	x.conditions = append(x.conditions, Condition{Query: query, Failed: &replica.Error{Code: CodeDDL, Class: "DDL", Table: x.c.Before.String(),
 		Message: fmt.Sprintf("the target's column %s is %s, and a DDL of the source on %s needs it otherwise", c.name, word, x.c.Before),
 		Remedy:  remedyConversion}})
+}
+
+// inTarget is a condition on information_schema.columns for a column of the target's
+// table.
+func (x *alterTranslator) inTarget(column string) string {
+	ts, tt := x.rules.Target(x.c.Schema, x.c.Table)
+	return fmt.Sprintf("table_schema=%s AND table_name=%s AND column_name=%s", quoteString(ts), quoteString(tt), quoteString(column))
 }
 
 // sameExpression compares expressions without regard to white space, parentheses

@@ -55,11 +55,17 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 	}
 	x.lost()
 	x.trimmed()
+	dropped := false
 	for _, i := range keyOrder(c.actions) {
+		if !dropped && !c.actions[i].ofKey() {
+			x.generatedFirst()
+			dropped = true
+		}
 		if err := x.action(&c.actions[i]); err != nil {
 			return Translation{}, ddlError(err, remedyByHand, "translate a change of table %s", c.Before)
 		}
 	}
+	x.recomputed()
 	implicit := x.implicit()
 	x.additions()
 	x.items = append(append(x.items, x.last...), implicit...)
@@ -334,6 +340,9 @@ func (x *alterTranslator) columnAction(a *action) error {
 	case renameColumn:
 		x.add("RENAME COLUMN "+replica.Quote(a.old)+" TO "+replica.Quote(a.new), useColumn(a.old), useColumn(a.new))
 	case dropColumn:
+		if x.before.d.column(a.old).generated != "" {
+			return nil // see generatedFirst
+		}
 		x.add("DROP COLUMN "+replica.Quote(a.old), useColumn(a.old))
 	case dropDefault:
 		x.add("ALTER COLUMN "+replica.Quote(a.old)+" DROP DEFAULT", useColumn(a.old))
@@ -375,7 +384,7 @@ func (x *alterTranslator) defineColumn(verb, name, old string, pos position) err
 	if err != nil {
 		return err
 	}
-	uses := []string{useColumn(name)}
+	uses := append([]string{useColumn(name)}, x.usesOf(c)...)
 	if old != "" {
 		uses = append(uses, useColumn(old))
 	}
