@@ -251,7 +251,8 @@ func (p Position) Last(domain uint32) (TxnID, bool) {
 
 // Before returns a position from which a source sends the transaction id of p
 // again: before is the one before it in its MariaDB domain, start is where it
-// begins in its file. With GTIDs nothing else of p is sent again.
+// begins in its file. MySQL with GTIDs then sends nothing else of p again, the
+// others all that follows it.
 func (p Position) Before(id, before TxnID, start Coordinates) Position {
 	q := p.Clone()
 	switch p.mode {

@@ -17,6 +17,10 @@ import (
 // compareLimit bounds how long a check reads the source's binlog.
 const compareLimit = 15 * time.Second
 
+// checkWait is how long a check waits for transactions that the source lacks: of
+// a channel that stands, the source has had them for long.
+const checkWait = time.Second
+
 // checkHistory looks whether the source has the history that the channel has
 // followed. A channel that has no position yet has none, unless it is to begin at
 // GTIDs that an operator gave.
@@ -27,6 +31,7 @@ func (r *Runner) checkHistory(ctx context.Context, src *source.Source) ([]Findin
 		return nil, err
 	}
 	done := doneIn(claimed, copying)
+	done.Wait = checkWait
 	if done.Position.IsZero() {
 		if r.cfg.Start.Kind != StartGTID {
 			return nil, nil

@@ -92,7 +92,7 @@ func (x *run) beginPast(ctx context.Context, at replica.Coordinates) (apply.Stat
 
 // doneIn is what the channel has of the source's transactions as of its claim.
 func doneIn(c *apply.Claimed, copying bool) identity.Done {
-	d := identity.Done{Position: c.Base, Beyond: c.Extra.Clone(), Copying: copying}
+	d := identity.Done{Position: c.Base, Beyond: c.Extra.Clone(), Copying: copying, Wait: identity.CatchUp}
 	if c.Partial != nil {
 		d.Beyond.Add(c.Partial.ID)
 	}

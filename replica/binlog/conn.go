@@ -87,7 +87,7 @@ func dial(ctx context.Context, cfg *Config, start replica.Position) (*conn, erro
 	k := &conn{c: c, timeout: 3*cfg.Heartbeat + 10*time.Second}
 	k.in = packets{nc: c, timeout: k.timeout}
 	k.stop = context.AfterFunc(ctx, func() { _ = c.Close() })
-	k.history, k.from, err = identity.Begin(ctx, k.ask, cfg.Past, identity.Done{Position: start, Beyond: cfg.Beyond, Copying: cfg.Copying})
+	k.history, k.from, err = identity.Begin(ctx, k.ask, cfg.Past, identity.Done{Position: start, Beyond: cfg.Beyond, Copying: cfg.Copying, Wait: identity.CatchUp})
 	if err != nil {
 		err = fmt.Errorf("look whether the source has the channel's history: %w", err)
 	} else {

@@ -56,7 +56,6 @@ func position(t *testing.T, text string) replica.Position {
 
 // TestVerify: which servers a channel goes on with.
 func TestVerify(t *testing.T) {
-	catchUp = 0
 	zero := 0
 	mysql := server{version: "9.7.4", uuid: uuidA, id: "7", lower: "0", mode: "ON", executed: uuidA + ":1-10", end: [][]string{{"binlog.000003", "500"}},
 		files: [][]string{{"binlog.000002", "900"}, {"binlog.000003", "500"}}}

@@ -25,12 +25,14 @@ type Done struct {
 	// Copying says that rows of the copy may hold transactions beyond the
 	// position, which no GTID set lists.
 	Copying bool
+	// Wait is how long the server may take to have what it lacks: see CatchUp.
+	Wait time.Duration
 }
 
-// catchUp is how long a server may take to have a transaction in its GTID set
+// CatchUp is how long a server may take to have a transaction in its GTID set
 // that it has sent already: it sends one when it is in the binlog, and commits
-// it after that. A variable, as tests need not wait for it.
-var catchUp = 10 * time.Second
+// it after that.
+const CatchUp = 10 * time.Second
 
 // Verify compares the server that ask reaches with what a channel has followed
 // and returns what the server says of itself. Its errors are *replica.Error
@@ -112,7 +114,7 @@ func waitFor(ctx context.Context, ask Ask, s *Server, done Done) error {
 		if lacks == "" {
 			return nil
 		}
-		if time.Since(began) >= catchUp {
+		if time.Since(began) >= done.Wait {
 			why := ""
 			if s.loose {
 				why = ", or a session logged a lower number after them, as gtid_strict_mode is OFF"
