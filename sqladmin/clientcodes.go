@@ -9,7 +9,7 @@ import "fmt"
 // MariaDB's. Such an error comes from a connection that the node itself made,
 // to a source or a target, or from a MySQL server of a later version.
 func forClient(e *Error) *Error {
-	code := e.Code
+	var code uint16
 	switch {
 	case e.Code == 0, e.Code == 65535:
 		code = CodeUnknown

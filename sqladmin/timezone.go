@@ -79,8 +79,8 @@ func convertTZ(_ *scope, a []any) any {
 
 // dateFormats are the specifiers of DATE_FORMAT (MySQL manual, "Date and Time
 // Functions"), but those of weeks.
-var dateFormats = map[byte]string{'a': "Mon", 'b': "Jan", 'c': "1", 'd': "02", 'e': "2", 'f': ".000000", 'H': "15", 'h': "03", 'I': "03",
-	'i': "04", 'k': "15", 'l': "3", 'M': "January", 'm': "01", 'p': "PM", 'r': "03:04:05 PM", 'S': "05", 's': "05", 'T': "15:04:05",
+var dateFormats = map[byte]string{'a': "Mon", 'b': "Jan", 'c': "1", 'd': "02", 'e': "2", 'H': "15", 'h': "03", 'I': "03",
+	'i': "04", 'l': "3", 'M': "January", 'm': "01", 'p': "PM", 'r': "03:04:05 PM", 'S': "05", 's': "05", 'T': "15:04:05",
 	'W': "Monday", 'Y': "2006", 'y': "06"}
 
 func dateFormat(_ *scope, a []any) any {
