@@ -243,3 +243,40 @@ func TestRogueServersInStatements(t *testing.T) {
 		r.follows("good")
 	}
 }
+
+// TestRogueStore: whatever the store says, the node lives, and goes on when the store is one again.
+func TestRogueStore(t *testing.T) {
+	src, store := servers.ForTest(t, servers.MySQL), servers.ForTest(t, servers.TiDB)
+	proxy, err := rogue.New(store.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Close)
+	r := &rogueTest{rogueNode: &rogueNode{src: src}, t: t, bad: "good", proxy: proxy}
+	if r.from, err = src.Open(""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.from.Close() })
+	if r.to, err = store.Open(""); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { r.to.Close() })
+	r.node = start(t, statedConfig(t, map[string][]string{"name": {"n1"}, "store": {"root@tcp(" + proxy.Addr() + ")/"}, "data-dir": {t.TempDir()}}))
+	r.c = r.node.admin(t)
+	r.begin(src.Port, "")
+	nodes, beat := rogue.Answers("sluice_meta.nodes"), rogue.Commands("UPDATE sluice_meta.nodes")
+	for _, m := range slices.Concat(rogue.Greetings()[:3], rogue.Logins()[:3], nodes[4:6], nodes[9:16], beat[:3], []rogue.Mutation{rogue.Endless("sluice_meta.nodes")}) {
+		proxy.Set(&m)
+		until(t, m.Name+" is met", 20*time.Second, func() bool { return proxy.Hits() > 0 })
+		proxy.Set(nil)
+		r.follows("good")
+	}
+	select {
+	case <-r.node.done:
+		t.Errorf("the node ended: %v", r.node.err)
+	default:
+	}
+	if n := r.node.logs.count("panic"); n > 0 {
+		t.Errorf("%d panics were recovered", n)
+	}
+}

@@ -25,7 +25,7 @@ func Named(err error, server, options string) *replica.Error {
 	verify := "set " + options + "_SSL_MODE=VERIFY_CA and " + options + "_SSL_CA"
 	plain, class := "set "+options+"_SSL_MODE=PREFERRED or DISABLED", options
 	if options == "" {
-		verify, plain, class = "set tls=true in --store", "leave tls=true out of --store", "CONFIG"
+		verify, plain, class = "set --store-ssl-mode=VERIFY_CA and --store-ssl-ca", "set --store-ssl-mode=PREFERRED", "CONFIG"
 	}
 	e := &replica.Error{State: "08S01", Class: class, Err: err}
 	switch {

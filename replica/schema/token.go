@@ -67,7 +67,7 @@ func tokenizeFor(s string, mode uint64, dialect *replica.Dialect) ([]token, erro
 		}
 		if l.i >= len(l.s) {
 			l.tokens = append(l.tokens, token{kind: tokEOF, space: space, pos: l.i})
-			return l.tokens, nil
+			return l.tokens, checkNesting(l.tokens)
 		}
 		t, err := l.next()
 		if err != nil {
