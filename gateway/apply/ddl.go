@@ -55,6 +55,10 @@ type DDLCondition struct {
 // Expected is one target table after a DDL.
 type Expected struct {
 	Table [2]string
+	// Silent reports that the DDL leads to a definition that does not differ from
+	// the one before it: an exchange of names, a TRUNCATE. The definition is then no
+	// proof that somebody made the change by hand.
+	Silent bool
 	// Differs compares the table with what the DDL leads to. create is the output
 	// of SHOW CREATE TABLE, "" if there is no such table. It returns one text for
 	// each difference that matters to the rows, and nil if there is none.

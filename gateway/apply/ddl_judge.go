@@ -162,6 +162,9 @@ func (d *ddlRunner) repaired(ctx context.Context, p *DDLPlan, rec *ddlRecord) (b
 	if len(p.Expected) == 0 {
 		return true, nil
 	}
+	if p.silent() {
+		return false, nil
+	}
 	var differs []string
 	for _, e := range p.Expected {
 		create, err := d.create(ctx, "SHOW CREATE TABLE "+replica.QuoteTable(e.Table[0], e.Table[1]))
@@ -213,6 +216,16 @@ func (d *ddlRunner) closeAll(ctx context.Context, p *DDLPlan, recs []*ddlRecord)
 				p.SourceTable, p.Txn.ID)})
 	}
 	return nil
+}
+
+// silent returns true if no table's definition says whether the DDL was executed.
+func (p *DDLPlan) silent() bool {
+	for _, e := range p.Expected {
+		if !e.Silent {
+			return false
+		}
+	}
+	return true
 }
 
 // tables returns every target table that the plan changes, and schema the

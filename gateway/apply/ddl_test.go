@@ -361,3 +361,24 @@ func TestBatchAfterACrash(t *testing.T) {
 		}
 	}
 }
+
+// TestDDLThatLeavesTheDefinition: where a statement leads to the definition that
+// was there, a change by hand does not make up for a refusal; elsewhere it does.
+func TestDDLThatLeavesTheDefinition(t *testing.T) {
+	tt := newTarget(t, servers.TiDB)
+	a := tt.open(tt.claim(), tt.server.Addr(), nil)
+	defer func() { _ = a.Close() }()
+	for i, silent := range []bool{true, false} {
+		tt.exec("DROP TABLE IF EXISTS a.d")
+		tt.exec("CREATE TABLE a.d (id INT PRIMARY KEY, v INT)")
+		p := ddlPlan(uint64(i+1), "ALTER TABLE a.d RENAME COLUMN nowhere TO w")
+		p.Expected = []Expected{{Table: [2]string{"a", "d"}, Silent: silent, Differs: func(string) []string { return nil }}}
+		if err := a.RunDDL(t.Context(), p); err == nil {
+			t.Fatal("a statement that the target refuses has no error")
+		}
+		tt.exec("ALTER TABLE a.d COMMENT 'by hand'")
+		if err := a.RunDDL(t.Context(), p); (err != nil) != silent {
+			t.Errorf("silent %v, changed by hand: %v", silent, err)
+		}
+	}
+}

@@ -153,12 +153,17 @@ func (d *ddlDraft) located(err *replica.Error) *replica.Error {
 // expect notes how the target's tables have to be after the change.
 func (d *ddlDraft) expect(c schema.Change) {
 	x := d.run
+	silent := false
+	if c.Before != nil && c.After != nil && c.After.Schema == c.Schema && c.After.Name == c.Table {
+		before, _, err := schema.TargetCreate(c.Before, c.Schema, c.Table)
+		silent = err == nil && c.MovesRows() && len(schema.Differences(c.After, before)) == 0
+	}
 	set := func(schemaName, name string, want *replica.Table) {
 		if !x.cfg.Rules.Wanted(schemaName, name) {
 			return
 		}
 		ts, tt := x.cfg.Rules.Target(schemaName, name)
-		e := apply.Expected{Table: [2]string{ts, tt}, Differs: func(create string) []string { return schema.Differences(want, create) }}
+		e := apply.Expected{Table: [2]string{ts, tt}, Silent: silent, Differs: func(create string) []string { return schema.Differences(want, create) }}
 		for i := range d.plan.Expected {
 			if d.plan.Expected[i].Table == e.Table { // RENAME TABLE a TO b, c TO a
 				d.plan.Expected[i] = e

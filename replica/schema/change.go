@@ -63,6 +63,22 @@ type Change struct {
 	added    additions
 }
 
+// MovesRows returns false for a change that cannot have changed a row: of
+// defaults, names of indexes, options, constraints.
+func (c *Change) MovesRows() bool {
+	if c.Kind == TruncateTable {
+		return true
+	}
+	for _, a := range c.actions {
+		switch a.kind {
+		case setDefault, dropDefault, setVisible, keyVisible, renameKey, setOption, dropForeign, dropCheck, dropConstraint, checkEnforced, addKey, dropKey:
+		default:
+			return true
+		}
+	}
+	return false
+}
+
 // additions are the keys and constraints that an ALTER TABLE added, with the
 // names that they got.
 type additions struct {

@@ -283,7 +283,31 @@ func (r *reader) literalDefault(c *columnDef) {
 	if c.typ.base == "year" && strings.Trim(c.def, "0") == "" && c.def != "" {
 		c.def = "'0000'" // the number 0; the text '0' is the year 2000
 	}
+	r.withoutOffset(c)
 	r.timestampToUTC(c)
+}
+
+// withoutOffset moves the literal default of a DATETIME or DATE column that names
+// an offset, which MySQL 8.0.19 and newer read, to the session's time zone.
+func (r *reader) withoutOffset(c *columnDef) {
+	if c.typ.base != "datetime" && c.typ.base != "date" || r.d.MariaDB {
+		return
+	}
+	tokens, ok := defaultTokens(c.def)
+	if !ok || tokens[len(tokens)-1].kind != tokString || !hasOffset(tokens[len(tokens)-1].text) {
+		return
+	}
+	zone, _, err := r.d.location()
+	if err != nil {
+		r.fail("column %s: %v", c.name, err)
+		return
+	}
+	t, ok := parseTimestamp(tokens[len(tokens)-1].text, zone)
+	if !ok {
+		r.fail("column %s: the form of its default is not read", c.name)
+		return
+	}
+	c.def = quoteString(t.In(zone).Format(dateTimeLayout))
 }
 
 // Modes that decide what becomes of more fractional digits than a type has: MySQL

@@ -85,6 +85,30 @@ func decodeText(ddl replica.DDL) (text string, damaged bool) {
 	return b.String(), true
 }
 
+// rawIntroduced gives the literals that follow a character set introducer the
+// bytes that they had in the statement: those are of the introducer's character
+// set and not of character_set_client. It returns true if some of them are no
+// text: undecoded stands for the literal then.
+func rawIntroduced(ddl replica.DDL, tokens []token) (damaged bool) {
+	enc := clientCharsets[clientCharset(ddl.CharsetID)]
+	if enc == nil {
+		return false // UTF-8, in which an introducer of UTF-8 changes nothing
+	}
+	for i := 1; i < len(tokens); i++ {
+		word, literal := tokens[i-1], &tokens[i]
+		if literal.kind != tokString || word.kind != tokWord || !strings.HasPrefix(word.text, "_") && !word.is("N") || isASCII(literal.text) {
+			continue
+		}
+		raw, err := enc.NewEncoder().String(literal.text)
+		if err != nil || !utf8.ValidString(raw) || !unicodeIntroducer(word.text) && !word.is("N") {
+			literal.text, damaged = undecoded, true
+			continue
+		}
+		literal.text = raw
+	}
+	return damaged
+}
+
 // Text returns the statement in UTF-8, with U+FFFD for bytes that are no text of
 // its character set.
 func Text(ddl replica.DDL) string {

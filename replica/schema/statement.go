@@ -54,6 +54,7 @@ func parse(ddl replica.DDL, d Defaults) (any, []token, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	damaged = rawIntroduced(ddl, tokens) || damaged
 	r := &reader{tokens: tokens, mode: ddl.SQLMode, ddl: true, d: d}
 	st := r.statement(ddl.Schema)
 	if damaged {

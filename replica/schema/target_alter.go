@@ -16,6 +16,7 @@ type targetItem struct {
 	sql   string
 	uses  []string
 	alone bool // TiDB takes it only as a statement of its own
+	last  bool // the next item begins a statement
 }
 
 // alterTranslator translates one ALTER TABLE.
@@ -31,6 +32,8 @@ type alterTranslator struct {
 	name          string // the target table, quoted
 	usesZone      bool   // the meaning of a statement depends on the session's time zone
 	conditions    []Condition
+	aside         map[string]string // columns that have another name while the statement runs
+	gone          map[string]bool   // columns that were dropped before all else
 }
 
 func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translation, error) {
@@ -59,6 +62,7 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 	for _, i := range keyOrder(c.actions) {
 		if !dropped && !c.actions[i].ofKey() {
 			x.generatedFirst()
+			x.setAside() // an index that is dropped, too, may be over such a column
 			dropped = true
 		}
 		if err := x.action(&c.actions[i]); err != nil {
@@ -147,7 +151,7 @@ func (x *alterTranslator) statements(name string) []string {
 		for _, u := range it.uses {
 			used[u] = true
 		}
-		if it.alone {
+		if it.alone || it.last {
 			flush()
 		}
 	}
@@ -191,9 +195,28 @@ func keyUses(k *keyDef) []string {
 	for _, p := range k.parts {
 		if p.column != "" {
 			uses = append(uses, "r:"+p.column)
+			continue
+		}
+		for _, c := range columnsIn(p.expr) {
+			uses = append(uses, "r:"+c)
 		}
 	}
 	return uses
+}
+
+// columnsIn returns the names in an expression that may be columns.
+func columnsIn(expr string) []string {
+	tokens, err := tokenize(expr, 0)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for i, t := range tokens {
+		if isColumnToken(tokens, i) && t.kind != tokEOF {
+			out = append(out, t.text)
+		}
+	}
+	return out
 }
 
 // trimmed handles the indexes from which the source drops a part because its
@@ -331,19 +354,19 @@ func (x *alterTranslator) columnAction(a *action) error {
 		case a.old == a.new:
 			return x.defineColumn("MODIFY COLUMN", a.new, "", a.pos)
 		}
-		return x.defineColumn("CHANGE COLUMN "+replica.Quote(a.old), a.new, a.old, a.pos)
+		return x.defineColumn("CHANGE COLUMN "+replica.Quote(x.present(a.old)), a.new, a.old, a.pos)
 	}
 	if x.before.d.column(a.old) == nil { // IF EXISTS
 		return nil
 	}
 	switch a.kind {
 	case renameColumn:
-		x.add("RENAME COLUMN "+replica.Quote(a.old)+" TO "+replica.Quote(a.new), useColumn(a.old), useColumn(a.new))
+		from := x.present(a.old)
+		x.add("RENAME COLUMN "+replica.Quote(from)+" TO "+replica.Quote(a.new), useColumn(from), useColumn(a.new))
 	case dropColumn:
-		if x.before.d.column(a.old).generated != "" {
-			return nil // see generatedFirst
+		if x.before.d.column(a.old).generated == "" && !x.gone[strings.ToLower(a.old)] { // generatedFirst has dropped the others
+			x.add("DROP COLUMN "+replica.Quote(a.old), useColumn(a.old))
 		}
-		x.add("DROP COLUMN "+replica.Quote(a.old), useColumn(a.old))
 	case dropDefault:
 		x.add("ALTER COLUMN "+replica.Quote(a.old)+" DROP DEFAULT", useColumn(a.old))
 	case setVisible:
@@ -386,7 +409,7 @@ func (x *alterTranslator) defineColumn(verb, name, old string, pos position) err
 	}
 	uses := append([]string{useColumn(name)}, x.usesOf(c)...)
 	if old != "" {
-		uses = append(uses, useColumn(old))
+		uses = append(uses, useColumn(old), useColumn(x.present(old)))
 	}
 	switch {
 	case pos.first:

@@ -138,10 +138,49 @@ func (x *translator) targetDefault(c *columnDef, t typeDef) (def string, ok bool
 	if !isLiteral(tokens) || (t.base == "binary" || t.base == "varbinary") && !textBytesOf(tokens[0]) {
 		return "", false
 	}
+	if !calendarDate(t.base, tokens[len(tokens)-1].text) {
+		return "", false
+	}
 	if t.base == "timestamp" && x.zone != nil {
 		return moveTimestamp(joinTokens(tokens), time.UTC, x.zone)
 	}
 	return joinTokens(tokens), true
+}
+
+// calendarDate returns false for a literal of a temporal type whose day its month
+// does not have. ALLOW_INVALID_DATES keeps it, and TiDB cannot read a row that has
+// it as the default of an added column (error 8038, seen in 8.5).
+func calendarDate(base, text string) bool {
+	if base != "date" && base != "datetime" && base != "timestamp" {
+		return true
+	}
+	var n [3]int
+	parts := strings.FieldsFunc(text, func(r rune) bool { return r < '0' || r > '9' })
+	if len(parts) > 0 && len(parts[0]) >= 6 { // digits without separators
+		d := parts[0]
+		year := len(d)%2 + 2
+		if len(d) == 8 || len(d) == 14 {
+			year = 4
+		}
+		if len(d) < year+4 {
+			return true
+		}
+		parts = []string{d[:year], d[year : year+2], d[year+2 : year+4]}
+	}
+	if len(parts) < 3 {
+		return true
+	}
+	for i := range n {
+		n[i], _ = strconv.Atoi(parts[i]) // digits only, so only an absurd length fails
+	}
+	if n[0] < 100 {
+		n[0] += 2000
+	}
+	if n[1] == 0 || n[2] == 0 || n[1] > 12 {
+		return true // zero parts are read, and the source refuses a month 13
+	}
+	last := time.Date(n[0], time.Month(n[1])+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	return n[2] <= last
 }
 
 // textBytesOf returns false for a literal whose bytes are not UTF-8: TiDB stores

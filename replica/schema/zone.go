@@ -94,6 +94,16 @@ func moveTimestamp(def string, from, to *time.Location) (moved string, ok bool) 
 	return quoteString(t.In(to).Format(dateTimeLayout)), true
 }
 
+// hasOffset returns true for the text of a time that ends with an offset.
+func hasOffset(text string) bool {
+	text = strings.TrimSpace(text)
+	if len(text) < 6 {
+		return false
+	}
+	_, ok := parseOffset(text[len(text)-6:])
+	return ok && strings.Contains(text, ":") && strings.Count(text, ":") > 1
+}
+
 // parseTimestamp reads the text of a time; ok is false if its form is not read
 // or if the zone has no such time, or two.
 func parseTimestamp(text string, zone *time.Location) (t time.Time, ok bool) {

@@ -1,0 +1,62 @@
+package schema
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice/replica"
+)
+
+// setAside frees the names of columns that other columns get in the same
+// statement: two that swap their names, one that is dropped and added again under
+// another definition. The source does all at once, TiDB one thing after the other.
+// Such a column is dropped at once, or has a third name until its own action.
+func (x *alterTranslator) setAside() {
+	x.aside, x.gone = map[string]string{}, map[string]bool{}
+	taken := map[string]bool{}
+	for i := range x.c.actions {
+		switch a := &x.c.actions[i]; {
+		case a.kind == addColumn && a.column != nil:
+			taken[strings.ToLower(a.column.name)] = true
+		case (a.kind == renameColumn || a.kind == changeColumn) && !strings.EqualFold(a.old, a.new):
+			taken[strings.ToLower(a.new)] = true
+		}
+	}
+	first := len(x.items)
+	for i := range x.c.actions {
+		a := &x.c.actions[i]
+		old := strings.ToLower(a.old)
+		if !taken[old] || x.before.d.column(a.old) == nil {
+			continue
+		}
+		switch {
+		case a.kind == dropColumn && x.before.d.column(a.old).generated == "":
+			x.gone[old] = true
+			x.add("DROP COLUMN "+replica.Quote(a.old), useColumn(a.old))
+		case (a.kind == renameColumn || a.kind == changeColumn) && !strings.EqualFold(a.old, a.new):
+			free := x.freeName(i)
+			x.aside[old] = free
+			x.add("RENAME COLUMN "+replica.Quote(a.old)+" TO "+replica.Quote(free), useColumn(a.old), useColumn(free))
+		}
+	}
+	if n := len(x.items); n > first {
+		x.items[n-1].last = true // everything else names the columns as they are then
+	}
+}
+
+func (x *alterTranslator) freeName(i int) string {
+	for n := 1; ; n++ {
+		free := fmt.Sprintf("_sluice_column_%d_%d", i+1, n)
+		if x.before.d.column(free) == nil && x.after.d.column(free) == nil {
+			return free
+		}
+	}
+}
+
+// present returns the name that a column has while the statement runs.
+func (x *alterTranslator) present(name string) string {
+	if aside := x.aside[strings.ToLower(name)]; aside != "" {
+		return aside
+	}
+	return name
+}
