@@ -25,7 +25,8 @@ type origin struct {
 	marks    []identity.Mark
 	recorded string // the Past that is stored
 	at       time.Time
-	settled  bool // high-water marks are forgotten: see settle
+	server   *identity.Server // that past is of; nil: of an earlier run
+	settled  bool             // high-water marks are forgotten: see settle
 }
 
 // mostMarks bounds the marks that wait for their transaction to be applied.
@@ -135,17 +136,18 @@ func (x *run) remembers(cfg *binlog.Config) {
 	cfg.Beyond = doneIn(x.claimed, false).Beyond
 }
 
-// connectedTo notes the server of a new dump connection, which has the history.
-func (x *run) connectedTo(s *identity.Server) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	old := &x.origin.past
+// follows notes the server of the dump connection, once the stream has shown that
+// it has the channel's history: a wrong one must not take the place of the right one.
+func (h *origin) follows(s *identity.Server) {
+	if s == h.server {
+		return
+	}
 	p := serverPast(s)
-	if p.ServerID == old.ServerID && p.ServerUUID == old.ServerUUID {
+	if old := &h.past; p.ServerID == old.ServerID && p.ServerUUID == old.ServerUUID {
 		p.File, p.At, p.Floor = old.File, old.At, old.Floor
 	}
-	p.Mark = old.Mark
-	*old = p
+	p.Mark = h.past.Mark
+	h.past, h.server = p, s
 }
 
 // beside is apply.Config.Beside: the source's past, and that the high-water

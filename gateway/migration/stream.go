@@ -256,8 +256,6 @@ func (x *run) receiveOnce(ctx context.Context, pipe chan<- items, budget *semaph
 		return err
 	}
 	defer rd.Close()
-	server, _, _ := rd.Origin()
-	x.connectedTo(server)
 	for first := true; ; first = false {
 		batch, err := x.readSome(ctx, rd)
 		if len(batch.list) > 0 {
@@ -324,9 +322,13 @@ func (x *run) handOver(ctx context.Context, b items, pipe chan<- items, budget *
 
 // readUpTo notes where in the source's history what was handed on ends.
 func (x *run) readUpTo(rd *binlog.Reader) {
-	_, file, mark := rd.Origin()
+	if !rd.Passed() {
+		return
+	}
+	server, file, mark := rd.Origin()
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.origin.follows(server)
 	x.origin.past.File = file
 	if x.live.read.File != "" {
 		x.origin.past.At = x.live.read

@@ -52,6 +52,10 @@ func (r *Reader) Origin() (s *identity.Server, file identity.FileStamp, mark ide
 	return r.past.history.Server(), r.past.file, r.past.mark
 }
 
+// Passed says, after a first transaction or keepalive was returned, that the source
+// has been compared with Config.Past to the end.
+func (r *Reader) Passed() bool { return r.past.history.Passed() }
+
 // atFile notes the binlog file that a format description begins, or in which
 // the dump begins.
 func (r *Reader) atFile(e *event) error {

@@ -127,6 +127,11 @@ func literal(s string) string {
 // that the channel does not have.
 func (x *Stream) Compared() bool { return x.met || x.mark.IsZero() && x.past.File.Name == "" }
 
+// Passed says, once the dump has sent something that the channel does not have or
+// a heartbeat, that nothing is left to compare: before it a wrong server may still
+// be found out, and nothing of it may be remembered.
+func (x *Stream) Passed() bool { return x.met || x.mark.IsZero() }
+
 // Server is the server of the connection.
 func (x *Stream) Server() *Server { return x.server }
 
