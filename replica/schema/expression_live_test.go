@@ -161,11 +161,12 @@ func (l *live) prove(typ string, exprs []string, as string) (refused int) {
 	if len(values) < rows {
 		t.Errorf("%s %s: the source takes only %d rows", typ, as, len(values))
 	}
-	want, got := l.values(l.source, "live.t", generated), l.values(l.target, "live_target.t", generated)
+	columns := append([]string{"id"}, generated...)
+	want, got := l.values(l.source, "live.t", columns), l.values(l.target, "live_target.t", columns)
 	for n, e := range exprs {
 		for i := range want {
-			if want[i][n] != got[i][n] {
-				t.Errorf("row %d: %s %s: the source has %q, the target %q", i, e, as, want[i][n], got[i][n])
+			if want[i][n+1] != got[i][n+1] {
+				t.Errorf("row %d: %s %s: the source has %q, the target %q", i, e, as, want[i][n+1], got[i][n+1])
 				break
 			}
 		}

@@ -372,7 +372,7 @@ type rowQuerier interface {
 	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
 }
 
-// values reads columns as text, in the order of id; NULL is "(NULL)".
+// values reads columns as text, in the order of the first one; NULL is "(NULL)".
 func (l *live) values(c rowQuerier, table string, columns []string) [][]string {
 	l.t.Helper()
 	rows, err := c.QueryContext(l.t.Context(), "SELECT "+strings.Join(columns, ", ")+" FROM "+table+" ORDER BY 1")
