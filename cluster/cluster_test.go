@@ -487,17 +487,30 @@ func TestMoveGoesToTheNamedNode(t *testing.T) {
 	}
 }
 
-func TestPostponeAndLost(t *testing.T) {
+func TestHaltAndLost(t *testing.T) {
 	s := tidb(t)
 	db := connect(t, s.DSN(""))
 	a := start(t, config(t, "a", db))
 	channel(t, db, "abc/s")
 	a.wants(t, "abc/s")
-	if err := a.Postpone(t.Context(), "abc/s", time.Hour); err != nil {
-		t.Fatal(err)
+	halt := func(epoch uint64) (status string) {
+		t.Helper()
+		if err := a.Halt(t.Context(), "abc/s", epoch); err != nil {
+			t.Fatal(err)
+		}
+		if err := db.QueryRow(`SELECT status FROM sluice_meta.channels WHERE channel = 'abc/s'`).Scan(&status); err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	if status := halt(7); status == "ERROR" {
+		t.Error("an owner of another epoch halts the channel")
+	}
+	if status := halt(0); status != "ERROR" {
+		t.Errorf("a halted channel has the status %s", status)
 	}
 	if list, err := a.Wanted(t.Context()); err != nil || len(list) > 0 {
-		t.Errorf("wants a postponed channel: %v, %v", list, err)
+		t.Errorf("wants a halted channel: %v, %v", list, err)
 	}
 	if _, err := db.Exec(`UPDATE sluice_meta.channels SET not_before = NULL`); err != nil {
 		t.Fatal(err)

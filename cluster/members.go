@@ -155,13 +155,15 @@ func (c *Cluster) Channel(ctx context.Context, channel string) (ChannelState, er
 	return ch, nil
 }
 
-// Postpone keeps every node from claiming the channel for d, by the store's
-// clock: when the reason that it cannot run is the same everywhere.
-func (c *Cluster) Postpone(ctx context.Context, channel string, d time.Duration) error {
+// Halt makes a channel of this owner wait for an operator: no node claims it, and
+// its status is ERROR, until a statement changes both. They change together, so
+// that an answer that is lost leaves no channel that waits and does not show it.
+// An owner of an older epoch changes nothing.
+func (c *Cluster) Halt(ctx context.Context, channel string, epoch uint64) error {
 	_, err := c.cfg.DB.ExecContext(ctx, `UPDATE sluice_meta.channels
-  SET not_before = UTC_TIMESTAMP(6) + INTERVAL ? MICROSECOND WHERE channel = ?`, d.Microseconds(), channel)
+  SET not_before = UTC_TIMESTAMP(6) + INTERVAL 100 YEAR, status = 'ERROR' WHERE channel = ? AND epoch = ?`, channel, epoch)
 	if err != nil {
-		return fmt.Errorf("postpone channel %s: %w", channel, err)
+		return fmt.Errorf("halt channel %s: %w", channel, err)
 	}
 	return nil
 }

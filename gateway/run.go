@@ -23,8 +23,6 @@ import (
 const (
 	// settleTimeout bounds the writes to the store at a channel's end.
 	settleTimeout = 1500 * time.Millisecond
-	// forEver is how long a channel in ERROR is left alone: a START ends it.
-	forEver = 100 * 365 * 24 * time.Hour
 	// retryLeast and retryMost bound how long this node leaves a channel alone
 	// that could not be begun for a reason that may pass.
 	retryLeast = time.Second
@@ -291,7 +289,7 @@ func (r *run) failed(ctx context.Context, err error, st *migration.Status) {
 		return
 	}
 	st.Status = migration.StatusError
-	if err := r.cluster.Postpone(ctx, r.state.Channel, forEver); err != nil {
+	if err := r.cluster.Halt(ctx, r.state.Channel, r.epoch); err != nil {
 		r.log.Warn("record that the channel waits for an operator", "error", err.Error())
 		r.cluster.BackOff(r.state.Channel, retryMost)
 	}
