@@ -143,11 +143,57 @@ func (a *action) ofKey() bool {
 func (x *alterTranslator) generatedFirst() {
 	for i := range x.before.d.columns { // the last ones may depend on the first ones
 		c := x.before.d.columns[len(x.before.d.columns)-1-i]
-		if c.generated == "" || x.becomes(c) != nil {
+		if c.generated == "" {
+			continue
+		}
+		if now := x.becomes(c); now != nil && !x.laidDown(c, now) {
 			continue
 		}
 		x.add("DROP COLUMN "+replica.Quote(c.name), append([]string{useColumn(c.name)}, x.usesOf(c)...)...)
 	}
+}
+
+// laidDown returns true for a proved generated column that stays as it is while the
+// statement changes a column that it depends on: it is dropped first and added
+// again after all else, as a VIRTUAL one. One that is in a key stays, and TiDB
+// refuses the statement.
+func (x *alterTranslator) laidDown(was, now *columnDef) bool {
+	before, err1 := x.before.generatedAs(was)
+	after, err2 := x.after.generatedAs(now)
+	if err1 != nil || err2 != nil || !before.generated || !after.generated || !sameExpression(was.generated, now.generated) || was.name != now.name {
+		return false
+	}
+	changes := false
+	for _, a := range x.c.actions {
+		changes = changes || a.kind == changeColumn && mentions(was.generated, map[string]bool{strings.ToLower(a.old): true})
+		if (a.kind == changeColumn || a.kind == renameColumn) && strings.EqualFold(a.old, was.name) {
+			return false
+		}
+	}
+	for _, d := range []*definition{x.before.d, x.after.d} {
+		for _, k := range d.keys {
+			for _, p := range k.parts {
+				if strings.EqualFold(p.column, was.name) || mentions(p.expr, map[string]bool{strings.ToLower(was.name): true}) {
+					return false
+				}
+			}
+		}
+	}
+	if !changes {
+		return false
+	}
+	c := now.clone()
+	c.stored = false
+	def, err := x.after.column(c)
+	if err != nil {
+		return false
+	}
+	x.presume(was, true)
+	if was.stored {
+		x.after.note("generated column %s is VIRTUAL in the target, as TiDB does not add a STORED one to a table", was.name)
+	}
+	x.last = append(x.last, targetItem{sql: "ADD COLUMN " + def, uses: lower(append([]string{useColumn(was.name)}, x.usesOf(was)...))})
+	return true
 }
 
 // usesOf names the columns that a generated column depends on: TiDB adds, changes and
