@@ -77,6 +77,11 @@ func (d *ddlRunner) run(ctx context.Context, p *DDLPlan) error {
 		if err := d.permitted(ctx, p); err != nil {
 			return err
 		}
+		if failed >= 0 && len(p.Conditions) > 0 { // rows were changed until it holds
+			if err := d.unsure(ctx, p); err != nil {
+				return err
+			}
+		}
 	}
 	for i := range p.Steps {
 		if err := d.runStep(ctx, p, i); err != nil {
@@ -162,7 +167,7 @@ func (d *ddlRunner) repaired(ctx context.Context, p *DDLPlan, rec *ddlRecord) (b
 	if len(p.Expected) == 0 {
 		return true, nil
 	}
-	if p.silent() {
+	if p.silent() && len(p.Conditions) == 0 {
 		return false, nil
 	}
 	var differs []string
@@ -201,9 +206,15 @@ func (d *ddlRunner) closeAll(ctx context.Context, p *DDLPlan, recs []*ddlRecord)
 	if len(p.Conditions) == 0 {
 		return d.controlCommit(ctx, stmts...)
 	}
-	// The source's statement gave rows values that only the person who repaired
-	// the target knows: the migration is not ready for a cutover until something
-	// compares them.
+	return d.unsure(ctx, p, stmts...)
+}
+
+// unsure records, with stmts, that somebody changed rows of the target because a
+// condition of the DDL did not hold. The source's statement gave them values that
+// only that person knows: the migration is not ready for a cutover until something
+// compares them. Dying after the commit leaves the record, which a repetition only
+// counts again.
+func (d *ddlRunner) unsure(ctx context.Context, p *DDLPlan, stmts ...Statement) error {
 	for _, e := range p.Expected {
 		stmts = append(stmts, Statement{SQL: divergence(d.control.channel, d.control.lane, e.Table[0]+"."+e.Table[1], "REPAIR"), Want: -1})
 	}

@@ -2,6 +2,7 @@ package migration
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"sluice/replica"
@@ -67,6 +68,10 @@ func (x *run) look(ctx context.Context, all bool) {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if x.shrank(executed, end) && x.live.reconnect != nil {
+		x.live.connected = false
+		x.live.reconnect(errHistoryShrank)
+	}
 	if logs != nil {
 		x.live.logs = logs
 	}
@@ -74,6 +79,33 @@ func (x *run) look(ctx context.Context, all bool) {
 	if all {
 		x.live.expires = expires
 	}
+}
+
+// errHistoryShrank ends a dump connection whose source has less history than a
+// moment ago.
+var errHistoryShrank = errors.New("the source's executed transactions became fewer")
+
+// wentBack makes the error of a connection that is made again for that reason: the
+// next one compares the source's history with the channel's.
+func wentBack(cause error) error {
+	return &replica.Error{Code: 61051, Class: "SOURCE", Transient: true, Message: "the source was reset, or is another server by now", Err: cause,
+		Remedy: "none: its history is compared with the channel's at the next connection"}
+}
+
+// shrank returns true if the source has lost transactions, or binlog, since the
+// last look: RESET BINARY LOGS leaves the dump connection open and silent.
+func (x *run) shrank(executed string, end replica.Coordinates) bool {
+	before := x.live.executed
+	mode := x.mode()
+	if mode == replica.ModeFile {
+		return end.File != "" && end.Before(x.live.sourceEnd)
+	}
+	if before == "" || before == executed || executed == "" {
+		return before != "" && executed == ""
+	}
+	was, err1 := replica.GTIDPosition(mode, before)
+	now, err2 := replica.GTIDPosition(mode, executed)
+	return err1 == nil && err2 == nil && !now.Covers(was)
 }
 
 // fill writes the channel's live state into st.

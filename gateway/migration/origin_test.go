@@ -219,6 +219,18 @@ func otherHistory(t *testing.T, kind servers.Kind, dst *servers.Server) {
 			f.refused(61301)
 		})
 	}
+	t.Run("the binlog is reset while it runs", func(t *testing.T) {
+		f := follow(t, b, dst, p+"_reset_running")
+		f.write("INSERT INTO {d}.k VALUES ('a')")
+		f.appliedRow("a", 1)
+		if kind == servers.MySQL {
+			mustExec(t, f.sdb, "RESET BINARY LOGS AND GTIDS")
+		} else {
+			mustExec(t, f.sdb, "RESET MASTER")
+		}
+		f.ends(61051)
+		f.nothingWrong()
+	})
 	t.Run("the binlog is reset", func(t *testing.T) {
 		f := follow(t, a, dst, p+"_reset")
 		f.write("INSERT INTO {d}.k VALUES ('a')")

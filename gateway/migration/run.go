@@ -51,8 +51,9 @@ type run struct {
 // live is what the stream and the monitor know.
 type live struct {
 	connected   bool
-	read        replica.Coordinates // the reader is here
-	retrieved   replica.Position    // handed on to the applier
+	reconnect   context.CancelCauseFunc // ends the dump connection
+	read        replica.Coordinates     // the reader is here
+	retrieved   replica.Position        // handed on to the applier
 	sourceEnd   replica.Coordinates
 	executed    string    // the source's
 	seen        time.Time // when it was asked last, and answered

@@ -251,6 +251,11 @@ func (x *run) receiveOnce(ctx context.Context, pipe chan<- items, budget *semaph
 	from := x.live.retrieved.Clone()
 	x.mu.Unlock()
 	x.remembers(&cfg)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	x.mu.Lock()
+	x.live.reconnect = cancel
+	x.mu.Unlock()
 	rd, err := binlog.Open(ctx, cfg, from, x)
 	if err != nil {
 		return err
@@ -270,6 +275,9 @@ func (x *run) receiveOnce(ctx context.Context, pipe chan<- items, budget *semaph
 			x.readUpTo(rd)
 		}
 		if err != nil {
+			if cause := context.Cause(ctx); errors.Is(cause, errHistoryShrank) {
+				return wentBack(cause)
+			}
 			return err
 		}
 	}

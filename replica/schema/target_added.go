@@ -124,10 +124,10 @@ func (x *alterTranslator) addedColumn(c *columnDef) (*columnDef, error) {
 	} else if value, ok := largeDefault(tokens, t); ok && read {
 		added.def = quoteString(value)
 		added.typ = short(c.typ, value)
-	} else if read && isLiteral(tokens) {
+	} else if read && repeatable(tokens) {
 		added.def, added.hasDefault = "", false
 		cond := emptyTable(x.c.Before, x.name, "TiDB does not take the default of the new column "+c.name)
-		cond.Values, cond.Failed.Remedy = false, remedyByHand+". Give the rows that exist the default's value"
+		cond.Values, cond.Failed.Remedy = false, fmt.Sprintf("in the target, add the column %s by hand and give the rows that exist the default's value, then START MIGRATION again", c.name)
 		x.conditions = append(x.conditions, cond)
 	} else {
 		added.def, added.hasDefault = "", false
@@ -141,6 +141,23 @@ func (x *alterTranslator) addedColumn(c *columnDef) (*columnDef, error) {
 		x.last = append(x.last, targetItem{sql: "MODIFY COLUMN " + real, uses: lower([]string{useColumn(c.name)})})
 	}
 	return added, nil
+}
+
+// onceOnly are the functions whose value nobody can compute again: it is random, or
+// that of the source's session and clock.
+var onceOnly = append([]string{"UUID", "UUID_SHORT", "UUID_V4", "UUID_V7", "SYS_GUID", "RAND", "RANDOM_BYTES", "NEXT", "NEXTVAL", "LASTVAL", "PREVIOUS", "SETVAL",
+	"CONNECTION_ID", "USER", "CURRENT_USER", "SESSION_USER", "SYSTEM_USER", "CURRENT_ROLE", "DATABASE", "SCHEMA", "VERSION", "LAST_INSERT_ID", "ROW_COUNT",
+	"FOUND_ROWS", "SLEEP", "BENCHMARK", "GET_LOCK", "LOAD_FILE", "ROWNUM"}, clockFunctions...)
+
+// repeatable returns true for a default whose value is the same whenever somebody
+// computes it.
+func repeatable(tokens []token) bool {
+	for _, t := range tokens {
+		if t.isAny(onceOnly...) || t.kind == tokVar {
+			return false
+		}
+	}
+	return true
 }
 
 // largeDefault returns the text of a literal default of a TEXT, BLOB or JSON column.
