@@ -118,7 +118,9 @@ func loopback(addr string) bool {
 const (
 	storeDialTimeout = 5 * time.Second
 	// storeReadTimeout is above what a DDL of the store takes on a slow TiDB.
-	storeReadTimeout  = 2 * time.Minute
+	storeReadTimeout = 2 * time.Minute
+	// laneReadTimeout is above what the commit of a batch takes on a slow target.
+	laneReadTimeout   = 5 * time.Minute
 	storeWriteTimeout = 30 * time.Second
 	maxPacketBytes    = 64 << 20
 )

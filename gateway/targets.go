@@ -162,9 +162,10 @@ func openTarget(name string, configs []*mysql.Config, password *storePassword) (
 		}
 		reading.driver = r.Driver()
 		w := cfg.Clone()
-		// A lane sends a batch as one packet. A DDL may take hours: its read is
-		// bounded by dialer's limits on a dead peer only.
-		w.ReadTimeout = 0
+		// A lane sends a batch as one packet. An answer that was lost on the way
+		// never comes: the lane connects again and finds out whether it committed.
+		// A DDL, which may take hours, waits for ever.
+		w.ReadTimeout = laneReadTimeout
 		wc, err := t.writer(w)
 		if err != nil {
 			return nil, err

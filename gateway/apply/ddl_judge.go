@@ -95,7 +95,7 @@ func (d *ddlRunner) run(ctx context.Context, p *DDLPlan) error {
 // is the error.
 func (d *ddlRunner) permitted(ctx context.Context, p *DDLPlan) error {
 	for _, c := range p.Conditions {
-		rows, err := d.query(ctx, c.Query)
+		rows, err := d.ask(ctx, c.Query)
 		if absentTable(err) {
 			continue // the first step says so
 		}
@@ -125,7 +125,7 @@ func (d *ddlRunner) valuesLost(ctx context.Context, p *DDLPlan) error {
 		if first == nil {
 			first = c.Failed
 		}
-		if rows, err := d.query(ctx, c.Query); err == nil && len(rows) > 0 {
+		if rows, err := d.ask(ctx, c.Query); err == nil && len(rows) > 0 {
 			return c.Failed
 		}
 	}

@@ -72,6 +72,29 @@ func (d *ddlRunner) query(ctx context.Context, sql string) ([][]string, error) {
 	}
 }
 
+// ask runs a query that may read all of a table, on a connection of its own.
+func (d *ddlRunner) ask(ctx context.Context, sql string) ([][]string, error) {
+	for attempt := 0; ; attempt++ {
+		rows, err := d.askOnce(ctx, sql)
+		if o := classify(err); err == nil || ctx.Err() != nil || o != outcomeLost && o != outcomeRetry {
+			return rows, err
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (d *ddlRunner) askOnce(ctx context.Context, sql string) ([][]string, error) {
+	s := &slot{connector: d.cfg.Connector, foreignKeys: d.cfg.ForeignKeys, log: d.cfg.Log}
+	if err := s.ready(ctx); err != nil {
+		return nil, err
+	}
+	defer s.drop()
+	s.sess.waitForever()
+	return s.sess.conn.Query(ctx, sql)
+}
+
 // runStep makes sure that one step has run exactly once.
 func (d *ddlRunner) runStep(ctx context.Context, p *DDLPlan, i int) error {
 	for attempt := 0; ; attempt++ {
@@ -112,6 +135,7 @@ func (d *ddlRunner) executeStep(ctx context.Context, p *DDLPlan, i, attempt int)
 		return false, err
 	}
 	defer runner.drop()
+	runner.sess.waitForever()
 	tag := newTag()
 	if err := runner.sess.assume(ctx, p.Session); err != nil {
 		return d.refusedBy(ctx, err, p, i, attempt, tag)

@@ -98,6 +98,14 @@ func openSession(ctx context.Context, connector Connector, foreignKeys bool) (*s
 
 func (s *session) close() { _ = s.conn.Close() }
 
+// waitForever is for statements that may take hours. Connections of a simulation
+// always wait.
+func (s *session) waitForever() {
+	if c, ok := s.conn.(interface{ WaitForever() }); ok {
+		c.WaitForever()
+	}
+}
+
 func (s *session) setUp(ctx context.Context, foreignKeys bool) error {
 	row, err := s.queryRow(ctx, "SELECT VERSION(), CONNECTION_ID()")
 	if err != nil {

@@ -7,7 +7,9 @@ import (
 	"encoding/hex"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Operation is one accepted statement that changes something: the audit.
@@ -25,10 +27,29 @@ type Operation struct {
 	Message    string
 }
 
+// printable returns a text with \xNN in place of bytes that are not UTF-8, which the
+// store refuses: a server's error may hold any bytes.
+func printable(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, n := utf8.DecodeRuneInString(s[i:])
+		if r == utf8.RuneError && n == 1 {
+			fmt.Fprintf(&b, "\\x%02X", s[i])
+		} else {
+			b.WriteString(s[i : i+n])
+		}
+		i += n
+	}
+	return b.String()
+}
+
 // BeginOperation records that a statement starts, and returns its number.
 func (c *Catalog) BeginOperation(ctx context.Context, o Operation) (id uint64, err error) {
 	res, err := c.db.ExecContext(ctx, `INSERT INTO sluice_meta.operations (statement, user, host, node, state, started_at)
-  VALUES (?, ?, ?, ?, 'RUNNING', UTC_TIMESTAMP(6))`, o.Statement, o.User, o.Host, o.Node)
+  VALUES (?, ?, ?, ?, 'RUNNING', UTC_TIMESTAMP(6))`, printable(o.Statement), printable(o.User), o.Host, o.Node)
 	if err != nil {
 		return 0, fmt.Errorf("record operation: %w", err)
 	}
@@ -46,7 +67,7 @@ func (c *Catalog) EndOperation(ctx context.Context, id, affected uint64, errno u
 		state = "FAILED"
 	}
 	_, err := c.db.ExecContext(ctx, `UPDATE sluice_meta.operations SET state = ?, finished_at = UTC_TIMESTAMP(6), affected = ?,
-  errno = ?, message = ? WHERE id = ?`, state, affected, errno, message, id)
+  errno = ?, message = ? WHERE id = ?`, state, affected, errno, printable(message), id)
 	if err != nil {
 		return fmt.Errorf("record end of operation: %w", err)
 	}
@@ -79,7 +100,7 @@ type Event struct {
 // AddEvent records an event; ID and At are set by the store.
 func (c *Catalog) AddEvent(ctx context.Context, e Event) error {
 	_, err := c.db.ExecContext(ctx, `INSERT INTO sluice_meta.events (at, migration_id, migration, channel, node, user, kind, message)
-  VALUES (UTC_TIMESTAMP(6), ?, ?, ?, ?, ?, ?, ?)`, e.MigrationID, e.Migration, e.Channel, e.Node, e.User, e.Kind, e.Message)
+  VALUES (UTC_TIMESTAMP(6), ?, ?, ?, ?, ?, ?, ?)`, e.MigrationID, e.Migration, e.Channel, e.Node, e.User, e.Kind, printable(e.Message))
 	if err != nil {
 		return fmt.Errorf("record event: %w", err)
 	}
@@ -138,7 +159,7 @@ func (c *Catalog) ReportError(ctx context.Context, e MigrationError) error {
   VALUES (?, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
   ON DUPLICATE KEY UPDATE count = count + 1, at = VALUES(at), node = VALUES(node), position = VALUES(position),
   remedy = VALUES(remedy)`, e.openKey(), e.MigrationID, e.Migration, e.Channel, e.Table, e.Node, e.Errno, e.SQLState,
-			e.Class, e.Transient, e.Message, e.Remedy, e.Position)
+			e.Class, e.Transient, printable(e.Message), printable(e.Remedy), e.Position)
 		return err
 	})
 	if err != nil {

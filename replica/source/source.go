@@ -25,6 +25,9 @@ type Source struct {
 	db    *sql.DB // for what is collected in memory: the answers are bounded
 	rows  *sql.DB // for tables' rows, which go on as they come
 	plain bool    // PREFERRED, and the server offered no TLS
+	// sockets are the pools' connections; unwatch ends the watch over them.
+	sockets *sockets
+	unwatch func()
 }
 
 // LockWait bounds how long a statement of these sessions waits for a metadata
@@ -42,7 +45,8 @@ const factsBytes = 16 << 20
 const idleConnections = 3
 
 // Open connects to the server and learns its facts. Its errors are
-// *replica.Error. The caller closes the Source.
+// *replica.Error. The caller closes the Source. Queries that have not ended some
+// seconds after ctx did lose their connections.
 func Open(ctx context.Context, cfg Config) (*Source, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -51,7 +55,16 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	// A first connection with nothing but the settings that every server knows
 	// shows which other settings this server has.
 	var plain atomic.Bool
-	probe, err := openPool(cfg, baseSession(), Facts{}, protocol.Options{AnswerBytes: factsBytes, Plain: func() { plain.Store(true) }})
+	k := newSockets()
+	unwatch := k.watch(ctx)
+	s := &Source{sockets: k, unwatch: unwatch}
+	opened := false
+	defer func() {
+		if !opened {
+			unwatch()
+		}
+	}()
+	probe, err := openPool(cfg, k, baseSession(), Facts{}, protocol.Options{AnswerBytes: factsBytes, Plain: func() { plain.Store(true) }})
 	if err != nil {
 		return nil, err
 	}
@@ -62,20 +75,21 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	if err != nil {
 		return nil, Classify(fmt.Errorf("connect to %s: %w", cfg, err))
 	}
-	s := &Source{cfg: cfg, facts: facts, plain: plain.Load()}
+	s.cfg, s.facts, s.plain = cfg, facts, plain.Load()
 	if s.facts.Encrypted = cfg.SSLMode != SSLDisabled && !s.plain; s.facts.Encrypted && cfg.SSLMode == SSLPreferred {
 		// The server can encrypt: a later connection that finds no TLS was tampered with.
 		cfg.SSLMode = SSLRequired
 	}
-	if s.db, err = openPool(cfg, session(facts), facts, protocol.Options{AnswerBytes: protocol.AnswerBytes}); err != nil {
+	if s.db, err = openPool(cfg, k, session(facts), facts, protocol.Options{AnswerBytes: protocol.AnswerBytes}); err != nil {
 		return nil, err
 	}
-	if s.rows, err = openPool(cfg, session(facts), facts, protocol.Options{}); err != nil {
+	if s.rows, err = openPool(cfg, k, session(facts), facts, protocol.Options{}); err != nil {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	if err := s.db.PingContext(probeCtx); err != nil {
 		return nil, errors.Join(Classify(fmt.Errorf("set up a session on %s: %w", cfg, err)), s.Close())
 	}
+	opened = true
 	return s, nil
 }
 
@@ -105,7 +119,10 @@ func (s *Source) TLSConfig() (*tls.Config, error) {
 }
 
 // Close closes all connections.
-func (s *Source) Close() error { return errors.Join(s.rows.Close(), s.db.Close()) }
+func (s *Source) Close() error {
+	s.unwatch()
+	return errors.Join(s.rows.Close(), s.db.Close())
+}
 
 // Discard closes c for good instead of returning it to its pool: a session
 // that holds locks, a snapshot or changed settings must not be used again.
@@ -164,7 +181,7 @@ func session(f Facts) map[string]string {
 
 // openPool makes a pool whose sessions have the settings and are on the server
 // of the facts; any server will do for the zero Facts. It does not connect.
-func openPool(cfg Config, settings map[string]string, facts Facts, o protocol.Options) (*sql.DB, error) {
+func openPool(cfg Config, k *sockets, settings map[string]string, facts Facts, o protocol.Options) (*sql.DB, error) {
 	t, err := cfg.TLSConfig()
 	if err != nil {
 		return nil, err
@@ -173,6 +190,7 @@ func openPool(cfg Config, settings map[string]string, facts Facts, o protocol.Op
 	c.User, c.Passwd = cfg.User, cfg.Password
 	c.Net, c.Addr = "tcp", cfg.Address()
 	c.Timeout = cfg.ConnectTimeout
+	c.DialFunc, c.ReadTimeout = k.dial, answerTimeout
 	c.TLS = t
 	c.AllowFallbackToPlaintext = cfg.SSLMode == SSLPreferred
 	c.Params = settings

@@ -45,6 +45,12 @@ func newConn(nc net.Conn, wait, writeWait time.Duration) *Conn {
 	return &Conn{nc: nc, in: bufio.NewReaderSize(nc, readerBytes), wait: wait, writeWait: writeWait}
 }
 
+// WaitForever lets answers take as long as they take from now on: those of DDL.
+func (c *Conn) WaitForever() {
+	c.wait = 0
+	_ = c.nc.SetReadDeadline(time.Time{}) // a broken connection shows at the next use
+}
+
 // Close tells the server and closes the connection.
 func (c *Conn) Close() error {
 	_ = c.nc.SetWriteDeadline(time.Now().Add(time.Second))
