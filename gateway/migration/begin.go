@@ -41,6 +41,7 @@ func defaults(ctx context.Context, src *source.Source) (schema.Defaults, error) 
 	if d.CollationNames, err = collationNames(ctx, src); err != nil {
 		return d, err
 	}
+	d.NativeForeignKeys = src.Facts().NativeForeignKeys
 	z := &zones{src: src}
 	d.Zones = func(name string) (*time.Location, string, error) { return z.find(ctx, name) }
 	return d, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
@@ -11,6 +12,7 @@ import (
 
 	"sluice/gateway/apply"
 	"sluice/replica"
+	"sluice/replica/schema"
 	"sluice/replica/source"
 )
 
@@ -248,6 +250,12 @@ func (r *Runner) checkTables(ctx context.Context, c *Checked, look *sourceLook, 
 		c.Findings = append(c.Findings, blocking("target.names", "TABLE", r.cfg.Migration, r.name(err)))
 		return nil
 	}
+	if look.src.Facts().NativeForeignKeys {
+		if found := cascades(tables, c.Findings); len(found) > 0 {
+			c.Findings = slices.DeleteFunc(c.Findings, func(f Finding) bool { return f.ID == found[0].ID && f.Severity == "OK" })
+			c.Findings = append(c.Findings, found...)
+		}
+	}
 	names := make([][2]string, len(tables))
 	for i, t := range tables {
 		names[i][0], names[i][1] = r.cfg.Rules.Target(t.info.Schema, t.info.Name)
@@ -276,6 +284,33 @@ func (r *Runner) checkTables(ctx context.Context, c *Checked, look *sourceLook, 
 	c.Findings = append(c.Findings, Finding{ID: "source.tables", Severity: "OK", Scope: "TABLE", Object: r.cfg.Source.Name,
 		Finding: fmt.Sprintf("%d tables", len(tables)), Blocks: "-"})
 	return nil
+}
+
+// cascades finds the foreign keys whose actions the binlog does not have, in the
+// definitions of the tables: MariaDB hides referential_constraints from an account
+// that may only read. Tables that found names already are left out.
+func cascades(tables []sourceTable, found []Finding) (out []Finding) {
+	const id = "source.foreign_key_action"
+	said := map[string]bool{}
+	for _, f := range found {
+		if f.ID == id {
+			said[f.Object] = true
+		}
+	}
+	for _, t := range tables {
+		object := t.info.Schema + "." + t.info.Name
+		names, actions := schema.Cascades(t.table)
+		for i, n := range names {
+			if said[object] {
+				break
+			}
+			out = append(out, Finding{ID: id, Severity: "ERROR", Scope: "SOURCE", Object: object, Blocks: "START",
+				Finding:   fmt.Sprintf("foreign key %s has %s: the rows that it changes are not in the source's binlog", replica.Quote(n), actions[i]),
+				Remedy:    "make the key RESTRICT and let the application change the rows, upgrade the source to MySQL 9.6 or newer, or leave the table out",
+				RemedySQL: "ALTER TABLE " + replica.QuoteTable(t.info.Schema, t.info.Name) + " DROP FOREIGN KEY " + replica.Quote(n)})
+		}
+	}
+	return out
 }
 
 // targetIsPlain returns true if connections to the target fell back to plain text.

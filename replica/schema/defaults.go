@@ -44,6 +44,10 @@ type Defaults struct {
 	// the IANA database, but not SYSTEM.
 	Zones func(name string) (*time.Location, string, error)
 
+	// NativeForeignKeys reports that the source's engine carries out the actions of
+	// foreign keys by itself: the rows that they change are not in the binlog.
+	NativeForeignKeys bool
+
 	zone string // the session's time_zone; "" when the statement did not use it
 }
 

@@ -92,7 +92,7 @@ func (o Target) created(c Change, rules *ruleset.Rules, name string) (Translatio
 	if err != nil {
 		return t, ddlError(err, remedyStatement, "translate table %s", c.After)
 	}
-	t.Conditions = d.lostByCreate(c.After)
+	t.Conditions = append(d.lostByCreate(c.After), cascading(c.session, c.After, d.foreign)...)
 	t.Statements = append(t.Statements, sql)
 	t.Session, err = c.targetSession(false)
 	return t, err

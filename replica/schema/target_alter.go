@@ -57,6 +57,7 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 		x.ambiguousTimes(target)
 	}
 	x.lost()
+	x.conditions = append(x.conditions, cascading(c.session, c.After, c.added.foreign)...)
 	x.trimmed()
 	dropped := false
 	for _, i := range keyOrder(c.actions) {
