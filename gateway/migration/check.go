@@ -278,6 +278,11 @@ func (r *Runner) checkTables(ctx context.Context, c *Checked, look *sourceLook, 
 			c.Findings = append(c.Findings, f...)
 		}
 	}
+	kind, err := r.checkKind(ctx, look.src)
+	if err != nil {
+		return err
+	}
+	c.Findings = append(c.Findings, kind...)
 	if r.targetIsPlain() {
 		c.Findings = append(c.Findings, PlainTarget(r.cfg.Migration))
 	}
