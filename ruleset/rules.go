@@ -2,6 +2,7 @@ package ruleset
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -226,3 +227,71 @@ func (r *Rules) ForSource(lowerCaseTableNames int) (*Rules, error) {
 
 // CaseInsensitive says whether the source's names compare without case.
 func (r *Rules) CaseInsensitive() bool { return r.fold }
+
+// Sources returns what the source's account has to see: tables that rules name; whole
+// schemas (Table is ""); and, where a rule has no name of a schema, any (both are "").
+// It covers every table that Wanted accepts.
+func (r *Rules) Sources() []TableName {
+	var out []TableName
+	add := func(n TableName) {
+		if !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	schemas := func(table string, list ...string) {
+		for _, filtered := range list {
+			for _, s := range r.written(filtered) {
+				add(TableName{s, table})
+			}
+		}
+	}
+	open := len(r.doTable) == 0 && len(r.wildDo) == 0
+	for _, n := range r.spec.DoTable {
+		if r.databaseOK(n.Schema) {
+			schemas(n.Table, n.Schema)
+		}
+	}
+	for _, p := range r.wildDo {
+		if s, ok := p.schema(); !ok {
+			open = true
+		} else if r.databaseOK(s) {
+			schemas("", s)
+		}
+	}
+	switch {
+	case open && len(r.spec.DoDB) > 0:
+		schemas("", r.spec.DoDB...)
+	case open:
+		add(TableName{})
+	}
+	return out
+}
+
+// written returns the source's schemas that the filters see under a name.
+func (r *Rules) written(filtered string) []string {
+	var out []string
+	if r.key(r.rewritten(filtered)) == r.key(filtered) {
+		out = append(out, filtered)
+	}
+	for _, p := range r.spec.RewriteDB {
+		if r.key(p[1]) == r.key(filtered) && r.key(p[0]) != r.key(filtered) {
+			out = append(out, p[0])
+		}
+	}
+	return out
+}
+
+// schema returns the only schema that a pattern of schema.table can match.
+func (p pattern) schema() (string, bool) {
+	var name []rune
+	for _, e := range p.parts {
+		switch {
+		case e.kind != literalPart:
+			return "", false
+		case e.r == '.':
+			return string(name), true
+		}
+		name = append(name, e.r)
+	}
+	return "", false
+}

@@ -2,6 +2,7 @@ package ruleset
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -216,4 +217,29 @@ func TestSchemaProperty(t *testing.T) {
 			t.Fatalf("schema %s is whole, but %s is not wanted", s, n)
 		}
 	})
+}
+
+// TestSources: what the source's account must see covers what is wanted.
+func TestSources(t *testing.T) {
+	for _, x := range []struct {
+		spec Spec
+		want []TableName
+	}{
+		{Spec{}, []TableName{{}}},
+		{Spec{IgnoreDB: []string{"a"}}, []TableName{{}}},
+		{Spec{DoDB: []string{"a", "b"}}, []TableName{{"a", ""}, {"b", ""}}},
+		{Spec{DoDB: []string{"b"}, RewriteDB: [][2]string{{"a", "b"}}}, []TableName{{"b", ""}, {"a", ""}}},
+		{Spec{DoTable: []TableName{{"a", "t"}}}, []TableName{{"a", "t"}}},
+		{Spec{DoTable: []TableName{{"a", "t"}}, WildDoTable: []string{`a\_b.log%`}}, []TableName{{"a", "t"}, {"a_b", ""}}},
+		{Spec{WildDoTable: []string{"shop%.t"}}, []TableName{{}}},
+		{Spec{DoDB: []string{"shop1"}, WildDoTable: []string{"shop%.t"}}, []TableName{{"shop1", ""}}},
+	} {
+		r, err := Compile(x.spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.Sources(); !slices.Equal(got, x.want) {
+			t.Errorf("%+v: the sources are %+v, want %+v", x.spec, got, x.want)
+		}
+	}
 }

@@ -183,7 +183,12 @@ func (r *Runner) check(ctx context.Context, look *sourceLook) (c Checked) {
 // checkSource lists what the source's checks found for the channel.
 func (r *Runner) checkSource(look *sourceLook, copies bool) []Finding {
 	var out []Finding
-	for _, f := range look.survey.Findings(source.Need{Wanted: r.cfg.Rules.Wanted, ServerID: r.cfg.Source.ServerID, Copies: copies}) {
+	var reads []source.Scope
+	for _, n := range r.cfg.Rules.Sources() {
+		reads = append(reads, source.Scope{Schema: n.Schema, Table: n.Table})
+	}
+	need := source.Need{Wanted: r.cfg.Rules.Wanted, ServerID: r.cfg.Source.ServerID, Copies: copies, Reads: reads}
+	for _, f := range look.survey.Findings(need) {
 		blocks := "-"
 		if f.Severity == source.Error {
 			blocks = "START"
@@ -229,7 +234,7 @@ func (r *Runner) checkEmpty(ctx context.Context, src *source.Source, started boo
 	}
 	f.Severity = "WARNING"
 	f.Finding = "the rules match no table of the source yet; tables that are created after the start are replicated"
-	f.Remedy = "none if the tables are still to be created; otherwise correct the rules with ALTER MIGRATION before the start"
+	f.Remedy = "none if the tables are still to be created; otherwise correct the rules with ALTER MIGRATION before the start, or GRANT the source's account SELECT on them"
 	return f, nil
 }
 

@@ -27,7 +27,8 @@ func (x *run) Table(m *binlog.TableMap) (*replica.Table, error) {
 	}
 	return nil, &replica.Error{Code: 61113, Class: "DDL", Table: m.Schema + "." + m.Name,
 		Message: fmt.Sprintf("the binlog has rows of %s.%s, whose definition is not known", m.Schema, m.Name),
-		Remedy:  "it was created by a session with sql_log_bin=0, or before the migration began without matching its rules then: RESET MIGRATION and start again"}
+		Remedy: "the source's account could not see it (CHECK MIGRATION says so: GRANT it SELECT on the schema), or it was created by a session with sql_log_bin=0, " +
+			"or before the migration began without matching its rules then: after that RESET MIGRATION, empty the target's tables and start again"}
 }
 
 // Statement implements binlog.Resolver: a write that was logged as text.

@@ -47,6 +47,7 @@ type checker struct {
 	tables   []TableInfo
 	keyless  []TableInfo // of tables; set by checkKeys
 	findings []Finding
+	may      selects
 }
 
 // Check runs all checks of the server, and those of the tables that wanted

@@ -5,11 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/go-sql-driver/mysql"
 
 	"sluice/replica"
+	"sluice/replica/grants"
 )
 
 // noSuchTable is a name that a lock is tried on: rights are looked at before tables,
@@ -103,11 +103,8 @@ func (c *checker) checkPositionLock(ctx context.Context, conn *sql.Conn, try fun
 
 // grantLock returns the statement that grants LOCK TABLES on the schema.
 func (c *checker) grantLock(ctx context.Context, schema string) string {
-	return "GRANT LOCK TABLES ON " + replica.Quote(grantPattern.Replace(schema)) + ".* TO " + c.account(ctx)
+	return "GRANT LOCK TABLES ON " + grants.Pattern(schema) + ".* TO " + c.account(ctx)
 }
-
-// grantPattern escapes a schema's name, which GRANT reads as a pattern.
-var grantPattern = strings.NewReplacer(`\`, `\\`, `_`, `\_`, `%`, `\%`)
 
 // mayLock reports whether the account may take LOCK TABLES .. READ in the schema.
 func mayLock(ctx context.Context, conn *sql.Conn, schema string) (bool, error) {

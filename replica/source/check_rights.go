@@ -108,16 +108,16 @@ func (c *checker) granted(ctx context.Context, rights ...string) (bool, error) {
 		if err := rows.Scan(&line); err != nil {
 			return false, err
 		}
-		if grants(line, rights...) {
+		if grantsAll(line, rights...) {
 			return true, nil
 		}
 	}
 	return false, rows.Err()
 }
 
-// grants says whether a line of SHOW GRANTS grants one of the rights on
+// grantsAll says whether a line of SHOW GRANTS grants one of the rights on
 // everything.
-func grants(line string, rights ...string) bool {
+func grantsAll(line string, rights ...string) bool {
 	m := globalGrant.FindStringSubmatch(line)
 	if m == nil {
 		return false
@@ -185,6 +185,9 @@ func checkXA(ctx context.Context, c *checker) error {
 
 // checkTableRights reads nothing from every table.
 func checkTableRights(ctx context.Context, c *checker) error {
+	if err := c.readSelects(ctx); err != nil {
+		return err
+	}
 	var mu sync.Mutex
 	denied := map[int]bool{}
 	g, gctx := errgroup.WithContext(ctx)

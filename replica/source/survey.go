@@ -13,6 +13,7 @@ type Survey struct {
 	serverID uint32
 	tables   []TableInfo
 	findings []Finding
+	may      selects
 }
 
 // Need is what one channel needs of the source.
@@ -20,6 +21,7 @@ type Need struct {
 	Wanted   func(schema, table string) bool // nil accepts all
 	ServerID uint32                          // the channel's own id as a replica
 	Copies   bool                            // rows are copied; otherwise changes are followed only
+	Reads    []Scope                         // what Wanted may accept, whether or not the account sees it; nil: nothing is known
 }
 
 // Survey runs all checks of the server, and those of the tables that wanted
@@ -40,7 +42,7 @@ func (s *Source) Survey(ctx context.Context, wanted func(schema, table string) b
 			return nil, Classify(fmt.Errorf("check source: %w", err))
 		}
 	}
-	return &Survey{name: s.cfg.Name, serverID: facts.ServerID, tables: tables, findings: c.findings}, nil
+	return &Survey{name: s.cfg.Name, serverID: facts.ServerID, tables: tables, findings: c.findings, may: c.may}, nil
 }
 
 // keyLater is how a table gets a primary key while a migration follows it: TiDB
@@ -71,6 +73,7 @@ func (v *Survey) Findings(need Need) []Finding {
 		}
 		out = append(out, f)
 	}
+	out = append(out, v.unseen(need)...)
 	has := map[string]bool{}
 	for _, f := range out {
 		has[f.ID] = has[f.ID] || !f.fine
