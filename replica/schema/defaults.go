@@ -111,11 +111,12 @@ func (d Defaults) session(ddl replica.DDL) (Defaults, error) {
 	if ddl.Collations != nil { // all that the session has; the others are the server's built-in ones
 		all := make(map[string]string, len(ddl.Collations))
 		for from, to := range ddl.Collations {
-			charset, collation, err := d.collation(from)
+			charset, _, err := d.collation(from)
 			if err != nil {
 				return d, err
 			}
-			if _, collation, err = d.collation(to); err != nil {
+			_, collation, err := d.collation(to)
+			if err != nil {
 				return d, err
 			}
 			all[charset] = collation

@@ -42,8 +42,6 @@ type drawnHistory struct {
 
 func (h *drawnHistory) pick(options ...string) string { return options[h.r.IntN(len(options))] }
 
-func (h *drawnHistory) column() string { return h.pick("a", "b", "s") }
-
 func (h *drawnHistory) name() string { return h.pick("a", "b", "a_2", "k1", "k2", "f1", "b_2") }
 
 func (h *drawnHistory) parts() string {
