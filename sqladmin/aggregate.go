@@ -36,7 +36,13 @@ func (s *scope) aggregate(e *ast.AggregateFuncExpr) (any, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
-	return foldValues(name, values), nil
+	switch name {
+	case "min":
+		return s.x.stop.extreme(-1, values)
+	case "max":
+		return s.x.stop.extreme(1, values)
+	}
+	return s.x.stop.total(name, values)
 }
 
 // arguments returns the aggregate's argument in each row where it is not NULL.
@@ -97,30 +103,20 @@ func groupConcat(e *ast.AggregateFuncExpr, values []any) any {
 	return joinStrings("group_concat", parts, separator)
 }
 
-func foldValues(name string, values []any) any {
-	total := values[0]
-	if name == "sum" || name == "avg" {
-		total = any(int64(0))
-	}
+// total is SUM and AVG.
+func (s *stopper) total(name string, values []any) (any, error) {
+	total := any(int64(0))
 	for _, v := range values {
-		switch name {
-		case "min":
-			if compare(v, total) < 0 {
-				total = v
-			}
-		case "max":
-			if compare(v, total) > 0 {
-				total = v
-			}
-		default:
-			if !isNumber(v) {
-				v = asFloat(v)
-			}
-			total, _ = arithmetic(opcode.Plus, total, v)
+		if err := s.step(1 + weight(v)); err != nil {
+			return nil, err
 		}
+		if !isNumber(v) {
+			v = asFloat(v)
+		}
+		total, _ = arithmetic(opcode.Plus, total, v)
 	}
 	if name == "avg" {
-		return decimals(asFloat(total) / float64(len(values)))
+		return decimals(asFloat(total) / float64(len(values))), nil
 	}
-	return total
+	return total, nil
 }

@@ -168,6 +168,7 @@ var serverCodes = []errorCode{
 	{1412, "DDL", "ER_TABLE_DEF_CHANGED", "a table was altered while its snapshot was open", "none: the table is copied again"},
 	{1421, "STATEMENT", "ER_STMT_HAS_NO_OPEN_CURSOR", "the admin port opens no cursors", ""},
 	{1461, "STATEMENT", "ER_MAX_PREPARED_STMT_COUNT_REACHED", "the session has too many prepared statements", "close some"},
+	{codeWrongValue, "STATEMENT", "ER_WRONG_VALUE", "a DATE, TIME or TIMESTAMP literal has no such value", ""},
 	{1582, "STATEMENT", "ER_WRONG_PARAMCOUNT_TO_NATIVE_FCT", "a function has the wrong number of arguments", ""},
 	{1820, "SOURCE", "ER_MUST_CHANGE_PASSWORD", "the password of the source's account has expired", "set a new one, then ALTER SOURCE"},
 	{1835, "NETWORK", "ER_MALFORMED_PACKET", "the client sent a malformed packet", ""},

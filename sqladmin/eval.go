@@ -30,11 +30,17 @@ type scope struct {
 	now     time.Time
 }
 
-// eval returns an expression's value.
+// eval returns an expression's value. The bytes of each text are counted as
+// steps, since what gets it reads it: folds, scans or copies it.
 func (s *scope) eval(e ast.ExprNode) (any, error) {
-	if err := s.x.stop.step(1); err != nil {
+	v, err := s.evaluate(e)
+	if err != nil {
 		return nil, err
 	}
+	return v, s.x.stop.step(1 + weight(v))
+}
+
+func (s *scope) evaluate(e ast.ExprNode) (any, error) {
 	switch e := e.(type) {
 	case *tidbsql.Literal:
 		return literal(e), nil
@@ -316,14 +322,14 @@ func (s *scope) in(e *ast.PatternInExpr) (any, error) {
 	if err != nil || v == nil {
 		return nil, err
 	}
-	null := false
+	null, wanted := false, &operand{value: v}
 	for _, item := range e.List {
 		w, err := s.eval(item)
 		if err != nil {
 			return nil, err
 		}
-		if w != nil && compare(v, w) == 0 {
-			return int64(btoi(!e.Not)), nil
+		if found, err := s.x.stop.equals(wanted, w); found || err != nil {
+			return int64(btoi(!e.Not)), err
 		}
 		null = null || w == nil
 	}
@@ -353,12 +359,19 @@ func (s *scope) caseWhen(e *ast.CaseExpr) (any, error) {
 			return nil, err
 		}
 	}
+	wanted := &operand{value: subject}
 	for _, when := range e.WhenClauses {
 		v, err := s.eval(when.Expr)
 		if err != nil {
 			return nil, err
 		}
-		if e.Value == nil && isTrue(v) || e.Value != nil && v != nil && subject != nil && compare(v, subject) == 0 {
+		found := e.Value == nil && isTrue(v)
+		if e.Value != nil {
+			if found, err = s.x.stop.equals(wanted, v); err != nil {
+				return nil, err
+			}
+		}
+		if found {
 			return s.eval(when.Result)
 		}
 	}

@@ -65,14 +65,7 @@ var functions = map[string]function{
 		return strings.ToUpper(hex.EncodeToString([]byte(asString(a[0]))))
 	}},
 	"isnull": {1, 1, Int, false, func(_ *scope, a []any) any { return int64(btoi(a[0] == nil)) }},
-	"field": {2, -1, Int, false, func(_ *scope, a []any) any {
-		for i, v := range a[1:] {
-			if a[0] != nil && v != nil && compare(a[0], v) == 0 {
-				return int64(i + 1)
-			}
-		}
-		return int64(0)
-	}},
+	"field":  {2, -1, Int, false, field},
 
 	"if": {3, 3, Null, false, func(_ *scope, a []any) any {
 		if isTrue(a[0]) {
@@ -82,14 +75,14 @@ var functions = map[string]function{
 	}},
 	"ifnull":   {2, 2, Null, false, firstValue},
 	"coalesce": {1, -1, Null, false, firstValue},
-	"nullif": {2, 2, Null, false, func(_ *scope, a []any) any {
-		if a[0] != nil && a[1] != nil && compare(a[0], a[1]) == 0 {
-			return nil
+	"nullif": {2, 2, Null, false, func(s *scope, a []any) any {
+		if same, err := s.x.stop.equals(&operand{value: a[0]}, a[1]); same || err != nil {
+			return valueOrError(nil, err)
 		}
 		return a[0]
 	}},
-	"greatest": {2, -1, Null, true, func(_ *scope, a []any) any { return foldValues("max", a) }},
-	"least":    {2, -1, Null, true, func(_ *scope, a []any) any { return foldValues("min", a) }},
+	"greatest": {2, -1, Null, true, greatest},
+	"least":    {2, -1, Null, true, least},
 	"abs":      {1, 1, Null, true, absolute},
 	"round":    {1, 2, Double, true, round},
 	"floor":    {1, 1, Int, true, func(_ *scope, a []any) any { return floor(asFloat(a[0])) }},
@@ -123,14 +116,17 @@ var functions = map[string]function{
 		}
 		return nil
 	}},
-	"unix_timestamp": {0, 1, Int, true, unixTimestamp},
-	"from_unixtime":  {1, 1, DateTime, true, fromUnix},
-	"timediff":       {2, 2, String, true, timeDiff},
-	"timestampdiff":  {3, 3, Int, true, timestampDiff},
-	"date_add":       {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, 1) }},
-	"adddate":        {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, 1) }},
-	"date_sub":       {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, -1) }},
-	"subdate":        {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, -1) }},
+	ast.DateLiteral:      {1, 1, String, true, dateLiteral},
+	ast.TimeLiteral:      {1, 1, String, true, timeLiteral},
+	ast.TimestampLiteral: {1, 1, DateTime, true, timestampLiteral},
+	"unix_timestamp":     {0, 1, Int, true, unixTimestamp},
+	"from_unixtime":      {1, 1, DateTime, true, fromUnix},
+	"timediff":           {2, 2, String, true, timeDiff},
+	"timestampdiff":      {3, 3, Int, true, timestampDiff},
+	"date_add":           {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, 1) }},
+	"adddate":            {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, 1) }},
+	"date_sub":           {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, -1) }},
+	"subdate":            {3, 3, DateTime, true, func(_ *scope, a []any) any { return addInterval(a, -1) }},
 
 	"version":        {0, 0, String, true, func(s *scope, _ []any) any { return s.x.server.cfg.ServerVersion }},
 	"user":           {0, 0, String, true, currentUser},

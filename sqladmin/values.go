@@ -1,7 +1,7 @@
 package sqladmin
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -100,18 +100,50 @@ func asFloat(v any) float64 {
 	return 0
 }
 
+// leadingNumber reads the longest number that a text begins with, in one scan.
+// A number beyond a double's range is the double nearest to it, as in MySQL.
 func leadingNumber(s string) float64 {
 	s = strings.TrimLeft(s, " \t\r\n")
-	end := 0
-	for end < len(s) && strings.IndexByte("+-.0123456789eE", s[end]) >= 0 {
-		end++
+	f, err := strconv.ParseFloat(s[:numberLength(s)], 64)
+	if errors.Is(err, strconv.ErrRange) && math.IsInf(f, 0) {
+		return math.Copysign(math.MaxFloat64, f)
 	}
-	for ; end > 0; end-- {
-		if f, err := strconv.ParseFloat(s[:end], 64); err == nil {
-			return f
+	return f
+}
+
+// numberLength returns how many bytes of s are its leading number: a sign,
+// digits with at most one point, and an exponent that has digits.
+func numberLength(s string) int {
+	end := signLength(s)
+	whole := digits(s[end:])
+	end += whole
+	if end < len(s) && s[end] == '.' {
+		fraction := digits(s[end+1:])
+		if whole+fraction == 0 {
+			return 0
+		}
+		end += 1 + fraction
+	} else if whole == 0 {
+		return 0
+	}
+	if end < len(s) && (s[end] == 'e' || s[end] == 'E') {
+		exponent := end + 1 + signLength(s[end+1:])
+		if n := digits(s[exponent:]); n > 0 {
+			return exponent + n
 		}
 	}
-	return 0
+	return end
+}
+
+func signLength(s string) int { return btoi(s != "" && (s[0] == '+' || s[0] == '-')) }
+
+// digits returns how many digits s begins with.
+func digits(s string) int {
+	n := 0
+	for n < len(s) && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return n
 }
 
 // asInt reads an integer, rounded.
@@ -157,34 +189,6 @@ func asTime(v any) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
-}
-
-// compare orders two values that are not NULL by MySQL's rules: texts without
-// case, numbers as such, a text beside a number as a number.
-func compare(a, b any) int {
-	if x, ok := a.(int64); ok {
-		if y, ok := b.(int64); ok {
-			return cmp.Compare(x, y)
-		}
-	}
-	if x, ok := a.(uint64); ok {
-		if y, ok := b.(uint64); ok {
-			return cmp.Compare(x, y)
-		}
-	}
-	_, aTime := a.(time.Time)
-	_, bTime := b.(time.Time)
-	if aTime || bTime {
-		x, xok := asTime(a)
-		y, yok := asTime(b)
-		if xok && yok {
-			return x.Truncate(time.Millisecond).Compare(y.Truncate(time.Millisecond))
-		}
-	}
-	if isNumber(a) || isNumber(b) {
-		return cmp.Compare(asFloat(a), asFloat(b))
-	}
-	return strings.Compare(fold(asString(a)), fold(asString(b)))
 }
 
 // compareNull is compare with NULL before everything else, as ORDER BY sorts.
