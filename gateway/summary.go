@@ -21,6 +21,7 @@ type summary struct {
 	eta                  *int64    // the longest; nil when some channel that copies does not know
 	progress             float64
 	total                migration.Status // sums
+	noTables             bool             // some channel has none
 	checkpoint, errorAt  time.Time
 	lastDDL              string
 	errno                int
@@ -93,6 +94,7 @@ func channelProgress(c *channelView) float64 {
 
 func (s *summary) add(c *channelView) {
 	t, st := &s.total, &c.st
+	s.noTables = s.noTables || st.TablesTotal == 0
 	t.RowsCopied += st.RowsCopied
 	t.RowsEstimated += st.RowsEstimated
 	t.BytesCopied += st.BytesCopied
@@ -125,9 +127,11 @@ func (s *summary) add(c *channelView) {
 // ready says whether the migration could be cut over now: everything follows
 // the source closely and nothing is wrong. Where rows of the target were not what
 // they must be, more may differ that nothing has looked at: then it is not ready
-// until all is copied again.
+// until all is copied again. A channel without a table may have rules that match
+// nothing: a name that is misspelled.
 func (s *summary) ready(errors int) bool {
-	return s.total.Diverged == 0 && s.status == migration.StatusRunning && s.phase == migration.PhaseReplicate && s.behind != nil && *s.behind <= readyLag && errors == 0
+	return s.total.Diverged == 0 && !s.noTables && s.status == migration.StatusRunning &&
+		s.phase == migration.PhaseReplicate && s.behind != nil && *s.behind <= readyLag && errors == 0
 }
 
 // nextStep is a statement that an operator can say next.
@@ -152,6 +156,9 @@ func (s *summary) nextStep(m *catalog.Migration) string {
 	}
 	if copying(s.phase) {
 		return "WAIT FOR MIGRATION " + name + " UNTIL PHASE = 'REPLICATE'"
+	}
+	if s.noTables {
+		return "SHOW CREATE MIGRATION " + name + " -- its rules match no table of a source"
 	}
 	return "WAIT FOR MIGRATION " + name + " UNTIL CAUGHT_UP"
 }
