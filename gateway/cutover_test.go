@@ -149,6 +149,9 @@ func (c *cutover) step(place, stmt string) {
 				c.t.Errorf("%d tables have ids, want 2: %v", len(rows), rows)
 			}
 			for _, r := range rows {
+				if !strings.HasSuffix(r[0], ";") {
+					c.t.Errorf("%s does not end a statement: a client would run it with the next one", r[0])
+				}
 				c.target.run(r[0])
 			}
 		}
