@@ -92,6 +92,9 @@ func refusal(m *catalog.Migration, findings []migration.Finding) error {
 	if first.RemedySQL != "" {
 		remedy = strings.TrimSpace(remedy + " (" + first.RemedySQL + ")")
 	}
+	if blocking > 1 {
+		remedy = strings.TrimRight(remedy, ". ") + "; CHECK MIGRATION " + backquote(m.Name) + " shows all"
+	}
 	return sqladmin.Errorf(sqladmin.CodeCheckFailed, "%d check(s) of migration '%s' failed; first: %s %s: %s", blocking, m.Name, first.ID, first.Object, first.Finding).
 		WithRemedy("%s", named(remedy, m.Name))
 }

@@ -284,7 +284,7 @@ func TestStartIsRefused(t *testing.T) {
 	if !strings.Contains(message, "source.binlog_format") || !strings.Contains(message, "Remedy") {
 		t.Errorf("the refusal does not name the check and the remedy: %s", message)
 	}
-	if row := c.one("SHOW MIGRATIONS"); row["Desired"] != "STOPPED" || row["Status"] != "STOPPED" {
+	if row := c.one("SHOW MIGRATIONS"); row["Desired"] != "STOPPED" || row["Status"] != "STOPPED" || row["Next_Step"] != "CHECK MIGRATION `m`" {
 		t.Errorf("a refused START changed something: %v", row)
 	}
 	c.ok("CREATE MIGRATION none FROM SOURCE src REPLICATE_DO_DB=(nowhere)")

@@ -188,6 +188,15 @@ func TestOneTableOfTwoSources(t *testing.T) {
 	if !strings.Contains(text, "0 of 3 migrations were set running") || !strings.Contains(text, "'both'") {
 		t.Errorf("START MIGRATION ALL that starts nothing: %s", text)
 	}
+	said = map[string]string{}
+	for _, w := range c.rows("SHOW WARNINGS") {
+		if w["Level"] == "Warning" {
+			said[strings.SplitN(w["Message"], "'", 3)[1]] = w["Message"]
+		}
+	}
+	if len(said) != 3 || !strings.Contains(said["far"], "source.connect") || said["both"] == "" || said["second"] == "" {
+		t.Errorf("START MIGRATION ALL that starts nothing warned of %v", said)
+	}
 	// Names are all or nothing.
 	c.ok("CREATE MIGRATION fine FROM SOURCE s1 REPLICATE_DO_DB=(elsewhere) REPLICATE_REWRITE_DB=((shop, elsewhere))")
 	c.fails(61010, "START MIGRATION fine, far")

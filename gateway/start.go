@@ -166,10 +166,16 @@ func refused(list []*candidate, all bool) error {
 	}
 	remedy := e.Remedy
 	if failed > 1 {
-		remedy += "; CHECK MIGRATION says the same of each of the others"
+		remedy += "; SHOW WARNINGS has the reason of each of the others, and CHECK MIGRATION all that is wrong with one"
 	}
-	return sqladmin.Errorf(e.Code, "%d of %d migrations were set running; '%s' cannot be: %s", set, len(list), first.m.Name, e.Message).
+	e = sqladmin.Errorf(e.Code, "%d of %d migrations were set running; '%s' cannot be: %s", set, len(list), first.m.Name, e.Message).
 		WithRemedy("%s", remedy)
+	for _, k := range list {
+		if k.err != nil {
+			e.Others = append(e.Others, startWarning(k))
+		}
+	}
+	return e
 }
 
 func startWarning(k *candidate) sqladmin.Warning {

@@ -22,6 +22,7 @@ type summary struct {
 	progress             float64
 	total                migration.Status // sums
 	noTables             bool             // some channel has none
+	refused              bool             // the last checks have an error that blocks START
 	checkpoint, errorAt  time.Time
 	lastDDL              string
 	errno                int
@@ -145,6 +146,9 @@ func (s *summary) nextStep(m *catalog.Migration) string {
 	case statusWaiting:
 		return "SHOW NODES"
 	case migration.StatusStopped:
+		if s.refused {
+			return "CHECK MIGRATION " + name
+		}
 		return "START MIGRATION " + name
 	case migration.StatusStopping:
 		return "WAIT FOR MIGRATION " + name + " UNTIL STATUS = 'STOPPED'"
@@ -158,7 +162,7 @@ func (s *summary) nextStep(m *catalog.Migration) string {
 		return "WAIT FOR MIGRATION " + name + " UNTIL PHASE = 'REPLICATE'"
 	}
 	if s.noTables {
-		return "SHOW CREATE MIGRATION " + name + " -- its rules match no table of a source"
+		return "SHOW CREATE MIGRATION " + name + " /* its rules match no table of a source */"
 	}
 	return "WAIT FOR MIGRATION " + name + " UNTIL CAUGHT_UP"
 }

@@ -13,6 +13,7 @@ import (
 // those that are tried again, to which come the warnings of its newest check.
 type troubles struct {
 	errors, warnings int
+	refused          bool // the last checks have an error that blocks START
 	newest           catalog.MigrationError
 }
 
@@ -50,8 +51,11 @@ func (c *controller) troubles(ctx context.Context) (map[string]*troubles, error)
 			return nil, err
 		}
 		for _, f := range findings {
-			if f.Severity == "WARNING" {
+			switch {
+			case f.Severity == "WARNING":
 				of(id).warnings++
+			case f.Severity == severityError && f.Blocks == "START":
+				of(id).refused = true
 			}
 		}
 	}
@@ -85,6 +89,7 @@ func (c *controller) migrationRows(ctx context.Context, long bool) ([][]any, []s
 		}
 		channels := snap.channels[m.ID]
 		sum := summarize(channels)
+		sum.refused = t.refused
 		row := migrationRow(m, &sum, t)
 		if long {
 			row = append(row, statusRow(m, channels, &sum, t)...)

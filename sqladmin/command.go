@@ -147,6 +147,7 @@ func (c *conn) sendFailure(ctx context.Context, err error) error {
 	}
 	own = forClient(own)
 	c.session.warnings = []Warning{{Level: "Error", Code: own.Code, Message: own.Message, Remedy: own.Remedy}}
+	c.session.warnings = append(c.session.warnings, own.Others...)
 	return c.sendError(own)
 }
 

@@ -14,6 +14,7 @@ type Error struct {
 	State   string // SQLSTATE; "" means the code's usual one, else HY000
 	Message string
 	Remedy  string
+	Others  []Warning // of the same statement, for SHOW WARNINGS
 }
 
 // Error returns the message and the remedy as the client sees them.
