@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"math/big"
 	"strconv"
 	"strings"
 )
@@ -38,6 +39,12 @@ type term struct {
 	// TiDB does not print.
 	padded           bool
 	precision, scale int // of classDecimal
+	// negative is true for a value of classDecimal that may be less than 0.
+	negative bool
+	// unsigned is true for a number that a server may take for an UNSIGNED one.
+	unsigned     bool
+	lo, hi       *big.Int // the bounds of a value of classInt
+	chars, bytes int      // the most that a text has; its bytes are those in UTF-8
 }
 
 // prover reads an expression. Its first problem stays in why.
@@ -93,6 +100,9 @@ func (p *prover) stored(t term, into *typeDef) string {
 	}
 	if !ok {
 		return "its expression's value is converted to " + into.sql()
+	}
+	if !t.fits(into) {
+		return "its expression's value may not fit " + into.sql()
 	}
 	return ""
 }
@@ -195,7 +205,7 @@ func (p *prover) predicate(level int, left *term) bool {
 		p.next()
 		p.accept("NOT")
 		if p.peek().isAny("TRUE", "FALSE") {
-			p.numbers(*left)
+			p.truths(*left)
 			p.next()
 		} else {
 			p.expect("NULL")
@@ -203,20 +213,18 @@ func (p *prover) predicate(level int, left *term) bool {
 	case p.at(not).is("BETWEEN") && level <= levelBetween:
 		p.accept("NOT")
 		p.next()
-		p.numbers(*left)
-		p.numbers(p.expression(levelComparison + 1))
+		low := p.expression(levelComparison + 1)
 		p.expect("AND")
-		p.numbers(p.expression(levelComparison + 1))
+		p.compared(*left, low, p.expression(levelComparison+1))
 	case p.at(not).is("IN") && level <= levelComparison:
 		p.accept("NOT")
 		p.next()
 		p.expect("(")
-		p.numbers(*left)
-		p.numbers(p.arguments()...)
+		p.compared(append(p.arguments(), *left)...)
 	default:
 		return false
 	}
-	*left = term{class: classInt}
+	*left = truth()
 	return true
 }
 
@@ -230,25 +238,48 @@ func (p *prover) numbers(list ...term) {
 	}
 }
 
+// compared fails unless the terms are numbers that every server compares alike.
+func (p *prover) compared(list ...term) {
+	p.numbers(list...)
+	p.signs(list...)
+}
+
 // operate returns the term of left op right.
 func (p *prover) operate(op string, left, right term) term {
 	if p.why != "" {
 		return term{}
 	}
-	p.numbers(left, right)
+	switch op {
+	case "AND", "&&", "OR", "XOR":
+		p.truths(left, right)
+		return truth()
+	}
+	p.compared(left, right)
+	if p.why != "" {
+		return term{}
+	}
+	for _, t := range []*term{&left, &right} {
+		if t.class == classNull {
+			*t = between(0, 0)
+		}
+	}
 	whole := left.class != classDecimal && right.class != classDecimal
 	switch op {
 	case "+", "-", "*":
-		if whole {
-			return term{class: classInt}
+		if op == "-" && (left.unsigned || right.unsigned) {
+			return p.fail("its expression subtracts UNSIGNED numbers")
 		}
-		return p.decimal(op, left, right)
+		if !whole {
+			return p.decimal(op, left, right)
+		}
+		return p.integers(op, left, right)
 	case "%", "MOD", "DIV":
 		if !whole {
 			return p.fail("its expression divides decimal numbers")
 		}
+		return p.integers(op, left, right)
 	}
-	return term{class: classInt}
+	return truth()
 }
 
 // Bounds of DECIMAL. Beyond them the servers round.
@@ -259,15 +290,10 @@ const (
 
 // decimal returns the term of an exact sum or product.
 func (p *prover) decimal(op string, left, right term) term {
-	digits := func(t term) (int, int) {
-		if t.class == classDecimal {
-			return t.precision - t.scale, t.scale
-		}
-		return 20, 0
-	}
-	li, ls := digits(left)
-	ri, rs := digits(right)
-	t := term{class: classDecimal, scale: max(ls, rs)}
+	li, ls := left.digits()
+	ri, rs := right.digits()
+	t := term{class: classDecimal, scale: max(ls, rs), unsigned: left.unsigned || right.unsigned,
+		negative: op == "-" || left.mayBeNegative() || right.mayBeNegative()}
 	t.precision = max(li, ri) + t.scale + 1
 	if op == "*" {
 		t.scale = ls + rs
@@ -282,15 +308,19 @@ func (p *prover) decimal(op string, left, right term) term {
 func (p *prover) unary() term {
 	t := p.peek()
 	switch {
-	case p.accept("-"), p.accept("+"):
+	case t.punct("-"), t.punct("+"):
+		p.next()
 		v := p.expression(levelUnary)
 		p.numbers(v)
 		v.padded = false
+		if t.text == "-" && p.why == "" {
+			return p.negated(v)
+		}
 		return v
 	case t.is("NOT") && p.at(1).punct("("):
 		p.next()
-		p.numbers(p.expression(levelUnary))
-		return term{class: classInt}
+		p.truths(p.expression(levelUnary))
+		return truth()
 	case p.accept("("):
 		v := p.expression(0)
 		p.expect(")")
@@ -304,7 +334,9 @@ func (p *prover) unary() term {
 		return p.text(p.next().text)
 	case t.isAny("TRUE", "FALSE"):
 		p.next()
-		return term{class: classInt, literal: true}
+		v := truth()
+		v.literal = true
+		return v
 	case t.is("NULL"):
 		p.next()
 		return term{class: classNull}
@@ -323,10 +355,12 @@ func (p *prover) number(text string) term {
 	if strings.ContainsAny(text, "eExXbB") {
 		return p.fail("its expression has a number that is no plain decimal")
 	}
-	if _, err := strconv.ParseInt(text, 10, 64); err == nil {
-		return term{class: classInt, literal: true}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		t := between(n, n)
+		t.literal = true
+		return t
 	}
-	return term{class: classDecimal, literal: true, precision: len(whole) + len(fraction), scale: len(fraction)}
+	return term{class: classDecimal, literal: true, unsigned: fraction == "", precision: len(whole) + len(fraction), scale: len(fraction)}
 }
 
 func (p *prover) text(s string) term {
@@ -335,7 +369,7 @@ func (p *prover) text(s string) term {
 			return p.fail("its expression has a text with characters that are not printable ASCII")
 		}
 	}
-	return term{class: classText, literal: true, utf8: true, ascii: true}
+	return term{class: classText, literal: true, utf8: true, ascii: true, chars: len(s), bytes: len(s)}
 }
 
 func (p *prover) column(name string) term {
@@ -351,14 +385,17 @@ func (p *prover) column(name string) term {
 	t := &c.typ
 	switch t.base {
 	case "tinyint", "smallint", "mediumint", "int", "bigint":
-		return term{class: classInt, padded: t.zerofill}
+		return integerOf(t)
 	case "decimal":
-		return term{class: classDecimal, padded: t.zerofill, precision: t.length, scale: t.scale}
-	case "char", "varchar", "tinytext", "text", "mediumtext", "longtext":
+		unsigned := t.unsigned || t.zerofill
+		return term{class: classDecimal, padded: t.zerofill, precision: t.length, scale: max(t.scale, 0), unsigned: unsigned, negative: !unsigned}
+	case "char":
+		return p.fail("its expression uses a CHAR, which has trailing blanks in sessions with PAD_CHAR_TO_FULL_LENGTH")
+	case "varchar", "tinytext", "text", "mediumtext", "longtext":
 		switch t.charset {
 		case "utf8mb4", "utf8mb3", "ascii", "latin1":
 			p.charsets[t.charset] = true
-			return term{class: classText, utf8: t.charset != "latin1", ascii: t.charset == "ascii"}
+			return textOf(t)
 		}
 		return p.fail("its expression uses a text in " + t.charset)
 	case "date":
@@ -374,12 +411,17 @@ func (p *prover) column(name string) term {
 // caseOf reads CASE [x] WHEN .. THEN .. [ELSE ..] END.
 func (p *prover) caseOf() term {
 	p.next()
+	var compared, results []term
 	if !p.peek().is("WHEN") {
-		p.numbers(p.expression(0))
+		compared = append(compared, p.expression(0))
 	}
-	var results []term
 	for p.accept("WHEN") {
-		p.numbers(p.expression(0))
+		when := p.expression(0)
+		if compared == nil {
+			p.truths(when)
+		} else {
+			compared = append(compared, when)
+		}
 		p.expect("THEN")
 		results = append(results, p.expression(0))
 	}
@@ -387,24 +429,41 @@ func (p *prover) caseOf() term {
 		results = append(results, p.expression(0))
 	}
 	p.expect("END")
+	p.compared(compared...)
 	return p.common(results)
 }
 
 // common returns the term of a value that is one of several.
 func (p *prover) common(list []term) term {
+	if p.why != "" {
+		return term{}
+	}
+	p.signs(list...)
 	out := term{class: classNull, utf8: true, ascii: true}
+	whole := 0
 	for _, t := range list {
 		switch {
 		case t.class == classNull:
 			continue
 		case out.class == classNull:
-			out.class = t.class
+			out.class, out.lo, out.hi = t.class, t.lo, t.hi
 		case out.class != t.class:
 			return p.fail("its expression has results of different types")
 		}
 		out.utf8, out.ascii, out.padded = out.utf8 && t.utf8, out.ascii && t.ascii, out.padded || t.padded
-		out.precision, out.scale = max(out.precision, t.precision), max(out.scale, t.scale)
+		out.unsigned, out.negative = out.unsigned || t.unsigned, out.negative || t.negative
+		out.chars, out.bytes = max(out.chars, t.chars), max(out.bytes, t.bytes)
+		whole, out.scale = max(whole, t.precision-t.scale), max(out.scale, t.scale)
+		if t.class == classInt {
+			if t.lo.Cmp(out.lo) < 0 {
+				out.lo = t.lo
+			}
+			if t.hi.Cmp(out.hi) > 0 {
+				out.hi = t.hi
+			}
+		}
 	}
+	out.precision = whole + out.scale
 	return out
 }
 
@@ -473,14 +532,14 @@ func (p *prover) call(name string) term {
 			return p.fail("its expression uses CONVERT")
 		}
 		p.expect(")")
-		return term{class: classText, utf8: true, ascii: v.ascii}
+		return term{class: classText, utf8: true, ascii: v.ascii, chars: v.chars, bytes: v.bytes}
 	}
 	if name == "if" {
 		args := p.arguments()
 		if p.why != "" || len(args) != 3 {
 			return p.fail("its expression uses IF")
 		}
-		p.numbers(args[0])
+		p.truths(args[0])
 		return p.common(args[1:])
 	}
 	f, known := provedFunctions[name]
@@ -493,11 +552,7 @@ func (p *prover) call(name string) term {
 	}
 	for _, letters := range f.args {
 		if takes(letters, args) {
-			all := p.bytesOf(args)
-			if f.result == classOther {
-				return p.common(args)
-			}
-			return term{class: f.result, utf8: all.utf8, ascii: all.ascii}
+			return p.resultOf(name, f, args)
 		}
 	}
 	return p.fail("its expression uses " + strings.ToUpper(name) + " of values of other types")
@@ -523,7 +578,7 @@ func (p *prover) cast() term {
 		}
 		p.expect(")")
 		if allows('x', v) {
-			return term{class: classText, utf8: v.class != classText || v.utf8, ascii: v.class != classText || v.ascii}
+			return term{class: classText, utf8: v.class != classText || v.utf8, ascii: v.class != classText || v.ascii, chars: v.printed(), bytes: v.sized()}
 		}
 	}
 	return p.fail("its expression uses CAST of values of other types")

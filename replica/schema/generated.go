@@ -73,15 +73,22 @@ func (x *translator) generatedAs(c *columnDef) (generatedAs, error) {
 func (x *translator) plainWarning(c *columnDef, why string) string {
 	s := fmt.Sprintf("generated column %s becomes a plain column that carries the source's value (%s): after a switch to the target, the application must set it",
 		c.name, why)
-	stamps := map[string]bool{}
-	for _, other := range x.d.columns {
-		if other.typ.base == "timestamp" {
-			stamps[strings.ToLower(other.name)] = true
+	uses := func(base string) bool {
+		of := map[string]bool{}
+		for _, other := range x.d.columns {
+			if other.typ.base == base {
+				of[strings.ToLower(other.name)] = true
+			}
 		}
+		return !c.stored && mentions(c.generated, of)
 	}
-	if !c.stored && mentions(c.generated, stamps) {
+	if uses("timestamp") {
 		s += "; it is VIRTUAL and depends on a TIMESTAMP, so that the source gives each session the value of its own time zone: " +
 			"rows of the copy have that of UTC, and later rows that of the session that wrote them"
+	}
+	if uses("char") {
+		s += "; it is VIRTUAL and depends on a CHAR, so that the source gives each session the value of its own sql_mode: " +
+			"later rows have that of the session that wrote them, with trailing blanks if its mode had PAD_CHAR_TO_FULL_LENGTH"
 	}
 	return s
 }

@@ -1,0 +1,3 @@
+-- PAD_CHAR_TO_FULL_LENGTH decides for each session what a CHAR is.
+CREATE TABLE pad (id INT PRIMARY KEY, c CHAR(6), g1 INT AS (CHAR_LENGTH(c)) STORED, g2 VARCHAR(9) AS (CONCAT(c, 'x')) STORED, g3 VARCHAR(12) AS (REVERSE(c)) STORED, KEY g3 (g3)) DEFAULT CHARSET=utf8mb4;
+INSERT INTO pad (id, c) VALUES (1, 'ab');

@@ -1,0 +1,9 @@
+-- Generated columns whose values the session decides, or the product.
+CREATE TABLE clipped (id INT PRIMARY KEY, i INT, s VARCHAR(20), g1 TINYINT AS (i + 100) STORED, g2 VARCHAR(3) AS (CONCAT(s, 'x')) STORED, g3 DECIMAL(4,1) AS (i) VIRTUAL, g4 INT UNSIGNED AS (i) STORED, g5 TINYTEXT AS (s) STORED) DEFAULT CHARSET=utf8mb4;
+SET sql_mode = '';
+INSERT INTO clipped (id, i, s) VALUES (1, 100, 'abc'), (2, 5000, 'a'), (3, -1, NULL);
+CREATE TABLE truth (id INT PRIMARY KEY, dc DECIMAL(10,3), ub BIGINT UNSIGNED, g1 INT AS (dc XOR 1) STORED, g2 INT AS (CASE ub WHEN -1 THEN 1 ELSE 0 END) STORED, g3 INT AS (dc XOR 1) VIRTUAL, g4 INT AS (CASE ub WHEN -1 THEN 1 ELSE 0 END) VIRTUAL);
+INSERT INTO truth (id, dc, ub) VALUES (1, -0.4, 18446744073709551615), (2, 0.05, 1), (3, 0, 0), (4, NULL, NULL);
+SET sql_mode = 'NO_UNSIGNED_SUBTRACTION';
+CREATE TABLE less (id INT PRIMARY KEY, u INT UNSIGNED, g1 BIGINT AS (u - 10) STORED);
+INSERT INTO less (id, u) VALUES (1, 5), (2, 15);
