@@ -111,49 +111,6 @@ func (x *translator) partition(p *partitioning) string {
 	return s
 }
 
-// placedOtherwise returns why TiDB may put rows into other partitions than the
-// source does, "" if it does not: a partition that is dropped, truncated or
-// exchanged by its name must hold the same rows.
-func (x *translator) placedOtherwise(header string) string {
-	tokens, err := tokenize(header, 0)
-	if err != nil {
-		return "its definition is not read"
-	}
-	for i, t := range tokens {
-		switch {
-		case t.is("SUBPARTITION"):
-			return ""
-		case t.is("LINEAR"), t.is("KEY") && i > 0 && tokens[i-1].isAny("BY", "LINEAR"):
-			return "TiDB puts rows into other partitions than " + t.text + " does at the source"
-		case t.is("COLUMNS"):
-			for _, name := range columnsIn(joinTokens(tokens[i+1:])) {
-				c := x.d.column(name)
-				if c == nil || c.typ.charset == "" {
-					continue
-				}
-				if _, to := (&translator{d: x.d}).text("", c.typ.charset, c.typ.collation); !sameOrder(c.typ.charset, c.typ.collation, to) {
-					return "TiDB orders the texts of column " + c.name + " otherwise"
-				}
-			}
-			return ""
-		}
-	}
-	return ""
-}
-
-// sameOrder returns true if texts have the same order under a collation of the
-// source and one of the target.
-func sameOrder(charset, collation, target string) bool {
-	switch charset {
-	case "utf8mb4", "utf8mb3", "ascii":
-	default:
-		return false
-	}
-	_, has, _ := strings.Cut(collation, "_")
-	_, gets, _ := strings.Cut(target, "_")
-	return has == gets
-}
-
 // partitionText drops from a partition's definition where the source stores it.
 func partitionText(text string) string {
 	tokens, err := tokenize(text, 0)
