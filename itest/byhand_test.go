@@ -40,10 +40,10 @@ func TestRepairByHand(t *testing.T) {
 			},
 			after: []string{"INSERT INTO m (v) VALUES (3)", "UPDATE m SET v=9 WHERE id=1"}},
 		{name: "byhand_steps", source: []string{"CREATE TABLE s (a INT NOT NULL, b INT, c INT, PRIMARY KEY (a))", "INSERT INTO s VALUES (1, 1, 1)"},
-			ddl: "ALTER TABLE s DROP PRIMARY KEY, DROP COLUMN c, ADD COLUMN c VARCHAR(9) NULL, ADD PRIMARY KEY (a, b)",
+			ddl: "ALTER TABLE s DROP PRIMARY KEY, MODIFY c VARCHAR(9) NULL, ADD PRIMARY KEY (a, b)",
 			tries: []attempt{
 				{hand: []string{"ALTER TABLE s ADD COLUMN d INT"}, says: "column d is not in the source's table"},
-				{hand: []string{"CREATE TABLE s2 (a INT NOT NULL, b INT NOT NULL, c VARCHAR(9) NULL, PRIMARY KEY (a, b))", "INSERT INTO s2 (a, b) SELECT a, b FROM s",
+				{hand: []string{"CREATE TABLE s2 (a INT NOT NULL, b INT NOT NULL, c VARCHAR(9) NULL, PRIMARY KEY (a, b))", "INSERT INTO s2 SELECT a, b, c FROM s",
 					"DROP TABLE s", "RENAME TABLE s2 TO s"}},
 			},
 			after: []string{"INSERT INTO s VALUES (1, 2, 'x')"}},

@@ -32,12 +32,13 @@ type alterTranslator struct {
 	name          string // the target table, quoted
 	usesZone      bool   // the meaning of a statement depends on the session's time zone
 	conditions    []Condition
-	aside         map[string]string // columns that have another name while the statement runs
-	gone          map[string]bool   // columns that were dropped before all else
+	aside         map[string]string     // columns that have another name while the statement runs
+	gone          map[string]bool       // columns that were dropped before all else
+	adds          map[string]*columnDef // columns that are added, as they are then
 }
 
 func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translation, error) {
-	x := &alterTranslator{c: c, rules: rules, name: name, trimmedKeys: map[string]bool{}, same: map[*keyDef]bool{}}
+	x := &alterTranslator{c: c, rules: rules, name: name, trimmedKeys: map[string]bool{}, same: map[*keyDef]bool{}, adds: map[string]*columnDef{}}
 	for _, v := range []struct {
 		table *replica.Table
 		into  **translator
@@ -401,6 +402,7 @@ func (x *alterTranslator) defineColumn(verb, name, old string, pos position) err
 		if c, err = x.addedColumn(c); err != nil {
 			return err
 		}
+		x.adds[strings.ToLower(name)] = c
 	} else if err := x.numberedColumn(c, name, old); err != nil {
 		return err
 	}

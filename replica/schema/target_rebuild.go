@@ -19,23 +19,47 @@ const rebuildRows = 5000
 //	BATCH ON key LIMIT n REPLACE INTO new (..) SELECT .. FROM table
 //	RENAME TABLE table TO old, new TO table; DROP TABLE old
 //
+// Columns that the statement adds are added to the table first, so that its rows get
+// the values of the source's rows. A column whose name is taken gets another one
+// there.
+//
 // The steps run at the statement's barrier, where nothing writes the table. What
 // if the process dies within one: the DDL is found by its tag, as ever. BATCH is
 // no DDL and leaves no trace, so that it runs again from its beginning: REPLACE
 // by the new primary key, which the source has proved to be unique, writes the
 // same rows over those that are there. A table that has no primary key
-// afterwards is therefore not rebuilt. Before the RENAME the table itself is as it was.
+// afterwards is therefore not rebuilt. Before the RENAME the table itself has its rows
+// and columns as before, and the added ones.
 
 // rebuild returns these statements, and false if the statement needs none or
-// does more than they can: values that change, and columns that are added or
-// generated, are TiDB's to alter.
+// does more than they can: values that change, and columns that are generated, are
+// TiDB's to alter.
 func (x *alterTranslator) rebuild(targetSchema, to string) ([]string, bool) {
 	old, now := x.before.d.primary(), x.after.d.primary()
 	if old == nil || now == nil || !x.clusters(x.before, old) || !x.clusters(x.after, now) || x.samePrimary(old, now) {
 		return nil, false
 	}
-	var into, from []string
-	for _, c := range x.after.d.columns {
+	var into, from, add []string
+	for i, c := range x.after.d.columns {
+		if n := x.adds[strings.ToLower(c.name)]; n != nil {
+			if c.generated != "" {
+				return nil, false
+			}
+			if c.autoInc { // a condition holds that there are no rows
+				continue
+			}
+			n = n.clone()
+			if x.before.d.column(n.name) != nil {
+				n.name = x.freeName(i)
+			}
+			def, err := x.after.column(n)
+			if err != nil {
+				return nil, false
+			}
+			add = append(add, "ALTER TABLE "+x.name+" ADD COLUMN "+def)
+			into, from = append(into, replica.Quote(c.name)), append(from, replica.Quote(n.name))
+			continue
+		}
 		was := x.before.d.column(x.oldName(c.name))
 		if was == nil || c.generated != "" || was.generated != "" || c.rowStart || c.rowEnd || c.implicit ||
 			c.typ.sql() != was.typ.sql() || c.typ.charset != was.typ.charset || c.typ.collation != was.typ.collation {
@@ -52,14 +76,14 @@ func (x *alterTranslator) rebuild(targetSchema, to string) ([]string, bool) {
 	if err != nil {
 		return nil, false
 	}
-	return []string{
-		"DROP TABLE IF EXISTS " + side("new"),
+	return append(add,
+		"DROP TABLE IF EXISTS "+side("new"),
 		create,
 		fmt.Sprintf("BATCH ON %s.%s LIMIT %d REPLACE INTO %s (%s) SELECT %s FROM %s", x.name, replica.Quote(old.parts[0].column), rebuildRows,
 			side("new"), strings.Join(into, ","), strings.Join(from, ","), x.name),
-		"RENAME TABLE " + x.name + " TO " + side("old") + ", " + side("new") + " TO " + to,
-		"DROP TABLE IF EXISTS " + side("old"),
-	}, true
+		"RENAME TABLE "+x.name+" TO "+side("old")+", "+side("new")+" TO "+to,
+		"DROP TABLE IF EXISTS "+side("old"),
+	), true
 }
 
 // clusters returns true if the primary key clusters the target's table.

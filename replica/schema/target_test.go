@@ -219,7 +219,9 @@ func TestRebuild(t *testing.T) {
 		{"alter table t drop primary key, change id nr int not null, add primary key (nr)", false, ""},
 		{"alter table t drop primary key", false, ""},
 		{"alter table t drop primary key, add primary key (x), modify s varchar(9)", false, ""},
-		{"alter table t drop primary key, add primary key (x), add column z int", false, ""},
+		{"alter table t drop primary key, add primary key (x), add column z int default 4 first", true, "SELECT `z`,`id`,`x`,`y`,`s`,`k` FROM `d`.`t`"},
+		{"alter table t drop primary key, add primary key (x), drop column s, add column s int", true, "SELECT `id`,`x`,`y`,`k`,`_sluice_column_5_1` FROM `d`.`t`"},
+		{"alter table t drop primary key, add primary key (x), add column z int as (y) stored", false, ""},
 		{"alter table t add key (x)", false, ""},
 	} {
 		tr := NewTracker(compile(t, ruleset.Spec{}), Defaults{})
