@@ -58,6 +58,9 @@ type prover struct {
 	// another value in the target; "" when it has not.
 	generated func(c *columnDef) string
 	charsets  map[string]bool // of the text columns that it uses
+	// values has the terms of the generated columns that it uses; nil for a prover
+	// of such a one, so that each is read once.
+	values map[string]term
 }
 
 // maxNesting bounds the depth of an expression that is looked at.
@@ -70,7 +73,7 @@ func unproved(d *definition, c *columnDef, generated func(*columnDef) string) st
 	if err != nil {
 		return "its expression cannot be read"
 	}
-	p := &prover{d: d, tokens: tokens, generated: generated, charsets: map[string]bool{}}
+	p := &prover{d: d, tokens: tokens, generated: generated, charsets: map[string]bool{}, values: map[string]term{}}
 	t := p.expression(0)
 	if p.why == "" && p.peek().kind != tokEOF {
 		p.unknown()
@@ -385,7 +388,11 @@ func (p *prover) column(name string) term {
 	t := &c.typ
 	switch t.base {
 	case "tinyint", "smallint", "mediumint", "int", "bigint":
-		return integerOf(t)
+		v := integerOf(t)
+		if e := p.computed(c); e.class == classInt && e.fits(t) {
+			v.lo, v.hi = e.lo, e.hi
+		}
+		return v
 	case "decimal":
 		unsigned := t.unsigned || t.zerofill
 		return term{class: classDecimal, padded: t.zerofill, precision: t.length, scale: max(t.scale, 0), unsigned: unsigned, negative: !unsigned}

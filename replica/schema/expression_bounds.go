@@ -46,6 +46,26 @@ func integerOf(t *typeDef) term {
 	return term{class: classInt, lo: new(big.Int).Neg(power(bits - 1)), hi: below(power(bits - 1))}
 }
 
+// computed returns the term of a generated column's expression, whose bounds are
+// narrower than those of its type. Its class is classOther if it is not proved.
+func (p *prover) computed(c *columnDef) term {
+	if c.generated == "" || p.values == nil {
+		return term{}
+	}
+	if t, ok := p.values[c.name]; ok {
+		return t
+	}
+	var t term
+	if tokens, err := tokenize(c.generated, 0); err == nil {
+		q := &prover{d: p.d, tokens: tokens, generated: p.generated, charsets: map[string]bool{}}
+		if t = q.expression(0); q.why != "" || q.peek().kind != tokEOF {
+			t = term{}
+		}
+	}
+	p.values[c.name] = t
+	return t
+}
+
 // textSize returns how many bytes a TEXT type holds.
 func textSize(base string) (int, bool) {
 	if base == "longtext" {
@@ -168,16 +188,19 @@ func (p *prover) truths(list ...term) {
 	}
 }
 
-// ranged returns a number whose bounds are those of the type that it is computed in,
-// or fails.
+// ranged returns a number within the bounds of the type that it is computed in. All
+// servers refuse a row whose value is out of them (1690), in every sql_mode.
 func (p *prover) ranged(t term) term {
 	if t.class == classInt {
 		top := maxSigned
 		if t.unsigned {
 			top = maxUnsigned
 		}
-		if t.lo.Cmp(minSigned) < 0 || t.hi.Cmp(top) > 0 {
-			return p.fail("its expression's value may be out of range")
+		if t.lo.Cmp(minSigned) < 0 {
+			t.lo = minSigned
+		}
+		if t.hi.Cmp(top) > 0 {
+			t.hi = top
 		}
 	}
 	return t
@@ -253,7 +276,7 @@ func (p *prover) resultOf(name string, f signature, args []term) term {
 		if t.class == classInt {
 			t.lo, t.hi = new(big.Int), t.most()
 			if t.hi.Cmp(maxSigned) > 0 && !args[0].unsigned {
-				return p.fail("its expression's value may be out of range")
+				t.hi = maxSigned // ABS of the least number is out of range
 			}
 		}
 		return t

@@ -41,7 +41,7 @@ var proofColumns = []struct {
 // their column. Together they use all that is listed in expression.go.
 var proofs = []struct{ typ, exprs string }{
 	{"BIGINT", "z + 1; z * 2"},
-	{"BIGINT", "i + k; i - k; i * k; u + 1; i % k; k MOD 3; i DIV k; u DIV 3; MOD(i, k); -i; +i; (i + 1) * 2; ti - k; bi % 1000; bi DIV 7; u % 7; z % 7; ti * ti; ABS(i); SIGN(i); SIGN(m)"},
+	{"BIGINT", "i + k; i - k; i * k; u + 1; i % k; k MOD 3; i DIV k; u DIV 3; MOD(i, k); -i; +i; (i + 1) * 2; ti - k; bi + i; bi * 2; ABS(bi); bi % 1000; bi DIV 7; u % 7; z % 7; ti * ti; ABS(i); SIGN(i); SIGN(m)"},
 	{"INT", "i > k; i >= k; i < k; i <= k; i = k; i <> k; i != k; i <=> k; m > q; m = 1.5; i IS NULL; s IS NOT NULL; ISNULL(x); i > 0 AND k > 0; i > 0 && k > 0; i > 0 OR k > 0; i > 0 XOR k > 0; NOT (i > 0); i BETWEEN 0 AND 7; i NOT BETWEEN -1 AND k; i IN (1, 7, -1); k NOT IN (0, 1); (i > 0) IS TRUE; (i > 0) IS NOT FALSE"},
 	{"TINYINT(1)", "IF(i IS NULL, 0, 1); IF(d IS NULL, NULL, 1); i = 7"},
 	{"INT", "ti + 1; ti * 1000; i; i % k; YEAR(d) * 100; CHAR_LENGTH(x); u DIV 4; CASE WHEN u > 7 THEN 1 END; u IN (0, 10); ub > 7; -ti"},
