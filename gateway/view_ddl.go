@@ -81,7 +81,7 @@ func (c *controller) ddlLogs(ctx context.Context, targets []string, keys map[str
 
 func ddlRow(channel string, e *migration.DDLEntry) []any {
 	name, _, _ := strings.Cut(channel, "/") // the migration's
-	row := []any{channel, e.Position, e.SourceTable, e.SourceSQL, e.TargetSQL, strings.ToUpper(e.State), nil, nil, nil, named(e.Note, name)}
+	row := []any{channel, e.Position, e.SourceTable, e.SourceSQL, e.TargetSQL, strings.ToUpper(e.State), nil, nil, nil, named(e.Note, name), name}
 	if e.JobID != nil {
 		row[6] = *e.JobID
 	}

@@ -82,6 +82,17 @@ func waitRemedy(name string, sum *summary) string {
 	return "START MIGRATION " + backquote(name)
 }
 
+// reason returns an error's text without its remedy, short enough that clients
+// that cut a message at 512 bytes show what follows it.
+func reason(text string) string {
+	const most = 200
+	text, _, _ = strings.Cut(text, ". Remedy: ")
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + ".."
+}
+
 func lagText(seconds *int64) string {
 	if seconds == nil {
 		return "an unknown time"
@@ -236,7 +247,7 @@ func (w *waiter) impossible(channels []*channelView, sum *summary) string {
 			break
 		}
 		if ch.status == migration.StatusError {
-			return fmt.Sprintf("channel '%s' stopped by error %d: %s", ch.Name, lastErrno(&ch.st), lastError(&ch.st))
+			return fmt.Sprintf("channel '%s' stopped by error %d: %s", ch.Name, lastErrno(&ch.st), reason(lastError(&ch.st)))
 		}
 	}
 	stopping := w.Condition.Status == migration.StatusStopped || w.Condition.Status == migration.StatusDone && sum.status == migration.StatusStopping

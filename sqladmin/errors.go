@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Error is what a client gets as an ERR packet: what happened and why, and what
@@ -125,14 +126,14 @@ func (e *Error) WithRemedy(format string, args ...any) *Error {
 // NotSupported is the answer to what the grammar knows and the engine does not
 // do yet.
 func NotSupported(what string) *Error {
-	return Errorf(CodeNotSupported, "%s is not supported yet", what)
+	return Errorf(CodeNotSupported, "%s is not supported yet", what).WithRemedy("docs/statements.md lists what is supported")
 }
 
 // Unknown is the answer to a name that no object has. known may be nil; the
 // nearest of it is offered. kind is a word such as "migration".
 func Unknown(kind, name string, known []string) *Error {
 	e := Errorf(CodeUnknownObject, "Unknown %s '%s'", kind, name)
-	if near := nearest(name, known); near != "" {
+	if near := NearestName(name, known); near != "" {
 		e.Message += fmt.Sprintf(" (did you mean '%s'?)", near)
 	}
 	return e
@@ -152,6 +153,31 @@ func asError(err error, cause error) *Error {
 		return Errorf(CodeInterrupted, "Query execution was interrupted")
 	}
 	return Errorf(CodeUnknown, "%s", err.Error())
+}
+
+// NearestName is nearest for the names of objects. A name of three letters or
+// fewer has none, nor has one that differs in digits alone from each: m4 is no
+// misspelt m1, and DROP would take the wrong one.
+func NearestName(name string, known []string) string {
+	if len(name) <= 3 {
+		return ""
+	}
+	var others []string
+	for _, k := range known {
+		if withoutDigits(k) != withoutDigits(name) || strings.EqualFold(k, name) {
+			others = append(others, k)
+		}
+	}
+	return nearest(name, others)
+}
+
+func withoutDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+		return r
+	}, lower(s))
 }
 
 // nearest returns the known word that is most like word, or "" when none is

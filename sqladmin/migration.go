@@ -170,7 +170,7 @@ func parseCreateMigration(p *parser) Statement {
 			return m
 		}
 		if seen[clause] {
-			p.fail(Errorf(CodeWrongUsage, "Clause %s is written twice", clause))
+			p.fail(Errorf(CodeWrongUsage, "Clause %s is written twice", clause).WithRemedy("write it once, with all of its values"))
 		}
 		seen[clause] = true
 		p.comma()

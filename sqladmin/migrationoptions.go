@@ -60,7 +60,7 @@ func (p *parser) options() []Option {
 		o := p.option()
 		for _, other := range l {
 			if other.Name == o.Name && p.err == nil {
-				p.fail(Errorf(CodeWrongUsage, "Option %s is written twice", o.Name))
+				p.fail(Errorf(CodeWrongUsage, "Option %s is written twice", o.Name).WithRemedy("write it once"))
 			}
 		}
 		l = append(l, o)

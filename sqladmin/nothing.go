@@ -27,6 +27,14 @@ func parseNotYet(what string) func(*parser) Statement {
 	}
 }
 
+// parseCutover refuses what there is a procedure for.
+func parseCutover(what string) func(*parser) Statement {
+	return func(p *parser) Statement {
+		p.fail(NotSupported(what).WithRemedy("docs/cutover-by-hand.md has the steps that switch to the target today"))
+		return nil
+	}
+}
+
 // parseLock refuses LOCK TABLES, which mysqldump sends.
 func parseLock(p *parser) Statement {
 	p.fail(NotSupported("LOCK TABLES").WithRemedy("the tables of the admin port cannot be written; mysqldump: --skip-lock-tables or --single-transaction"))

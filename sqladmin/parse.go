@@ -2,6 +2,7 @@ package sqladmin
 
 import (
 	"errors"
+	"slices"
 	"strings"
 )
 
@@ -124,11 +125,12 @@ func (p *parser) unknownWords(lists [][][]string, otherwise string) *Error {
 			}
 		}
 		if len(going) == 0 || len(next) == 0 {
-			what := otherwise
+			e := p.syntaxError(p.pos+depth, otherwise)
 			if near := nearest(have, next); near != "" && have != "" {
-				what += ": did you mean '" + near + "'?"
+				return e.WithRemedy("did you mean '%s'?", near)
 			}
-			return p.syntaxError(p.pos+depth, what)
+			slices.Sort(next)
+			return e.WithRemedy("write %s there", orList(slices.Compact(next)))
 		}
 		lists, depth = going, depth+1
 	}

@@ -211,7 +211,9 @@ func (p *parser) channelName() string { return p.nameOrString("channel") }
 // tableName reads schema.table.
 func (p *parser) tableName() TableName {
 	t := TableName{Schema: p.nameOrString("schema")}
-	p.expectSymbol(".")
+	if p.err == nil && !p.symbols(".") {
+		p.fail(p.syntaxError(p.pos, "expected '.'").WithRemedy("write a table with its schema: schema.table"))
+	}
 	t.Name = p.nameOrString("table")
 	return t
 }
@@ -233,7 +235,7 @@ func (p *parser) str(what string) string {
 func (p *parser) nonEmpty(what string) string {
 	s := p.str(what)
 	if p.err == nil && strings.TrimSpace(s) == "" {
-		p.fail(Errorf(CodeBadOption, "Option %s: must not be empty", what))
+		p.fail(Errorf(CodeBadOption, "Option %s: must not be empty", what).WithRemedy("write a value, or leave the option out if it is not needed"))
 	}
 	return s
 }
@@ -386,7 +388,7 @@ func parseOptions[T any](p *parser, options []objectOption[T], into *T) {
 			return
 		}
 		if seen[t.value] {
-			p.fail(Errorf(CodeWrongUsage, "Option %s is written twice", t.value))
+			p.fail(Errorf(CodeWrongUsage, "Option %s is written twice", t.value).WithRemedy("write it once"))
 		}
 		seen[t.value] = true
 		p.pos++

@@ -108,8 +108,8 @@ var otherShows = []form{
 	{words: "CREATE PROCEDURE|FUNCTION|TRIGGER|EVENT", parse: parseNotYet("SHOW CREATE of a routine"), refused: true},
 	{words: "ENGINE", parse: parseNotYet("SHOW ENGINE"), refused: true},
 	{words: "PROFILE|PROFILES", parse: parseNotYet("SHOW PROFILE"), refused: true},
-	{words: "CUTOVER", parse: parseNotYet("SHOW CUTOVER"), refused: true},
-	{words: "CUTOVERS", parse: parseNotYet("SHOW CUTOVERS"), refused: true},
+	{words: "CUTOVER", parse: parseCutover("SHOW CUTOVER"), refused: true},
+	{words: "CUTOVERS", parse: parseCutover("SHOW CUTOVERS"), refused: true},
 	{words: "LISTENERS", parse: parseNotYet("SHOW LISTENERS"), refused: true},
 	{words: "PROXY", parse: parseNotYet("SHOW PROXY"), refused: true},
 	{words: "MIGRATION VERIFY|CONFLICTS", parse: parseNotYet("this SHOW MIGRATION"), refused: true},
@@ -180,7 +180,11 @@ func (s *Show) readTail(p *parser) {
 	switch word(p.tokens, p.pos) {
 	case "WHERE", "ORDER", "LIMIT":
 	default:
+		takesFor := word(p.tokens, p.pos) == "FOR"
 		p.expected("LIKE", "WHERE", "ORDER BY", "LIMIT")
+		if takesFor && p.err != nil {
+			p.err = p.err.WithRemedy("this SHOW has no such FOR; LIKE 'name' keeps the rows whose first column is that name")
+		}
 		return
 	}
 	last := p.tokens[len(p.tokens)-1].end

@@ -73,7 +73,7 @@ func init() {
 		// Known, and answered with error 1235 until the engine can do them.
 		{words: "VERIFY", parse: parseNotYet("VERIFY"), refused: true},
 		{words: "RESYNC", parse: parseNotYet("RESYNC"), refused: true},
-		{words: "CUTOVER", parse: parseNotYet("CUTOVER"), refused: true},
+		{words: "CUTOVER", parse: parseCutover("CUTOVER"), refused: true},
 		{words: "SKIP TRANSACTION", parse: parseNotYet("SKIP TRANSACTION"), refused: true},
 		{words: "REPLACE DDL", parse: parseNotYet("REPLACE DDL"), refused: true},
 		{words: "CHECK AUTO_INCREMENT", parse: parseNotYet("CHECK AUTO_INCREMENT"), refused: true},

@@ -51,7 +51,7 @@ var Tables = []*Table{
 		Message:t Remedy:t Position:t Resolved_At:d`)},
 	{"migration_events", columns(`Id:u At:d Migration Channel_Name Node User Kind Message:t`)},
 	{"migration_ddl", columns(`Channel_Name Position:t Source_Table Source_SQL:t Target_SQL:t State Job_Id:u Started_At:d
-		Finished_At:d Note:t`)},
+		Finished_At:d Note:t Migration`)},
 	{"workers", columns(`Worker_Id Node State Role Channels:u Channel_Names:t Lanes:u Rows_Per_Sec:f Bytes_Per_Sec:f
 		Max_Seconds_Behind:i Queue_Bytes:u Memory_Bytes:u Cpu_Pct:f Started_At:d Version Last_Error:t`)},
 	{"nodes", columns(`Node Address Admin_Address Http_Address State Status Incarnation:u Heartbeat_Age_Ms:i Channels:u

@@ -94,13 +94,28 @@ func concurrent(k *kind, name, by string, had, has uint64) *Error {
 // nearest returns the name that is most like the wanted one, or "" when none is
 // near: at most a third of its letters differ, case apart.
 func nearest(wanted string, names []string) string {
+	if len([]rune(wanted)) <= 3 {
+		return "" // m4 is no misspelt m1, and DROP would take the wrong one
+	}
 	best, least := "", max(2, len([]rune(wanted))/3)+1
 	for _, n := range names {
+		if withoutDigits(n) == withoutDigits(wanted) && !strings.EqualFold(n, wanted) {
+			continue
+		}
 		if d := distance(strings.ToLower(wanted), strings.ToLower(n)); d < least {
 			best, least = n, d
 		}
 	}
 	return best
+}
+
+func withoutDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+		return r
+	}, strings.ToLower(s))
 }
 
 // distance is the number of letters to insert, delete or change (Levenshtein).
