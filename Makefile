@@ -11,10 +11,13 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 export KILLS SEED SOURCE
 
+# What SHOW NODES and --version say; empty without git: then what the build knows.
+VERSION := $(shell git describe --always --dirty 2>/dev/null)
+
 .PHONY: build demo test check lab kill fuzz perf
 
 build:
-	go build -o bin/sluice .
+	go build -ldflags "$(if $(VERSION),-X sluice/gateway.version=$(VERSION))" -o bin/sluice .
 
 demo:
 	go run ./itest/demo
