@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"sluice/cluster"
 	"sluice/gateway/catalog"
 	"sluice/gateway/migration"
 )
@@ -17,6 +18,15 @@ func TestReadyNeedsTables(t *testing.T) {
 		s.total.TablesTotal, s.noTables = tables, tables == 0
 		if s.ready(0) != (tables > 0) || !strings.HasPrefix(s.nextStep(m), want) {
 			t.Errorf("%d tables: ready %v, next step %q", tables, s.ready(0), s.nextStep(m))
+		}
+	}
+}
+
+// A node that died runs nothing, whatever it said last.
+func TestChannelsOfDeadNodes(t *testing.T) {
+	for state, want := range map[cluster.State]int{cluster.Alive: 2, cluster.Suspect: 2, cluster.Dead: 0, cluster.Left: 0} {
+		if got := nodeChannels(&cluster.Member{State: state, Channels: 2}); got != want {
+			t.Errorf("%s: %d channels, want %d", state, got, want)
 		}
 	}
 }

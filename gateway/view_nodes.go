@@ -16,7 +16,7 @@ func viewNodes(c *controller, _ context.Context, _ *sqladmin.Session) ([][]any, 
 	var rows [][]any
 	for _, m := range c.cluster.Members() {
 		rows = append(rows, []any{m.Node, m.GossipAddr, m.AdminAddr, m.HTTPAddr, string(m.State), nodeStatus(&m), m.Incarnation,
-			m.HeartbeatAge.Milliseconds(), m.Channels, m.Version, when(m.StartedAt), when(m.LastSeenAt)})
+			m.HeartbeatAge.Milliseconds(), nodeChannels(&m), m.Version, when(m.StartedAt), when(m.LastSeenAt)})
 	}
 	if quiet := c.pulse.silence(); quiet >= readPatience {
 		return rows, []sqladmin.Warning{{Level: "Warning", Code: sqladmin.CodeStoreUnreachable,
@@ -33,6 +33,15 @@ func nodeStatus(m *cluster.Member) string {
 		return "DOWN"
 	}
 	return m.Status
+}
+
+// nodeChannels is how many channels a node runs. What one that died or left said last
+// is no longer so: it runs none.
+func nodeChannels(m *cluster.Member) int {
+	if down(m.State) {
+		return 0
+	}
+	return m.Channels
 }
 
 // viewWorkers is SHOW WORKERS: the nodes as places that run channels. A node
