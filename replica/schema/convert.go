@@ -361,13 +361,16 @@ func (x *alterTranslator) fixedZone() bool {
 	return offset
 }
 
+// afterRepair is the price of a repair by hand.
+const afterRepair = " (Ready_For_Cutover is No from then on, until all is copied again)"
+
 const remedyConversion = "in the target, change the column to the new definition by hand and give its rows the values that they have at the source" + remedyComment +
-	", then START MIGRATION again; " +
+	", then START MIGRATION again" + afterRepair + "; where TiDB refuses the MODIFY, docs/limits.md says how to go about it; " +
 	"or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again"
 
 func remedyOfRows(was, now *columnDef) string {
-	return fmt.Sprintf("in the target, give %s of those rows the values that they have at the source, in a form that %s keeps, then START MIGRATION again; "+
-		"or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again", was.name, typeText(&now.typ))
+	return fmt.Sprintf("in the target, give %s of those rows the values that they have at the source, in a form that %s keeps, then START MIGRATION again%s; "+
+		"or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again", was.name, typeText(&now.typ), afterRepair)
 }
 
 // typeText returns a type with its character set.
