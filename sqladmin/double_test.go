@@ -48,7 +48,7 @@ func newDouble() *double {
 			"migrations":         {migration("shop", "RUNNING", 12.5, int64(3)), migration("crm", "ERROR", 99, nil), migration("blog", "RUNNING", 50, int64(0))},
 			"migration_channels": {channel("shop", "shop", "src_shop"), channel("crm/a", "crm", "src_a"), channel("crm/b", "crm", "src_b")},
 			"migration_tables":   {{"shop", "shop", "s", "t1"}, {"crm", "crm/a", "c", "t2"}},
-			"migration_ddl":      {{"shop", "1-1-1"}, {"crm/a", "1-1-2"}},
+			"migration_ddl":      {{"shop", "1-1-1", nil, nil, nil, nil, nil, nil, nil, nil, "shop"}, {"crm/a", "1-1-2", nil, nil, nil, nil, nil, nil, nil, nil, "crm"}},
 			"nodes":              {{"n1", "127.0.0.1:7946", "", "", "alive", "UP", uint64(1), int64(20), uint64(2), "v1", doubleTime, doubleTime}},
 			"secrets":            {{"pw", "STORE", "src_shop", doubleTime, nil}},
 			"replica_status":     {replica},

@@ -135,7 +135,7 @@ func TestCheckTables(t *testing.T) {
 		}
 		src := open(t, config(s))
 		found := check(t, src, func(schema, _ string) bool { return schema == "d" })
-		wantFinding(t, found, "column_type d.geo.pt", source.Error)
+		wantFinding(t, found, "column_type d.geo.pt", source.Warning)
 		wantFinding(t, found, "no_key d.nouk", source.Warning)
 		if src.Facts().NativeForeignKeys {
 			wantFinding(t, found, "foreign_key_action d.c", source.Error)

@@ -8,7 +8,7 @@ SHOW MIGRATION STATUS FOR MIGRATION shop ==> rows 0
 SHOW MIGRATION STATUS FOR MIGRATION shopp ==> error 61002
 SHOW MIGRATION CHANNELS FOR MIGRATION crm ==> rows 2
 SHOW MIGRATION TABLES FOR MIGRATION shop ==> rows 1
-SHOW MIGRATION DDL FOR MIGRATION crm ==> columns Channel_Name,Position,Source_Table,Source_SQL,Target_SQL,State,Job_Id,Started_At,Finished_At,Note rows 1
+SHOW MIGRATION DDL FOR MIGRATION crm ==> columns Channel_Name,Position,Source_Table,Source_SQL,Target_SQL,State,Job_Id,Started_At,Finished_At,Note,Migration rows 1
 SHOW MIGRATION CHECKS ==> rows 0
 SHOW MIGRATION ERRORS LIMIT 10 ==> columns Id,At,Migration,Channel_Name,Table_Name,Node,Errno,Sqlstate,Class,Transient,Count,Message,Remedy,Position,Resolved_At rows 0
 SHOW MIGRATION EVENTS ORDER BY id DESC LIMIT 5 ==> columns Id,At,Migration,Channel_Name,Node,User,Kind,Message rows 0
