@@ -37,7 +37,7 @@ func (c *copyRun) wantFinding(parts ...string) {
 	c.t.Errorf("no finding has %q:\n%s", parts, all)
 }
 
-const latin = "CREATE TABLE d.l (id INT PRIMARY KEY, s VARCHAR(20), len INT AS (LENGTH(s)) STORED, v INT AS (LENGTH(s)) VIRTUAL, n INT AS (id + 1) STORED) CHARSET latin1"
+const latin = "CREATE TABLE d.l (id INT PRIMARY KEY, s VARCHAR(20), len INT AS (LENGTH(s)) STORED, v INT AS (LENGTH(s)) VIRTUAL, n BIGINT AS (id + 1) STORED) CHARSET latin1"
 
 // CHECK warns of generated columns that become plain. A table that the target has
 // already decides by itself which of its columns are written, whoever made it.
@@ -63,7 +63,7 @@ func TestGeneratedInTheTarget(t *testing.T) {
 		t.Errorf("it ends with %s", e.Message)
 	}
 	mustExec(t, c.tdb, "ALTER TABLE d.l ADD COLUMN len2 INT", "UPDATE d.l SET len2=v", "ALTER TABLE d.l DROP COLUMN len", "ALTER TABLE d.l RENAME COLUMN len2 TO len",
-		"ALTER TABLE d.l ADD COLUMN n INT AS (id + 1) VIRTUAL")
+		"ALTER TABLE d.l ADD COLUMN n BIGINT AS (id + 1) VIRTUAL")
 	c.start()
 	mustExec(t, c.sdb, "INSERT INTO d.l (id, s) VALUES (4, 'é')")
 	c.applied()
