@@ -211,6 +211,9 @@ func (r *Rules) Conflicts(tables []TableName) error {
 	return nil
 }
 
+// Merges returns true if several source tables may share one target table.
+func (r *Rules) Merges() bool { return r.merge }
+
 // ForSource returns the rules for a source with that lower_case_table_names: 1
 // and 2 compare names without case, so that a rule may be written in either. Two
 // rules that only case kept apart can contradict each other then, which is an

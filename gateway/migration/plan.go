@@ -91,13 +91,15 @@ type ddlDraft struct {
 // whole statement, at its barrier: what comes before it is applied.
 func (d *ddlDraft) add(ctx context.Context, c schema.Change) error {
 	x, p := d.run, d.plan
-	tr, err := x.dialect().DDL(c, x.cfg.Rules)
+	dialect := x.dialect()
+	dialect.Transaction = p.Txn.ID.String()
+	tr, err := dialect.DDL(c, x.cfg.Rules)
 	covered, cerr := x.copiedBehind(c, p.Txn)
 	if cerr != nil {
 		return cerr
 	}
 	if covered {
-		tr.Statements, tr.Conditions, err = nil, nil, nil
+		tr.Statements, tr.Conditions, tr.Event, err = nil, nil, "", nil
 	}
 	if err != nil {
 		var refused *replica.Error
@@ -114,6 +116,9 @@ func (d *ddlDraft) add(ctx context.Context, c schema.Change) error {
 	}
 	if len(tr.Statements) == 0 && len(tr.Notes) > 0 && err == nil {
 		x.r.event("DDL", fmt.Sprintf("transaction %s changes nothing in the target: %s", p.Txn.ID, strings.Join(tr.Notes, "; ")))
+	}
+	if tr.Event != "" {
+		x.r.event("DDL", fmt.Sprintf("transaction %s: %s", p.Txn.ID, tr.Event))
 	}
 	for _, s := range tr.Statements {
 		p.Steps = append(p.Steps, x.step(c, s))

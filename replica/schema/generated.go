@@ -16,6 +16,9 @@ type Target struct {
 	// NoGeneratedImages is true for a source that leaves the values of generated
 	// columns out of row images: none can be a plain column then.
 	NoGeneratedImages bool
+	// Transaction identifies the statement of a DDL. Names that the translation
+	// makes up are derived from it.
+	Transaction string
 }
 
 // TargetCreate is Target.Create with the defaults.

@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"strings"
 
 	"sluice/internal/tidbsql"
@@ -51,7 +50,7 @@ func (o Target) DDL(c Change, rules *ruleset.Rules) (Translation, error) {
 				"and START MIGRATION, which copies them again, with "+after.String(),
 				"table %s, which is not replicated, was renamed to %s, which is: its rows are not in the target", from, after))}}, nil
 		}
-		return Translation{Notes: []string{fmt.Sprintf("%s was renamed to %s, which is not replicated: the target table stays as it is", from, after)}}, nil
+		return o.left(from, after, rules), nil
 	}
 	if !wanted {
 		return Translation{}, nil

@@ -1,9 +1,11 @@
 package schema
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"sluice/replica"
 	"sluice/ruleset"
@@ -105,6 +107,51 @@ func checkNotes(t *testing.T, got, want []string) {
 	}
 }
 
+// left is the end of the name of a target table whose source table left the rules.
+var left = regexp.MustCompile("_left_[0-9a-f]{12}\\b")
+
+// TestLeftName: a name is the same at each planning, and another one for each
+// transaction, table and name at the source; it has at most 64 characters.
+func TestLeftName(t *testing.T) {
+	seen := map[string]bool{}
+	long := strings.Repeat("ü", 64)
+	for _, txn := range []string{"a:1", "a:2"} {
+		for _, table := range []string{"t", "u", long, long[:126]} {
+			for _, after := range []string{"archive.t", "archive.u"} {
+				a := ruleset.TableName{Schema: "archive", Table: after}
+				name := Target{Transaction: txn}.leftName("d", table, a)
+				if n := utf8.RuneCountInString(name); n > 64 || !utf8.ValidString(name) || !strings.HasPrefix(name, table[:min(2, len(table))]) {
+					t.Errorf("%s has %d characters", name, n)
+				}
+				if again := (Target{Transaction: txn}).leftName("d", table, a); again != name || seen[name] {
+					t.Errorf("%s, then %s, and made before: %v", name, again, seen[name])
+				}
+				seen[name] = true
+			}
+		}
+	}
+}
+
+// TestLeftMerged: a target table that several source tables share stays.
+func TestLeftMerged(t *testing.T) {
+	rules := compile(t, ruleset.Spec{Merge: true, WildIgnoreTable: []string{"d.no%"},
+		Routes: []ruleset.Route{{SchemaPattern: "d", TablePattern: `r\_%`, TargetSchema: "d", TargetTable: "r"}}})
+	tr := NewTracker(rules, Defaults{})
+	var got Translation
+	for _, s := range []string{"create table r_1 (a int)", "rename table r_1 to no1"} {
+		changes, err := tr.Apply(replica.DDL{Schema: "d", Text: s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err = TargetDDL(changes[0], rules); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(got.Statements) != 0 || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "stays as it is") {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestTargetDDL follows statements in schema app, which becomes new; the wanted
 // result is of the last one.
 func TestTargetDDL(t *testing.T) {
@@ -122,7 +169,9 @@ func TestTargetDDL(t *testing.T) {
 		{stmts: []string{"drop table if exists t, no1, other.x"}, want: "DROP TABLE IF EXISTS `new`.`t`;DROP TABLE IF EXISTS `other`.`x`"},
 		{stmts: []string{base, "truncate t"}, want: "TRUNCATE TABLE `new`.`t`"},
 		{stmts: []string{base, "rename table t to x, x to r_t"}, want: "RENAME TABLE `new`.`t` TO `new`.`x`;RENAME TABLE `new`.`x` TO `routed`.`r_t`"},
-		{stmts: []string{base, "rename table t to no1"}, notes: []string{"app.t was renamed to app.no1, which is not replicated"}},
+		{stmts: []string{base, "rename table t to no1"}, want: "RENAME TABLE `new`.`t` TO `new`.`t_sluice_left_LEFT`", notes: []string{"app.t was renamed to app.no1, which is not replicated: the target table is new.t_sluice_left_LEFT now"}},
+		{stmts: []string{base, "alter table t add e int, rename to no1"}, want: "RENAME TABLE `new`.`t` TO `new`.`t_sluice_left_LEFT`", notes: []string{"nothing writes it any more"}},
+		{stmts: []string{base, "create table u (a int)", "rename table t to no1, u to t"}, want: "RENAME TABLE `new`.`t` TO `new`.`t_sluice_left_LEFT`;RENAME TABLE `new`.`u` TO `new`.`t`", notes: []string{"app.no1"}},
 		{stmts: []string{"create table no1 (a int)", "rename table no1 to t"}, condition: "app.no1, which is not replicated, was renamed to app.t, which is"},
 		{stmts: []string{"create table no1 (a int)", "alter table no1 add b int"}},
 		{stmts: []string{base, "alter table t add e varchar(3) charset latin1 default 'x' after a, drop d"},
@@ -190,7 +239,10 @@ func TestTargetDDL(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := strings.ReplaceAll(c.want, "|", ";ALTER TABLE `new`.`t` ")
-			got := strings.Join(stmts, ";")
+			got := left.ReplaceAllString(strings.Join(stmts, ";"), "_left_LEFT")
+			for i := range notes {
+				notes[i] = left.ReplaceAllString(notes[i], "_left_LEFT")
+			}
 			if got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
