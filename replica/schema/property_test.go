@@ -67,11 +67,27 @@ func drawAction(t *rapid.T) string {
 }
 
 // TestHistoryProperty applies statements that a source might refuse, so that
-// many are errors, and checks what must hold of every table that comes out.
+// many are errors, and checks what must hold of every table that comes out. It
+// takes as many rounds of rapid as it needs for minHistories, since rapid makes
+// fewer draws with -short, and for minAccepted.
 func TestHistoryProperty(t *testing.T) {
 	rules := compile(t, ruleset.Spec{})
-	accepted := 0
+	histories, accepted := 0, 0
+	for !t.Failed() && (histories < minHistories || accepted < minAccepted && histories < 3*minHistories) {
+		checkHistories(t, rules, &histories, &accepted)
+	}
+	t.Logf("%d statements of %d histories were accepted", accepted, histories)
+	if accepted < minAccepted {
+		t.Errorf("only %d statements of %d histories were accepted: the test tests too little", accepted, histories)
+	}
+}
+
+// A history has 1.7 accepted statements on average.
+const minHistories, minAccepted = 100, 100
+
+func checkHistories(t *testing.T, rules *ruleset.Rules, histories, accepted *int) {
 	rapid.Check(t, func(t *rapid.T) {
+		*histories++
 		tr := NewTracker(rules, Defaults{})
 		var items []string
 		names := rapid.SliceOfNDistinct(columnName, 3, 6, rapid.ID[string]).Draw(t, "columns")
@@ -99,7 +115,7 @@ func TestHistoryProperty(t *testing.T) {
 				}
 				continue
 			}
-			accepted++
+			*accepted++
 			if after == nil {
 				continue
 			}
@@ -115,10 +131,6 @@ func TestHistoryProperty(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("%d statements were accepted", accepted)
-	if accepted < 100 {
-		t.Errorf("only %d statements were accepted: the test tests too little", accepted)
-	}
 }
 
 func checkIndexes(t *rapid.T, table *replica.Table) {
