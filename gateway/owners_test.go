@@ -271,7 +271,11 @@ func TestAdvisedStatementsAreFollowed(t *testing.T) {
 			c.ok("CREATE MIGRATION m FROM SOURCE src REPLICATE_DO_DB=(shop)")
 			c.ok("START MIGRATION m")
 			c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
-			exec(t, src, "CREATE TABLE shop.c (id INT PRIMARY KEY, p INT, CONSTRAINT fk FOREIGN KEY (p) REFERENCES shop.p (id) ON DELETE CASCADE)",
+			cascade := " ON DELETE CASCADE"
+			if kind == servers.MariaDB {
+				cascade = "" // its rows are not in the binlog, and the statement is refused
+			}
+			exec(t, src, "CREATE TABLE shop.c (id INT PRIMARY KEY, p INT, CONSTRAINT fk FOREIGN KEY (p) REFERENCES shop.p (id)"+cascade+")",
 				"INSERT INTO shop.c VALUES (1,1)")
 			c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
 			advised := 0

@@ -275,8 +275,8 @@ func members(from, to *typeDef) conversion {
 			return never0
 		}
 	}
-	if kept := keepsText(from.charset, to.charset); kept != howAlways && !asciiMembers(from) {
-		return never0
+	if from.charset != to.charset && !asciiMembers(from) {
+		return never0 // the sources look members up by the bytes of the other set
 	}
 	return always
 }

@@ -33,8 +33,8 @@ var edges = []struct{ types, values string }{
 	{"CHAR(9)|VARCHAR(3)|VARCHAR(40)|VARCHAR(300) COLLATE utf8mb4_bin|CHAR(40) CHARACTER SET latin1|VARCHAR(40) CHARACTER SET ascii|VARCHAR(40) CHARACTER SET utf8mb3|VARCHAR(40) CHARACTER SET gbk|TINYTEXT|TEXT|TEXT CHARACTER SET latin1",
 		"'' '_' 'a' 'A' 'abc' 'abcd' 'ab_' 'ab__' '_ab' 'é' '12' '12abc' '_12' '12_' '1.5' '2.5' '-1' '1e3' '007' '0x10' '2024-01-31' '2024-01-31_10:11:12' '2024-01-31_23:59:59.6' '2024-02-30' '20240131' '24-1-3' '0' '0000-00-00' '99999999999999999999' '-0' '+5' '1_2' 'ß' '𝄞' '€' 'Ā' '255' '-129' '4294967296' '123456789012345678' '0.005' '-1.005' '99999999.995' REPEAT('é_',150) REPEAT('x',255)"},
 	{"BINARY(3)|BINARY(10)|VARBINARY(20)|TINYBLOB|BLOB", "'' x'61' x'616263' x'00' x'6100' x'ff' x'c3a9' x'e9' x'20' x'612020' x'f09d849e' REPEAT('z',255)"},
-	{"ENUM('a','b','c')|ENUM('b','a','c','d')|ENUM('a','c')|ENUM('a','b','c','é') CHARACTER SET latin1", "'a' 'b' 'c' 'd' '' 0 1 2"},
-	{"SET('a','b','c')|SET('b','a','c','d')", "'a' 'b' 'c' '' 'a,b' 'a,b,c' 1 2 5"},
+	{"ENUM('a','b','c')|ENUM('b','a','c','d')|ENUM('a','c')|ENUM('a','b','c','é') CHARACTER SET latin1|ENUM('a','é','c') CHARACTER SET utf8mb3|ENUM('a','é','c')", "'a' 'b' 'c' 'd' 'é' '' 0 1 2"},
+	{"SET('a','b','c')|SET('b','a','c','d')|SET('a','é') CHARACTER SET latin1|SET('é','a') CHARACTER SET utf8mb3|SET('a','é')", "'a' 'b' 'c' '' 'é' 'a,é' 'a,b' 'a,b,c' 1 2 5"},
 }
 
 // edgeValues returns the values of a type. An underscore stands for a space.

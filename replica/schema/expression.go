@@ -37,7 +37,11 @@ type term struct {
 	utf8, ascii bool
 	// padded is true for a number of a ZEROFILL column: as text it has zeros that
 	// TiDB does not print.
-	padded           bool
+	padded bool
+	// uneven is true for a decimal number that is one of several with different
+	// scales: as text it has the chosen one's digits on MySQL, and those of the
+	// largest scale on MariaDB and TiDB.
+	uneven           bool
 	precision, scale int // of classDecimal
 	// negative is true for a value of classDecimal that may be less than 0.
 	negative bool
@@ -99,7 +103,9 @@ func (p *prover) stored(t term, into *typeDef) string {
 			ok = ok && (into.charset == "utf8mb4" || into.charset == cs)
 		}
 	case "date":
-		ok = t.class == classDate
+		// TiDB adds only VIRTUAL columns to a table, and cannot read one whose value is
+		// a date of zeros in a session that does not allow it.
+		return "its expression's value is a DATE, which may be one of zeros"
 	}
 	if !ok {
 		return "its expression's value is converted to " + into.sql()
@@ -295,7 +301,7 @@ const (
 func (p *prover) decimal(op string, left, right term) term {
 	li, ls := left.digits()
 	ri, rs := right.digits()
-	t := term{class: classDecimal, scale: max(ls, rs), unsigned: left.unsigned || right.unsigned,
+	t := term{class: classDecimal, scale: max(ls, rs), uneven: left.uneven || right.uneven, unsigned: left.unsigned || right.unsigned,
 		negative: op == "-" || left.mayBeNegative() || right.mayBeNegative()}
 	t.precision = max(li, ri) + t.scale + 1
 	if op == "*" {
@@ -447,7 +453,7 @@ func (p *prover) common(list []term) term {
 	}
 	p.signs(list...)
 	out := term{class: classNull, utf8: true, ascii: true}
-	whole := 0
+	whole, scaled := 0, false
 	for _, t := range list {
 		switch {
 		case t.class == classNull:
@@ -458,6 +464,8 @@ func (p *prover) common(list []term) term {
 			return p.fail("its expression has results of different types")
 		}
 		out.utf8, out.ascii, out.padded = out.utf8 && t.utf8, out.ascii && t.ascii, out.padded || t.padded
+		out.uneven = out.uneven || t.uneven || t.class == classDecimal && scaled && t.scale != out.scale
+		scaled = true
 		out.unsigned, out.negative = out.unsigned || t.unsigned, out.negative || t.negative
 		out.chars, out.bytes = max(out.chars, t.chars), max(out.bytes, t.bytes)
 		whole, out.scale = max(whole, t.precision-t.scale), max(out.scale, t.scale)
@@ -493,7 +501,7 @@ func (p *prover) arguments() []term {
 // signature is how a function may be called: a letter for each argument, and the
 // class of its value; classOther is that of the arguments. The letters:
 //
-//	i  integer          n  integer or decimal     l  integer literal
+//	i  integer          n  integer or decimal     l  integer literal of 31 bits
 //	t  text             u  text in UTF-8          a  ASCII text
 //	x  text, or a number whose text is its digits
 //	d  DATE or DATETIME                           h  DATETIME or TIME
@@ -521,7 +529,7 @@ var provedFunctions = map[string]signature{
 	"coalesce": {[]string{"v+"}, classOther}, "ifnull": {[]string{"vv"}, classOther},
 	"isnull": {[]string{"v"}, classInt},
 	"year":   {[]string{"d"}, classInt}, "month": {[]string{"d"}, classInt}, "day": {[]string{"d"}, classInt},
-	"dayofmonth": {[]string{"d"}, classInt}, "quarter": {[]string{"d"}, classInt}, "date": {[]string{"d"}, classDate},
+	"dayofmonth": {[]string{"d"}, classInt}, "quarter": {[]string{"d"}, classInt},
 	"hour": {[]string{"h"}, classInt}, "minute": {[]string{"h"}, classInt}, "second": {[]string{"h"}, classInt},
 }
 
@@ -565,25 +573,25 @@ func (p *prover) call(name string) term {
 	return p.fail("its expression uses " + strings.ToUpper(name) + " of values of other types")
 }
 
-// cast reads CAST(x AS DATE) and CAST(x AS CHAR), as MySQL prints DATE(x) and
-// conversions of numbers.
+// cast reads CAST(x AS CHAR), as MySQL prints conversions of numbers. The date of a
+// DATETIME is left out: with zeros it is NULL or not by a session's sql_mode.
 func (p *prover) cast() term {
 	v := p.expression(0)
 	p.expect("AS")
-	switch {
-	case p.accept("DATE"):
-		p.expect(")")
-		if v.class == classDate || v.class == classDateTime {
-			return term{class: classDate}
-		}
-	case p.accept("CHAR"):
+	if p.accept("CHAR") {
+		// Without a character set it is the connection's, which may lack characters.
+		all := false
 		if p.accept("CHARSET") || p.accept("CHARACTER") && p.accept("SET") {
-			if !p.peek().isAny("utf8mb4", "utf8mb3", "utf8") {
+			all = p.peek().is("utf8mb4")
+			if !all && !p.peek().isAny("utf8mb3", "utf8") {
 				return p.fail("its expression uses CAST to another character set")
 			}
 			p.next()
 		}
 		p.expect(")")
+		if v.class == classText && !v.ascii && !all {
+			return p.fail("its expression uses CAST to a character set that may lack characters")
+		}
 		if allows('x', v) {
 			return term{class: classText, utf8: v.class != classText || v.utf8, ascii: v.class != classText || v.ascii, chars: v.printed(), bytes: v.sized()}
 		}
@@ -618,12 +626,16 @@ func takes(letters string, args []term) bool {
 	return len(args) >= len(strings.TrimSuffix(letters, "+"))
 }
 
+// maxArgument bounds the literals of functions: TiDB adds SUBSTR's position and
+// length, and the sum of large ones overflows.
+const maxArgument = 1<<31 - 1
+
 func allows(letter byte, t term) bool {
 	switch letter {
 	case 'i':
 		return t.class == classInt
 	case 'l':
-		return t.class == classInt && t.literal
+		return t.class == classInt && t.literal && t.most().IsInt64() && t.most().Int64() <= maxArgument
 	case 'n':
 		return t.class == classInt || t.class == classDecimal
 	case 't':
@@ -633,7 +645,7 @@ func allows(letter byte, t term) bool {
 	case 'a':
 		return t.class == classText && t.ascii
 	case 'x':
-		return t.class == classText || (t.class == classInt || t.class == classDecimal) && !t.padded
+		return t.class == classText || (t.class == classInt || t.class == classDecimal) && !t.padded && !t.uneven
 	case 'd':
 		return t.class == classDate || t.class == classDateTime
 	case 'h':

@@ -26,6 +26,18 @@ func TestUnprovedExpressions(t *testing.T) {
 		{"VARCHAR(31)", "MD5(s)", "may not fit"}, {"VARCHAR(64)", "SHA2(s, 256)", ""}, {"VARCHAR(64)", "SHA2(s, 512)", "may not fit"},
 		{"VARCHAR(3)", "LEFT(x, 3)", ""}, {"VARCHAR(3)", "SUBSTR(x, 3)", "may not fit"}, {"VARCHAR(3)", "SUBSTR(x, 1, 3)", ""}, {"VARCHAR(3)", "IFNULL(LEFT(x, 3), 'none')", "may not fit"},
 		{"TINYTEXT", "s", ""}, {"TINYTEXT", "x", "may not fit"}, {"TEXT", "CONCAT(x, 'a')", "may not fit"}, {"TINYTEXT", "LEFT(x, 63)", ""}, {"TINYTEXT", "LEFT(x, 64)", "may not fit"},
+		// characters that a set lacks, by the expression's own set or the connection's
+		{"VARCHAR(20)", "CAST(s AS CHAR CHARACTER SET utf8mb3)", "lack"}, {"VARCHAR(20)", "CAST(s AS CHAR)", "lack"}, {"VARCHAR(20)", "CAST(s AS CHAR CHARSET utf8mb4)", ""},
+		{"VARCHAR(20)", "CAST(LEFT('abc', i) AS CHAR)", "LEFT"}, {"VARCHAR(20)", "CAST(MD5(s) AS CHAR(3))", "("}, {"VARCHAR(20)", "CAST(l AS CHAR CHARACTER SET latin1)", "another character set"},
+		// the text of one of several decimal numbers
+		{"VARCHAR(99)", "CONCAT(IF(i > 0, m, 1.5))", "other types"}, {"VARCHAR(99)", "CAST(IFNULL(m, 0.0005) AS CHAR)", "other types"}, {"VARCHAR(99)", "CONCAT(IF(i > 0, m, 1.50))", ""},
+		{"VARCHAR(99)", "CONCAT_WS('-', s, CASE WHEN i > 0 THEN 1.5 ELSE 2.25 END)", "other types"}, {"VARCHAR(99)", "CONCAT(ABS(COALESCE(m, 1.5)))", "other types"},
+		{"VARCHAR(99)", "CONCAT(-IF(i > 0, m, 1.5))", "other types"}, {"VARCHAR(99)", "CONCAT(IF(i > 0, m, 1.5) * 2)", "other types"}, {"DECIMAL(20,2)", "IF(i > 0, m, 1.5) * 2", ""},
+		// positions whose sum overflows
+		{"VARCHAR(20)", "SUBSTR(s, -2, 9223372036854775807)", "SUBSTR"}, {"VARCHAR(20)", "SUBSTR(s, -2, 2147483647)", ""}, {"VARCHAR(20)", "LEFT(s, 2147483648)", "LEFT"},
+		{"VARCHAR(20)", "MID(s, -9223372036854775808, 3)", "UNSIGNED"},
+		// dates of zeros
+		{"DATE", "d", "zeros"}, {"DATE", "DATE(d)", "DATE"}, {"DATE", "IFNULL(d, NULL)", "zeros"}, {"INT", "YEAR(DATE(d))", "DATE"}, {"INT", "YEAR(CAST(d AS DATE))", "CAST"}, {"INT", "YEAR(d)", ""},
 		// truth values of numbers that are not integers
 		{"INT", "m XOR 1", "truth values"}, {"INT", "m AND 1", "truth values"}, {"INT", "IF(m, 1, 0)", "truth values"}, {"INT", "NOT (m)", "truth values"},
 		{"INT", "CASE WHEN m THEN 1 END", "truth values"}, {"INT", "m IS TRUE", "truth values"}, {"INT", "i XOR 1", ""}, {"INT", "(m > 0) XOR 1", ""},

@@ -93,6 +93,10 @@ func (x *translator) plainWarning(c *columnDef, why string) string {
 		s += "; it is VIRTUAL and depends on a CHAR, so that the source gives each session the value of its own sql_mode: " +
 			"later rows have that of the session that wrote them, with trailing blanks if its mode had PAD_CHAR_TO_FULL_LENGTH"
 	}
+	if c.typ.base == "date" && !c.stored {
+		s += "; it is VIRTUAL, so that the source makes NULL of a date of zeros in a session whose sql_mode has NO_ZERO_DATE: " +
+			"later rows have the value of the session that wrote them"
+	}
 	return s
 }
 

@@ -1,0 +1,3 @@
+-- The sources look members up by the bytes of the other character set: rows lose them.
+SET SESSION sql_mode = '';
+ALTER TABLE u CONVERT TO CHARACTER SET utf8mb4;
