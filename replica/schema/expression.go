@@ -73,9 +73,19 @@ const maxNesting = 64
 // unproved returns why TiDB may compute a generated column to another value than
 // the source, "" when it is proved that it does not.
 func unproved(d *definition, c *columnDef, generated func(*columnDef) string) string {
+	why, fits := provedUnlessClipped(d, c, generated)
+	if why == "" && !fits {
+		return "its expression's value may not fit " + c.typ.sql()
+	}
+	return why
+}
+
+// provedUnlessClipped is unproved for the values that fit the column. fits is true if
+// all do.
+func provedUnlessClipped(d *definition, c *columnDef, generated func(*columnDef) string) (why string, fits bool) {
 	tokens, err := tokenize(c.generated, 0)
 	if err != nil {
-		return "its expression cannot be read"
+		return "its expression cannot be read", false
 	}
 	p := &prover{d: d, tokens: tokens, generated: generated, charsets: map[string]bool{}, values: map[string]term{}}
 	t := p.expression(0)
@@ -83,13 +93,16 @@ func unproved(d *definition, c *columnDef, generated func(*columnDef) string) st
 		p.unknown()
 	}
 	if p.why != "" {
-		return p.why
+		return p.why, false
 	}
-	return p.stored(t, &c.typ)
+	if why := p.stored(t, &c.typ); why != "" {
+		return why, false
+	}
+	return "", t.fits(&c.typ)
 }
 
-// stored returns why the value of an expression may be stored otherwise in a
-// column of the type.
+// stored returns why a value of an expression that fits the type may be stored
+// otherwise in a column of it.
 func (p *prover) stored(t term, into *typeDef) string {
 	ok := false
 	switch into.base {
@@ -109,9 +122,6 @@ func (p *prover) stored(t term, into *typeDef) string {
 	}
 	if !ok {
 		return "its expression's value is converted to " + into.sql()
-	}
-	if !t.fits(into) {
-		return "its expression's value may not fit " + into.sql()
 	}
 	return ""
 }

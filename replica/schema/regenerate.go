@@ -13,7 +13,7 @@ import (
 //
 //   - a plain column stays plain: see converted;
 //   - a generated column that is added: TiDB computes a proved one. A plain one would
-//     have NULL, so that the table must have no rows;
+//     have NULL, so that it is filled, see fill, or the table must have no rows;
 //   - a generated column with another expression or type, or that was plain: the
 //     source computes it again. TiDB changes no expression and says so; a plain one
 //     would keep its old values, so that the table must have no rows;
@@ -33,7 +33,7 @@ func (x *alterTranslator) redefined(verb string, c *columnDef, old string) (stri
 			c.stored = false
 			x.after.note("generated column %s is VIRTUAL in the target, as TiDB does not add a STORED one to a table", c.name)
 		}
-		if c.generated != "" && !now.generated {
+		if c.generated != "" && !now.generated && !x.fill(c) {
 			x.refuseRows("", remedyGeneratedRows(c), "the source computed the new generated column %s of %s for the rows that exist, and TiDB may compute other values",
 				c.name, x.c.Before)
 		}

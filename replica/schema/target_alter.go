@@ -35,6 +35,7 @@ type alterTranslator struct {
 	aside         map[string]string     // columns that have another name while the statement runs
 	gone          map[string]bool       // columns that were dropped before all else
 	adds          map[string]*columnDef // columns that are added, as they are then
+	fills         []string              // statements that give added columns their values
 }
 
 func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translation, error) {
@@ -75,7 +76,7 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 	implicit := x.implicit()
 	x.additions()
 	x.items = append(append(x.items, x.last...), implicit...)
-	t := Translation{Statements: x.statements(name), Notes: append(x.notes, x.after.notes...), Conditions: x.conditions}
+	t := Translation{Statements: append(x.statements(name), x.fills...), Notes: append(x.notes, x.after.notes...), Conditions: x.conditions}
 	targetSchema, targetTable := rules.Target(c.After.Schema, c.After.Name)
 	to := replica.QuoteTable(targetSchema, targetTable)
 	if stmts, ok := x.rebuild(targetSchema, to); ok {

@@ -294,3 +294,43 @@ func TestRebuild(t *testing.T) {
 		}
 	}
 }
+
+// TestFill: a column that is plain only because a value might not fit is filled, where
+// nothing else happens to what it depends on and no unique key has it.
+func TestFill(t *testing.T) {
+	const base = "create table t (id int primary key, i int, s varchar(9), l varchar(9) charset latin1, u timestamp null on update current_timestamp, g0 int as (i + 1) stored)"
+	for _, c := range []struct {
+		stmt, fill, where string // fill "": the rows are refused
+	}{
+		{"alter table t add g int as (i + 1) stored", "SET `g`=(i + 1), `u`=`u`", "(i + 1) < -2147483648 OR (i + 1) > 2147483647"},
+		{"alter table t add g tinyint unsigned as (i + 1) virtual, add key (g)", "SET `g`=(i + 1), `u`=`u`", "(i + 1) < 0 OR (i + 1) > 255"},
+		{"alter table t add g varchar(3) as (concat(s, 'x')) stored", "SET `g`=(concat(s, 'x')), `u`=`u`", "CHAR_LENGTH(concat(s, 'x')) > 3"},
+		{"alter table t add g int as (g0 * 2) stored", "SET `g`=(g0 * 2), `u`=`u`", "(g0 * 2) < -2147483648"},
+		{"alter table t add g int as (i + 1) stored, rename to v", "UPDATE `d`.`t` SET", "(i + 1) <"},
+		{"alter table t add g int as (i + 1) stored unique", "", ""},
+		{"alter table t add g int as (i + 1) stored, modify s varchar(10)", "", ""},
+		{"alter table t add j int, add g int as (j + 1) stored", "", ""},
+		{"alter table t add g int as (length(l)) stored", "", ""},
+		{"alter table t add g decimal(3,1) as (i) stored", "", ""},
+	} {
+		tr := NewTracker(compile(t, ruleset.Spec{}), Defaults{})
+		var got Translation
+		for _, s := range []string{base, c.stmt} {
+			changes, err := tr.Apply(replica.DDL{Schema: "d", Text: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err = TargetDDL(changes[0], tr.rules); err != nil {
+				t.Fatalf("%s: %v", s, err)
+			}
+		}
+		all := strings.Join(got.Statements, "; ")
+		if len(got.Conditions) != 1 || strings.Contains(all, "BATCH") != (c.fill != "") || !strings.Contains(all, c.fill) {
+			t.Errorf("%s: %s, conditions %v", c.stmt, all, got.Conditions)
+			continue
+		}
+		if q := got.Conditions[0].Query; !strings.Contains(q, c.where) || c.where == "" && strings.Contains(q, "WHERE") {
+			t.Errorf("%s: the condition is %s", c.stmt, q)
+		}
+	}
+}
