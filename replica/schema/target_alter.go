@@ -17,6 +17,7 @@ type targetItem struct {
 	uses  []string
 	alone bool // TiDB takes it only as a statement of its own
 	last  bool // the next item begins a statement
+	whole bool // it is a statement, not an action
 }
 
 // alterTranslator translates one ALTER TABLE.
@@ -143,6 +144,11 @@ func (x *alterTranslator) statements(name string) []string {
 		group, used = nil, map[string]bool{}
 	}
 	for _, it := range x.items {
+		if it.whole {
+			flush()
+			out = append(out, it.sql)
+			continue
+		}
 		clash := it.alone
 		for _, u := range it.uses {
 			clash = clash || clashes(used, u)
@@ -410,6 +416,9 @@ func (x *alterTranslator) defineColumn(verb, name, old string, pos position) err
 	def, err := x.redefined(verb, c, old)
 	if err != nil {
 		return err
+	}
+	if was := x.nowPlain(verb, c, old); was != nil && x.replaced(was, c, pos) {
+		return nil
 	}
 	uses := append([]string{useColumn(name)}, x.usesOf(c)...)
 	if old != "" {

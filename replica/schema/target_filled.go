@@ -41,17 +41,7 @@ func (x *alterTranslator) fill(c *columnDef) bool {
 	}
 	x.refuseRows(bounds, remedyGeneratedRows(c), "the source computed the new generated column %s of %s, and a row's value does not fit %s",
 		c.name, x.c.Before, typeText(&c.typ))
-	on := ""
-	if k := x.before.d.primary(); k != nil {
-		on = "ON " + x.name + "." + replica.Quote(k.parts[0].column) + " "
-	}
-	set := []string{replica.Quote(c.name) + "=" + translateExpression(c.generated)}
-	for _, other := range x.before.d.columns {
-		if other.onUpdate != "" { // TiDB would set it to the present time
-			set = append(set, replica.Quote(other.name)+"="+replica.Quote(other.name))
-		}
-	}
-	x.fills = append(x.fills, fmt.Sprintf("BATCH %sLIMIT %d UPDATE %s SET %s", on, rebuildRows, x.name, strings.Join(set, ", ")))
+	x.fills = append(x.fills, x.batch(replica.Quote(c.name)+"="+translateExpression(c.generated)))
 	return true
 }
 

@@ -334,3 +334,34 @@ func TestFill(t *testing.T) {
 		}
 	}
 }
+
+// TestGeneratedNoMore: a generated column of the target that becomes plain is replaced by
+// another one, unless something depends on it.
+func TestGeneratedNoMore(t *testing.T) {
+	const columns = "id int primary key, i int, g bigint as (i + 1) stored, u timestamp null on update current_timestamp"
+	for _, c := range []struct{ table, stmt, want string }{
+		{"", "alter table t modify g bigint", "ALTER TABLE `d`.`t` ADD COLUMN `_sluice_column_1_1` bigint NULL AFTER `g`; " +
+			"BATCH ON `d`.`t`.`id` LIMIT 5000 UPDATE `d`.`t` SET `_sluice_column_1_1`=`g`, `u`=`u`; " +
+			"ALTER TABLE `d`.`t` DROP COLUMN `g`; ALTER TABLE `d`.`t` RENAME COLUMN `_sluice_column_1_1` TO `g`"},
+		{", key (g)", "alter table t modify g bigint", "ALTER TABLE `d`.`t` MODIFY COLUMN `g` bigint NULL"},
+		{", check (g > 1)", "alter table t modify g bigint", "ALTER TABLE `d`.`t` MODIFY COLUMN `g` bigint NULL"},
+		{", h bigint as (g * 2) stored", "alter table t modify g bigint",
+			"ALTER TABLE `d`.`t` DROP COLUMN `h`; ALTER TABLE `d`.`t` MODIFY COLUMN `g` bigint NULL; ALTER TABLE `d`.`t` ADD COLUMN `h` bigint GENERATED ALWAYS AS (g * 2) VIRTUAL"},
+		{"", "alter table t modify g bigint, add v int", "ALTER TABLE `d`.`t` MODIFY COLUMN `g` bigint NULL, ADD COLUMN `v` int NULL"},
+	} {
+		tr := NewTracker(compile(t, ruleset.Spec{}), Defaults{})
+		var got Translation
+		for _, s := range []string{"create table t (" + columns + c.table + ")", c.stmt} {
+			changes, err := tr.Apply(replica.DDL{Schema: "d", Text: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err = TargetDDL(changes[0], tr.rules); err != nil {
+				t.Fatalf("%s: %v", s, err)
+			}
+		}
+		if all := strings.Join(got.Statements, "; "); all != c.want {
+			t.Errorf("%s%s: %s", c.stmt, c.table, all)
+		}
+	}
+}
