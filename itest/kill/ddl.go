@@ -91,8 +91,8 @@ func (w *ddlWriter) one(ctx context.Context) error {
 		w.made = w.made[1:]
 		return w.exec(ctx, fmt.Sprintf("DELETE FROM made_%d WHERE id=1", m), fmt.Sprintf("DROP TABLE made_%d", m))
 	default:
-		return w.exec(ctx, fmt.Sprintf("ALTER TABLE keyed ADD COLUMN k%d INT", n), fmt.Sprintf("UPDATE keyed SET k%d=id WHERE id < 50", n),
-			fmt.Sprintf("ALTER TABLE keyed DROP COLUMN k%d", n))
+		return w.exec(ctx, fmt.Sprintf("ALTER TABLE keyed ADD COLUMN k%d INT, ADD COLUMN g%d INT AS (n + 1) STORED", n, n), fmt.Sprintf("UPDATE keyed SET k%d=id WHERE id < 50", n),
+			fmt.Sprintf("ALTER TABLE keyed DROP COLUMN g%d, DROP COLUMN k%d", n, n))
 	}
 }
 
