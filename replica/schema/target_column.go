@@ -30,6 +30,12 @@ func (x *translator) column(c *columnDef) (string, error) {
 	if c.compressed {
 		x.note("column %s: stored without column compression", c.name)
 	}
+	switch inexact := families[t.base] == familyFloat; {
+	case t.zerofill:
+		x.note("column %s: TiDB does not print the zeros of ZEROFILL, so that an application reads 42 for 000042", c.name)
+	case inexact && t.scale > 0:
+		x.note("column %s: TiDB does not print the last zeros of %s, so that an application reads 1.5 for 1.500", c.name, strings.ToUpper(t.sql()))
+	}
 	as, err := x.generatedAs(c)
 	if err != nil {
 		return "", err
