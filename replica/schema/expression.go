@@ -65,6 +65,7 @@ type prover struct {
 	// values has the terms of the generated columns that it uses; nil for a prover
 	// of such a one, so that each is read once.
 	values map[string]term
+	dates  bool // it takes the date of a value
 }
 
 // maxNesting bounds the depth of an expression that is looked at.
@@ -73,19 +74,33 @@ const maxNesting = 64
 // unproved returns why TiDB may compute a generated column to another value than
 // the source, "" when it is proved that it does not.
 func unproved(d *definition, c *columnDef, generated func(*columnDef) string) string {
-	why, fits := provedUnlessClipped(d, c, generated)
-	if why == "" && !fits {
+	why, most := provedForMost(d, c, generated)
+	switch {
+	case why != "":
+		return why
+	case most.dates:
+		return "its expression's value is a DATE, which may be one of zeros"
+	case !most.fits:
 		return "its expression's value may not fit " + c.typ.sql()
 	}
-	return why
+	return ""
 }
 
-// provedUnlessClipped is unproved for the values that fit the column. fits is true if
-// all do.
-func provedUnlessClipped(d *definition, c *columnDef, generated func(*columnDef) string) (why string, fits bool) {
+// exceptions are the rows for which an expression is not proved that is proved for
+// all others.
+type exceptions struct {
+	fits bool // false: those whose value does not fit the column
+	// dates: those with a date of zeros, or with one that is none. The date of such a
+	// value is NULL or not by a session's sql_mode, and TiDB cannot read it from a VIRTUAL
+	// column in a session that does not allow it; it adds no other column to a table.
+	dates bool
+}
+
+// provedForMost is unproved for all rows but the exceptions.
+func provedForMost(d *definition, c *columnDef, generated func(*columnDef) string) (why string, but exceptions) {
 	tokens, err := tokenize(c.generated, 0)
 	if err != nil {
-		return "its expression cannot be read", false
+		return "its expression cannot be read", but
 	}
 	p := &prover{d: d, tokens: tokens, generated: generated, charsets: map[string]bool{}, values: map[string]term{}}
 	t := p.expression(0)
@@ -93,12 +108,9 @@ func provedUnlessClipped(d *definition, c *columnDef, generated func(*columnDef)
 		p.unknown()
 	}
 	if p.why != "" {
-		return p.why, false
+		return p.why, but
 	}
-	if why := p.stored(t, &c.typ); why != "" {
-		return why, false
-	}
-	return "", t.fits(&c.typ)
+	return p.stored(t, &c.typ), exceptions{fits: t.fits(&c.typ), dates: p.dates || t.class == classDate}
 }
 
 // stored returns why a value of an expression that fits the type may be stored
@@ -116,9 +128,7 @@ func (p *prover) stored(t term, into *typeDef) string {
 			ok = ok && (into.charset == "utf8mb4" || into.charset == cs)
 		}
 	case "date":
-		// TiDB adds only VIRTUAL columns to a table, and cannot read one whose value is
-		// a date of zeros in a session that does not allow it.
-		return "its expression's value is a DATE, which may be one of zeros"
+		ok = t.class == classDate
 	}
 	if !ok {
 		return "its expression's value is converted to " + into.sql()
@@ -559,6 +569,13 @@ func (p *prover) call(name string) term {
 		p.expect(")")
 		return term{class: classText, utf8: true, ascii: v.ascii, chars: v.chars, bytes: v.bytes}
 	}
+	if name == "date" {
+		args := p.arguments()
+		if len(args) != 1 {
+			return p.fail("its expression uses DATE")
+		}
+		return p.date(args[0])
+	}
 	if name == "if" {
 		args := p.arguments()
 		if p.why != "" || len(args) != 3 {
@@ -583,12 +600,25 @@ func (p *prover) call(name string) term {
 	return p.fail("its expression uses " + strings.ToUpper(name) + " of values of other types")
 }
 
-// cast reads CAST(x AS CHAR), as MySQL prints conversions of numbers. The date of a
-// DATETIME is left out: with zeros it is NULL or not by a session's sql_mode.
+// date returns the term of a value's date.
+func (p *prover) date(v term) term {
+	if p.why == "" && v.class != classDate && v.class != classDateTime {
+		return p.fail("its expression uses DATE of values of other types")
+	}
+	p.dates = true
+	return term{class: classDate}
+}
+
+// cast reads CAST(x AS DATE) and CAST(x AS CHAR), as MySQL prints DATE(x) and
+// conversions of numbers.
 func (p *prover) cast() term {
 	v := p.expression(0)
 	p.expect("AS")
-	if p.accept("CHAR") {
+	switch {
+	case p.accept("DATE"):
+		p.expect(")")
+		return p.date(v)
+	case p.accept("CHAR"):
 		// Without a character set it is the connection's, which may lack characters.
 		all := false
 		if p.accept("CHARSET") || p.accept("CHARACTER") && p.accept("SET") {

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"sluice/replica"
@@ -73,6 +74,9 @@ func (x *translator) generatedAs(c *columnDef) (generatedAs, error) {
 		"and row images do not have the source's value", c.name, why)}, nil
 }
 
+// takesDate finds the functions whose value for a date of zeros a session decides.
+var takesDate = regexp.MustCompile(`(?i)\bdate\s*\(|\bas\s+date\b`)
+
 func (x *translator) plainWarning(c *columnDef, why string) string {
 	s := fmt.Sprintf("generated column %s becomes a plain column that carries the source's value (%s): after a switch to the target, the application must set it",
 		c.name, why)
@@ -93,7 +97,7 @@ func (x *translator) plainWarning(c *columnDef, why string) string {
 		s += "; it is VIRTUAL and depends on a CHAR, so that the source gives each session the value of its own sql_mode: " +
 			"later rows have that of the session that wrote them, with trailing blanks if its mode had PAD_CHAR_TO_FULL_LENGTH"
 	}
-	if c.typ.base == "date" && !c.stored {
+	if !c.stored && (c.typ.base == "date" || takesDate.MatchString(c.generated)) {
 		s += "; it is VIRTUAL, so that the source makes NULL of a date of zeros in a session whose sql_mode has NO_ZERO_DATE: " +
 			"later rows have the value of the session that wrote them"
 	}

@@ -9,10 +9,11 @@ import (
 )
 
 // A generated column that is plain in the target only because a session without
-// strict mode clips a value that does not fit can be added to a table with rows: where
-// all values fit, TiDB computes those of the source.
+// strict mode clips a value that does not fit, or because one with NO_ZERO_DATE makes
+// NULL of a date of zeros, can be added to a table with rows: where no row has such a
+// value, TiDB computes those of the source.
 //
-//	condition: no row's value is out of the type's bounds
+//	condition: no row's value is out of the type's bounds, or comes from a date of zeros
 //	ALTER TABLE table ADD COLUMN g ..
 //	BATCH ON key LIMIT n UPDATE table SET g = (expression), times = times
 //
@@ -39,7 +40,7 @@ func (x *alterTranslator) fill(c *columnDef) bool {
 			return false
 		}
 	}
-	x.refuseRows(bounds, remedyGeneratedRows(c), "the source computed the new generated column %s of %s, and a row's value does not fit %s",
+	x.refuseRows(bounds, remedyGeneratedRows(c), "the source computed the new generated column %s of %s, and a row's value does not fit %s, or comes from a date of zeros",
 		c.name, x.c.Before, typeText(&c.typ))
 	x.fills = append(x.fills, x.batch(replica.Quote(c.name)+"="+translateExpression(c.generated)))
 	return true
@@ -55,13 +56,18 @@ func (x *alterTranslator) asUnique(c *columnDef) bool {
 // not fit its type. ok is false if the expression is not proved otherwise, or if the
 // type has other bounds than a least and a greatest integer, or a number of characters.
 func (x *translator) outOfBounds(c *columnDef) (where string, ok bool) {
-	why, fits := provedUnlessClipped(x.d, c, x.usedDiffers(maxNesting))
+	why, but := provedForMost(x.d, c, x.usedDiffers(maxNesting))
 	expr := translateExpression(c.generated)
 	if why != "" || !tidbParses("CREATE TABLE t (c INT AS "+expr+")") || slices.Contains([]string{"vector", "uuid"}, c.typ.base) {
 		return "", false
 	}
 	switch bits := integerBits[c.typ.base]; {
-	case fits:
+	case but.dates:
+		if !but.fits {
+			return "", false
+		}
+		return x.oddDates(c), true
+	case but.fits:
 		return "1=0", true
 	case bits > 0:
 		t := integerOf(&c.typ)
@@ -70,4 +76,18 @@ func (x *translator) outOfBounds(c *columnDef) (where string, ok bool) {
 		return fmt.Sprintf("CHAR_LENGTH%s > %d", expr, c.typ.length), true
 	}
 	return "", false
+}
+
+// oddDates returns a condition for the rows with a date of zeros, or with a day that
+// its month does not have, in a column that the expression uses.
+func (x *translator) oddDates(c *columnDef) string {
+	var list []string
+	for _, used := range x.d.columns {
+		if families[used.typ.base] != familyDate && families[used.typ.base] != familyDateTime || !mentions(c.generated, map[string]bool{strings.ToLower(used.name): true}) {
+			continue
+		}
+		name := replica.Quote(used.name)
+		list = append(list, fmt.Sprintf("%[1]s IS NOT NULL AND (LAST_DAY(%[1]s) IS NULL OR DAY(%[1]s) > DAY(LAST_DAY(%[1]s)))", name))
+	}
+	return strings.Join(append(list, "1=0"), " OR ")
 }

@@ -8,3 +8,5 @@ INSERT INTO two VALUES ('a', 1, 1), ('a', 2, NULL), ('b', 1, 4294967294);
 CREATE TABLE many (id INT PRIMARY KEY AUTO_INCREMENT, i INT);
 INSERT INTO many (i) VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9), (10);
 INSERT INTO many (i) SELECT a.i * b.i FROM many a, many b, many c, many d;
+CREATE TABLE days (id INT PRIMARY KEY, created DATETIME(6), d DATE);
+INSERT INTO days VALUES (1, '2024-02-29 23:59:59.999999', '2024-02-29'), (2, NULL, NULL), (3, '1000-01-01', '9999-12-31'), (4, '0001-01-01 00:00:01', '0000-01-01');

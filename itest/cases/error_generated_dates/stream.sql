@@ -1,0 +1,2 @@
+SET SESSION sql_mode = '';
+ALTER TABLE t ADD COLUMN g DATE AS (DATE(d)) STORED;
