@@ -230,6 +230,8 @@ func (x *translator) expressionDiffers(expr string) string {
 		return p.why
 	case p.peek().kind != tokEOF:
 		return "the form of its expression is not known"
+	case p.dates, t.class == classDate:
+		return "its expression's value depends on a DATE, which may be one of zeros"
 	case t.class == classText:
 		return "its expression's text is compared by a collation"
 	}
