@@ -47,8 +47,8 @@ func Open(ctx context.Context, cfg Config) (*Cluster, error) {
 	cfg.Logger = cfg.Logger.With("node", cfg.Node)
 	lines := newGossipLog(cfg.Logger)
 	t, err := newTransport(ctx, &cfg, lines)
-	if err != nil {
-		return nil, err
+	if err != nil { // of this machine: not to be taken for an error of the store, which a caller may try again
+		return nil, fmt.Errorf("%w: %s", ErrConfig, err.Error())
 	}
 	c, err := open(ctx, cfg, t, lines)
 	if err != nil {
@@ -65,7 +65,7 @@ func open(ctx context.Context, cfg Config, t *transport, lines *gossipLog) (*Clu
 	}
 	addr, err := gossipAddr(ctx, &cfg, t)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %s", ErrConfig, err.Error())
 	}
 	if c.incarnation, err = c.register(ctx, addr); err != nil {
 		return nil, err

@@ -115,13 +115,14 @@ func (n *Node) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := n.join(ctx, c, k, crash != ""); err != nil {
+	if err := n.starting.retry(ctx, "join the cluster", func() error { return n.join(ctx, c, k, crash != "") }); err != nil {
 		return err
 	}
 	if err := countedCrash(n.cfg.DataDir); err != nil {
 		n.log.Warn("the next start may count this crash again", "error", err.Error())
 	}
-	if err := c.CheckKeys(ctx); err != nil { // again: this node is registered by now
+	check := func() error { return c.CheckKeys(ctx) }
+	if err := n.starting.retry(ctx, "compare the keys", check); err != nil { // again: this node is registered by now
 		return err
 	}
 	heart, err := n.openPulse(ctx, store)
@@ -134,8 +135,11 @@ func (n *Node) open(ctx context.Context) error {
 	n.reportCrashes(ctx, crash)
 	n.resealer = &resealer{node: n, catalog: c}
 	n.resealer.look(ctx)
-	id, err := n.nodeID(ctx, c)
-	if err != nil {
+	var id uint32
+	if err := n.starting.retry(ctx, "number the node", func() (err error) {
+		id, err = n.nodeID(ctx, c)
+		return err
+	}); err != nil {
 		return err
 	}
 	n.controller = newController(n.services)
@@ -205,7 +209,9 @@ func (n *Node) listenAdmin(ctx context.Context) (net.Listener, sqladmin.Config, 
 	return l, cfg, nil
 }
 
-// join makes this node a member of the cluster.
+// join makes this node a member of the cluster. After an error it may be called again: cluster.Open has left and
+// closed what it opened. Should an answer be lost after the registration was stored, then the next attempt finds a
+// heartbeat that does not move, and takes the name over once it is stale.
 func (n *Node) join(ctx context.Context, c *catalog.Catalog, k keys, crashed bool) error {
 	cl, err := cluster.Open(ctx, cluster.Config{
 		Node: n.cfg.Name, DB: n.db, BindAddr: n.cfg.GossipAddr, AdvertiseAddr: n.cfg.GossipAdvertiseAddr, Join: n.cfg.Join,

@@ -2,11 +2,13 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
+	"sluice/cluster"
 	"sluice/sqladmin"
 )
 
@@ -30,7 +32,8 @@ type starting struct {
 	mu      sync.Mutex
 	why     string // how the last attempt to open the store failed
 	waiting bool   // the log says so
-	opened  bool   // the store is there
+	opened  bool   // the store was there
+	failing bool   // the newest attempt failed
 }
 
 // startStarting begins to watch; end must be called.
@@ -68,10 +71,45 @@ func (s *starting) run(ctx context.Context) {
 	}
 }
 
+// retry calls step until it succeeds, with pauses between the attempts. While the store does not answer, or answers
+// with what is no packet, the log and state have the reason. Every other error is final, and named as the store's
+// refusal if it is one. step has to be repeatable.
+func (s *starting) retry(ctx context.Context, what string, step func() error) error {
+	pause := storePauseLeast
+	for {
+		err := step()
+		if err == nil {
+			s.repaired()
+			return nil
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+		}
+		if errors.Is(err, cluster.ErrConfig) || !unreachable(err) {
+			return storeRefusal(err, s.store)
+		}
+		s.failed(fmt.Errorf("%s: %w", what, err))
+		t := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			t.Stop()
+		case <-t.C:
+		}
+		pause = min(2*pause, storePauseMost)
+	}
+}
+
+// repaired records that the store answers again after it was there once.
+func (s *starting) repaired() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failing = false
+}
+
 // failed records how an attempt to open the store failed; the first is logged.
 func (s *starting) failed(err error) {
 	s.mu.Lock()
-	s.why = err.Error()
+	s.why, s.failing = err.Error(), true
 	s.mu.Unlock()
 	s.say(true)
 }
@@ -80,7 +118,7 @@ func (s *starting) failed(err error) {
 func (s *starting) say(once bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.opened || s.waiting && once {
+	if s.opened && !s.failing || s.waiting && once {
 		return
 	}
 	s.waiting = true
@@ -91,7 +129,7 @@ func (s *starting) say(once bool) {
 func (s *starting) found() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.opened = true
+	s.opened, s.failing = true, false
 	if s.waiting {
 		s.log.Info("the store is there", "store", s.store, "after", s.elapsed())
 	}
@@ -110,7 +148,7 @@ func (s *starting) reason() string {
 func (s *starting) state() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.opened {
+	if s.opened && !s.failing {
 		return "it joins the cluster"
 	}
 	return fmt.Sprintf("it waits for the store at %s, for %s now: %s", s.store, s.elapsed(), s.reason())

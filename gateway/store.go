@@ -61,28 +61,15 @@ func pool(connector driver.Connector, most, idle int) *sql.DB {
 // openStore waits until the store is there and opens the catalog in it. A store
 // that answers with a refusal is an error at once.
 func openStore(ctx context.Context, db *sql.DB, s *starting, cfg catalog.Config) (*catalog.Catalog, error) {
-	pause := storePauseLeast
-	for {
-		c, err := catalog.Open(ctx, db, cfg)
-		if err == nil {
-			s.found()
-			return c, nil
-		}
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("wait for the store: %w", context.Cause(ctx))
-		}
-		if !unreachable(err) {
-			return nil, storeRefusal(err, s.store)
-		}
-		s.failed(err)
-		t := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			t.Stop()
-		case <-t.C:
-		}
-		pause = min(2*pause, storePauseMost)
+	var c *catalog.Catalog
+	err := s.retry(ctx, "wait for the store", func() (err error) {
+		c, err = catalog.Open(ctx, db, cfg)
+		return err
+	})
+	if err == nil {
+		s.found()
 	}
+	return c, err
 }
 
 // storeRefusal names what a store that answers does not allow.
