@@ -87,9 +87,11 @@ func number(b bool) float64 {
 func (n *Node) writeMetrics(w io.Writer) {
 	e := &exposition{w: w}
 	ready := n.http.ready.Load()
-	e.one("sluice_gateway_ready", gauge, "1 while the node takes statements and can run channels.", number(ready))
+	e.one("sluice_gateway_ready", gauge, "1 from the end of the node's start until it stops, also while the store is silent.", number(ready))
 	e.open("sluice_gateway_info", gauge, "1; the label is the release.")
 	e.value(1, "version", Version())
+	e.one("sluice_gateway_store_up", gauge, "1 while the node reaches its store; 0 while it waits for it at its start.",
+		number(ready && n.services.cluster.StoreOK()))
 	if ready {
 		n.writeOwnMetrics(e)
 	}
@@ -99,7 +101,6 @@ func (n *Node) writeMetrics(w io.Writer) {
 func (n *Node) writeOwnMetrics(e *exposition) {
 	stats, runs := n.supervisor.totals.get()
 	samples, desired := n.controller.channelSamples(runs, time.Now())
-	e.one("sluice_gateway_store_up", gauge, "1 while the node reaches its store.", number(n.services.cluster.StoreOK()))
 	e.one("sluice_gateway_channels", gauge, "Channels that run on this node.", float64(len(runs)))
 	e.one("sluice_gateway_channels_desired", gauge, "Channels of the whole cluster that are to run; the same on every node.",
 		float64(desired))

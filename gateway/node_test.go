@@ -184,6 +184,9 @@ func waits(t *testing.T, cfg Config, why string) {
 	if code, body := get(t, cfg.HTTPAddr, "/readyz"); code != 503 || !strings.Contains(body, cfg.storeAddr()) || !strings.Contains(body, why) {
 		t.Errorf("/readyz while the store is waited for: %d %s", code, body)
 	}
+	if _, body := get(t, cfg.HTTPAddr, "/metrics"); !strings.Contains(body, "\nsluice_gateway_store_up 0\n") {
+		t.Errorf("/metrics while the store is waited for: %s", body)
+	}
 	if code, _ := get(t, cfg.HTTPAddr, "/healthz"); code != 200 {
 		t.Errorf("/healthz while the store is waited for: %d", code)
 	}
