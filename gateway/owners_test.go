@@ -305,3 +305,32 @@ func TestAdvisedStatementsAreFollowed(t *testing.T) {
 		})
 	}
 }
+
+// TestGeometryByHand has the statement that CHECK advises make the table, so that
+// START succeeds and every byte is carried.
+func TestGeometryByHand(t *testing.T) {
+	store, src := servers.ForTest(t, servers.TiDB), servers.ForTest(t, servers.MySQL)
+	exec(t, src, "CREATE DATABASE shop", "CREATE TABLE shop.geo (id INT PRIMARY KEY, name VARCHAR(20) UNIQUE, g POINT NOT NULL SRID 4326, l LINESTRING, h INT(6) ZEROFILL, SPATIAL KEY (g)) DEFAULT CHARSET=utf8mb4",
+		"INSERT INTO shop.geo VALUES (1,'a',ST_GeomFromText('POINT(1 2)',4326),NULL,1),(2,'B',ST_GeomFromText('POINT(3 4)',4326),ST_GeomFromText('LINESTRING(0 0,1 1)'),2)")
+	c := start(t, testConfig(t, store, "n1")).admin(t)
+	c.ok(sourceSQL("src", src))
+	c.ok("CREATE MIGRATION m FROM SOURCE src REPLICATE_DO_DB=(shop)")
+	advised := ""
+	for _, f := range c.rows("CHECK MIGRATION m") {
+		if f["Check_Id"] == "target.create" {
+			advised = f["Remedy_SQL"]
+		}
+	}
+	if !strings.Contains(advised, "longblob") {
+		t.Fatalf("CHECK advises %q", advised)
+	}
+	exec(t, store, strings.Split(advised, "; ")...)
+	c.ok("START MIGRATION m")
+	c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
+	exec(t, src, "INSERT INTO shop.geo VALUES (3,'c',ST_GeomFromText('POINT(5 6)',4326),NULL,3)", "UPDATE shop.geo SET l=ST_GeomFromText('LINESTRING(0 0,2 2)')")
+	c.one("WAIT FOR MIGRATION m UNTIL CAUGHT_UP TIMEOUT 60")
+	source := rowsOf(t, src, "SELECT id, name, HEX(CAST(g AS BINARY)), HEX(CAST(l AS BINARY)) FROM shop.geo ORDER BY 1")
+	if target := rowsOf(t, store, "SELECT id, name, HEX(g), HEX(l) FROM shop.geo ORDER BY 1"); target != source || target == "" {
+		t.Errorf("the source has %s, the target %s", source, target)
+	}
+}

@@ -48,13 +48,26 @@ func (r *Runner) checkTarget(ctx context.Context, trial *trial, t *replica.Table
 	return out, nil
 }
 
+// byHand adds the statement that an operator may execute in the target, if only a
+// GEOMETRY column is in the way.
+func byHand(f Finding, t *replica.Table, ts, tt string, d schema.Target) Finding {
+	d.GeometryBytes = true
+	sql, _, err := d.Create(t, ts, tt)
+	if err != nil {
+		return f
+	}
+	f.Remedy = "execute Remedy_SQL in the target, which makes the table with a LONGBLOB in the column's place; or leave the table out with REPLICATE_IGNORE_TABLE"
+	f.RemedySQL = "CREATE DATABASE IF NOT EXISTS " + replica.Quote(ts) + "; " + sql
+	return f
+}
+
 // checkCreate says whether the target can have the table: by what is known of TiDB's
 // limits, and by having it try where the account may.
 func (r *Runner) checkCreate(ctx context.Context, trial *trial, t *replica.Table, ts, tt string, d schema.Target) ([]Finding, error) {
 	object := ts + "." + tt
 	_, notes, err := d.Create(t, ts, tt)
 	if err != nil {
-		return []Finding{blocking("target.create", "TABLE", object, r.name(err))}, nil
+		return []Finding{byHand(blocking("target.create", "TABLE", object, r.name(err)), t, ts, tt, d)}, nil
 	}
 	over, err := schema.OverLimits(t, ts, tt, trial.limits)
 	if err != nil {

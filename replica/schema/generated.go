@@ -17,6 +17,10 @@ type Target struct {
 	// NoGeneratedImages is true for a source that leaves the values of generated
 	// columns out of row images: none can be a plain column then.
 	NoGeneratedImages bool
+	// GeometryBytes makes a LONGBLOB of a GEOMETRY column. A migration does not have it:
+	// what its tables lose is for an operator to decide, who gets the statement that it
+	// makes.
+	GeometryBytes bool
 	// Transaction identifies the statement of a DDL. Names that the translation
 	// makes up are derived from it.
 	Transaction string

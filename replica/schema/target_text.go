@@ -105,6 +105,10 @@ var maxVarchar = map[string]int{"utf8mb4": 16383, "utf8": 21844, "ascii": 65535,
 func (x *translator) typ(c *columnDef) (typeDef, error) {
 	t := c.typ
 	if columnTypes[t.base] == replica.TypeGeometry {
+		if x.opts.GeometryBytes {
+			x.note("column %s: %s becomes LONGBLOB with the bytes that MySQL stores (SRID and WKB)", c.name, t.base)
+			return typeDef{base: "longblob", length: -1, scale: -1, charset: "binary", collation: "binary"}, nil
+		}
 		return t, fmt.Errorf("column %s: TiDB has no type %s: make the target's table by hand with a LONGBLOB in its place, which gets the bytes that MySQL stores (SRID and WKB)", c.name, t.base)
 	}
 	switch t.base {
