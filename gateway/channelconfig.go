@@ -70,7 +70,7 @@ func (s *services) channelConfig(ctx context.Context, d definition) (cfg migrati
 	if err != nil {
 		return cfg, nil, nil, err
 	}
-	cfg.Connector, cfg.Target, cfg.TargetPlain = tg.connector, tg.db, tg.plain.Load
+	cfg.Connector, cfg.Target, cfg.TargetEncryption = tg.connector, tg.db, tg.encryption
 	return cfg, tg, done, nil
 }
 

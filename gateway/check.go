@@ -146,10 +146,7 @@ func (c *controller) checkTarget(ctx context.Context, name string) (findings []m
 			kind.Severity, kind.Finding, kind.Remedy = "WARNING", "the target is no TiDB: "+version, "other servers are for tests"
 		}
 		rights, err := targetRights(ctx, tg)
-		findings = []migration.Finding{connect, kind, rights}
-		if tg.plain.Load() {
-			findings = append(findings, migration.PlainTarget(tg.name))
-		}
+		findings = []migration.Finding{connect, kind, rights, tg.encryption().Finding(tg.name)}
 		return err
 	})
 	return findings, err

@@ -13,6 +13,7 @@ import (
 	"math/big"
 	"net"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,19 +65,59 @@ func (a *authority) sign() (cert, key string) {
 	return cert, write(a.t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 }
 
-// TestStoreTLS connects to a store with a certificate in every mode. Its account
-// lets nobody in without TLS.
-func TestStoreTLS(t *testing.T) {
-	ca, other := newAuthority(t), newAuthority(t)
-	cert, key := ca.sign()
+// tidbWithTLS starts a TiDB with a certificate.
+func tidbWithTLS(t *testing.T, ca, cert, key string) *servers.Server {
+	t.Helper()
 	dir := t.TempDir()
 	toml := write(t, "tidb.toml", fmt.Sprintf("socket = \"\"\ntmp-storage-path = %q\n[log]\nslow-query-file = %q\n[security]\nssl-ca = %q\nssl-cert = %q\nssl-key = %q\n",
-		filepath.Join(dir, "tmp-storage"), filepath.Join(dir, "slow.log"), ca.file, cert, key))
+		filepath.Join(dir, "tmp-storage"), filepath.Join(dir, "slow.log"), ca, cert, key))
 	store, err := servers.Start(t.Context(), servers.TiDB, servers.Options{Dir: dir, Args: []string{"-config", toml}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+// TestTargetEncryption has CHECK say of every target what protects its connections.
+func TestTargetEncryption(t *testing.T) {
+	ca := newAuthority(t)
+	cert, key := ca.sign()
+	store, plain := tidbWithTLS(t, ca.file, cert, key), servers.ForTest(t, servers.TiDB)
+	c := start(t, testConfig(t, store, "n1")).admin(t)
+	for name, want := range map[string]struct{ options, severity, finding, remedy string }{
+		"default":   {"", "INFO", "--store-ssl-mode is DISABLED", "--store-ssl-ca"},
+		"disabled":  {"TARGET_SSL_MODE=DISABLED", "INFO", "TARGET_SSL_MODE is DISABLED", "TARGET_SSL_CA"},
+		"required":  {"TARGET_SSL_MODE=REQUIRED", "OK", "not verified", "TARGET_SSL_CA"},
+		"preferred": {"TARGET_SSL_MODE=PREFERRED", "OK", "not verified", "TARGET_SSL_CA"},
+		"verified":  {"TARGET_SSL_MODE=VERIFY_CA, TARGET_SSL_CA='" + ca.file + "'", "OK", "is verified", ""},
+		"fallen":    {"TARGET_SSL_MODE=PREFERRED", "WARNING", "offers no TLS", "certificate"},
+	} {
+		host := store.Addr()
+		if name == "fallen" {
+			host = plain.Addr()
+		}
+		if want.options != "" {
+			c.ok("CREATE TARGET " + name + " TARGET_HOSTS=('" + host + "'), TARGET_USER='root', " + want.options)
+		}
+		said := ""
+		for _, f := range c.rows("CHECK TARGET `" + name + "`") {
+			if f["Check_Id"] == "target.encryption" {
+				said = f["Severity"] + ": " + f["Finding"] + ": " + f["Remedy"]
+			}
+		}
+		if !strings.HasPrefix(said, want.severity+": ") || !strings.Contains(said, want.finding) || !strings.Contains(said, want.remedy) {
+			t.Errorf("target %s: %q, want %v", name, said, want)
+		}
+	}
+}
+
+// TestStoreTLS connects to a store with a certificate in every mode. Its account
+// lets nobody in without TLS.
+func TestStoreTLS(t *testing.T) {
+	ca, other := newAuthority(t), newAuthority(t)
+	cert, key := ca.sign()
+	store := tidbWithTLS(t, ca.file, cert, key)
 	exec(t, store, "CREATE USER tls REQUIRE SSL", "CREATE USER x509 REQUIRE X509", "GRANT ALL ON *.* TO tls, x509")
 	open := func(user string, stated map[string][]string) error {
 		t.Helper()

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
@@ -17,6 +18,7 @@ import (
 
 	"sluice/gateway/apply"
 	"sluice/gateway/catalog"
+	"sluice/gateway/migration"
 	"sluice/replica"
 	"sluice/replica/protocol"
 	"sluice/replica/source"
@@ -45,6 +47,7 @@ type target struct {
 	connector apply.Connector // for lanes
 	db        *sql.DB         // for reading and claiming
 	plain     atomic.Bool     // PREFERRED, and a host offered no TLS
+	tls       *tls.Config     // of its hosts; nil without TLS
 	users     int
 	key       [sha256.Size]byte // of everything that connections depend on
 }
@@ -152,7 +155,7 @@ func targetTLSError(err error) error {
 // openTarget prepares connections; it does no I/O. password is the store's for
 // target DEFAULT, and nil for others, whose password is in configs.
 func openTarget(name string, configs []*mysql.Config, password *storePassword) (*target, error) {
-	t := &target{name: name}
+	t := &target{name: name, tls: configs[0].TLS}
 	var reading pooled
 	var writing hosts[apply.Conn]
 	for _, cfg := range configs {
@@ -185,6 +188,16 @@ func openTarget(name string, configs []*mysql.Config, password *storePassword) (
 	}
 	t.connector, t.db = &writing, pool(&reading, targetConnections, targetIdle)
 	return t, nil
+}
+
+// encryption returns what protects the connections.
+func (t *target) encryption() migration.Encryption {
+	e := migration.Encryption{Off: t.tls == nil, Fallen: t.plain.Load(), Verified: protocol.Verifies(t.tls),
+		Mode: "TARGET_SSL_MODE", Remedy: "TARGET_SSL_MODE=VERIFY_CA and TARGET_SSL_CA"}
+	if t.name == catalog.DefaultTarget {
+		e.Mode, e.Remedy = "--store-ssl-mode", "--store-ssl-mode VERIFY_CA and --store-ssl-ca on every node"
+	}
+	return e
 }
 
 func (t *target) reader(cfg *mysql.Config) (driver.Connector, error) {

@@ -288,8 +288,8 @@ func (r *Runner) checkTables(ctx context.Context, c *Checked, look *sourceLook, 
 		return err
 	}
 	c.Findings = append(c.Findings, kind...)
-	if r.targetIsPlain() {
-		c.Findings = append(c.Findings, PlainTarget(r.cfg.Migration))
+	if r.cfg.TargetEncryption != nil {
+		c.Findings = append(c.Findings, r.cfg.TargetEncryption().Finding(r.cfg.Migration))
 	}
 	c.Findings = append(c.Findings, Finding{ID: "source.tables", Severity: "OK", Scope: "TABLE", Object: r.cfg.Source.Name,
 		Finding: fmt.Sprintf("%d tables", len(tables)), Blocks: "-"})
@@ -324,13 +324,8 @@ func cascades(tables []sourceTable, found []Finding) (out []Finding) {
 }
 
 // targetIsPlain returns true if connections to the target fell back to plain text.
-func (r *Runner) targetIsPlain() bool { return r.cfg.TargetPlain != nil && r.cfg.TargetPlain() }
-
-// PlainTarget is the finding about a target whose connections fell back to plain text.
-func PlainTarget(object string) Finding {
-	return Finding{ID: "target.encryption", Severity: "WARNING", Scope: "TARGET", Object: object, Blocks: "-",
-		Finding: "the connections are not encrypted: TARGET_SSL_MODE is PREFERRED and the target offers no TLS",
-		Remedy:  "give the target a certificate, then set TARGET_SSL_MODE=VERIFY_CA and TARGET_SSL_CA"}
+func (r *Runner) targetIsPlain() bool {
+	return r.cfg.TargetEncryption != nil && r.cfg.TargetEncryption().Fallen
 }
 
 // started says whether the channel has a position already.

@@ -78,11 +78,11 @@ type Config struct {
 	Rules     *ruleset.Rules
 	Connector apply.Connector // to the target; see apply.Config.Connector
 	Target    *sql.DB         // the same target, for reading and claiming
-	// TargetPlain returns true once a connection to the target was not encrypted although the mode is PREFERRED; nil
-	// means never.
-	TargetPlain func() bool
-	ReportHost  string // what the source's SHOW REPLICAS names
-	ReportPort  uint16
+	// TargetEncryption returns what protects the connections to the target; nil if nobody
+	// asks.
+	TargetEncryption func() Encryption
+	ReportHost       string // what the source's SHOW REPLICAS names
+	ReportPort       uint16
 	// SpoolDir is binlog.Config's.
 	SpoolDir string
 
