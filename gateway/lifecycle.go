@@ -100,7 +100,7 @@ func (c *controller) resetMigration(ctx context.Context, x *sqladmin.ResetMigrat
 		}
 	}
 	c.cluster.Notify()
-	return &sqladmin.Result{Affected: uint64(len(keys)), Info: fmt.Sprintf("%d channel(s) begin anew at the next START", len(keys))}, nil
+	return &sqladmin.Result{Affected: uint64(len(keys)), Info: fmt.Sprintf("%d channel(s) begin anew at the next START, which needs their target tables to be empty or gone", len(keys))}, nil
 }
 
 // anyRan says whether a node ever claimed one of the migration's channels.

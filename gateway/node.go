@@ -94,8 +94,13 @@ func (n *Node) open(ctx context.Context) error {
 		return err
 	}
 	if k.cluster == nil {
-		n.log.Warn("no cluster key: gossip is not encrypted, and passwords in the store are encrypted with a key that only this node has",
-			"key", filepath.Join(n.cfg.DataDir, ownKeyFile), "remedy", "back the key up; give every node the same --cluster-key-file before a second one joins")
+		what, remedy := "passwords in the store are encrypted with a key that only this node has",
+			"back the key up; give every node the same --cluster-key-file before a second one joins"
+		if len(n.cfg.Join) > 0 {
+			what = "no node of the cluster takes passwords as literals while nodes have no key in common (61240)"
+			remedy = "give every node the same --cluster-key-file; or use FROM FILE and FROM ENV secrets only"
+		}
+		n.log.Warn("no cluster key: gossip is not encrypted, and "+what, "key", filepath.Join(n.cfg.DataDir, ownKeyFile), "remedy", remedy)
 	}
 	n.starting = startStarting(ctx, store.Addr, n.log)
 	defer n.starting.end()

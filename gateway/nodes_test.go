@@ -129,12 +129,17 @@ func TestDrainedClusterWaits(t *testing.T) {
 	c.ok(sourceSQL("src", src))
 	c.ok("CREATE MIGRATION m FROM SOURCE src REPLICATE_DO_DB=(a)")
 	c.ok("DRAIN NODE n1")
+	if w := c.rows("SHOW WARNINGS"); len(w) != 1 || w[0]["Level"] != "Warning" || !strings.Contains(w[0]["Message"], "all migrations wait") {
+		t.Errorf("after the last node was drained: %v", w)
+	}
 	until(t, "the node is drained", 5*time.Second, func() bool { return c.one("SHOW NODES")["Status"] != "UP" })
 	c.ok("START MIGRATION m")
 	if row := c.one("SHOW MIGRATIONS"); row["Status"] != "WAITING" || row["Next_Step"] != "SHOW NODES" {
 		t.Errorf("with no node that takes channels: %v", row)
 	}
-	c.fails(61030, "WAIT FOR MIGRATION m UNTIL PHASE='REPLICATE' TIMEOUT 1")
+	if text := c.fails(61030, "WAIT FOR MIGRATION m UNTIL PHASE='REPLICATE' TIMEOUT 1"); !strings.Contains(text, "UNDRAIN NODE") {
+		t.Errorf("the remedy of a wait for a channel that no node takes: %s", text)
+	}
 	if r := c.one("WAIT FOR MIGRATION m UNTIL PHASE='REPLICATE' TIMEOUT 0 ON TIMEOUT RETURN"); r["Reached"] != "0" {
 		t.Errorf("WAIT FOR .. ON TIMEOUT RETURN: %v", r)
 	}

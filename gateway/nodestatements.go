@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"sluice/cluster"
 	"sluice/sqladmin"
@@ -55,7 +56,19 @@ func (c *controller) drainNode(ctx context.Context, x *sqladmin.DrainNode) (*sql
 		return nil, err
 	}
 	c.cluster.Notify()
-	return did(changed, fmt.Sprintf(info, x.Node), sqladmin.Note(sqladmin.CodeAlready, fmt.Sprintf(already, x.Node))), nil
+	res := did(changed, fmt.Sprintf(info, x.Node), sqladmin.Note(sqladmin.CodeAlready, fmt.Sprintf(already, x.Node)))
+	if !x.Undo && !c.takers(x.Node) {
+		res.Warnings = append(res.Warnings, sqladmin.Warning{Level: "Warning", Code: sqladmin.CodeNodeDown,
+			Message: "no node takes channels now: all migrations wait", Remedy: "start another node, or UNDRAIN NODE " + backquote(x.Node)})
+	}
+	return res, nil
+}
+
+// takers returns true if a node besides the one takes channels.
+func (c *controller) takers(but string) bool {
+	return slices.ContainsFunc(c.cluster.Members(), func(m cluster.Member) bool {
+		return m.Node != but && m.Status == cluster.StatusUp && !down(m.State)
+	})
 }
 
 func (c *controller) unknownNode(name string) error {

@@ -65,7 +65,7 @@ func (c *controller) waitFor(ctx context.Context, x *sqladmin.WaitFor) (*sqladmi
 				return w.result(&sum, false), nil
 			}
 			return nil, sqladmin.Errorf(sqladmin.CodeWaitTimeout, "condition %s not reached within %s (now: phase %s, status %s, %s behind)",
-				x.Condition, x.Timeout, sum.phase, sum.status, lagText(sum.behind)).WithRemedy("wait again, with a longer TIMEOUT")
+				x.Condition, x.Timeout, sum.phase, sum.status, lagText(sum.behind)).WithRemedy("%s", timeoutRemedy(sum.status))
 		}
 		select {
 		case <-ctx.Done():
@@ -80,6 +80,13 @@ func waitRemedy(name string, sum *summary) string {
 		return "SHOW MIGRATION ERRORS FOR MIGRATION " + backquote(name)
 	}
 	return "START MIGRATION " + backquote(name)
+}
+
+func timeoutRemedy(status string) string {
+	if status == statusWaiting {
+		return "no node takes the channel: SHOW NODES, then UNDRAIN NODE, or start a node"
+	}
+	return "wait again, with a longer TIMEOUT"
 }
 
 // reason returns an error's text without its remedy, short enough that clients

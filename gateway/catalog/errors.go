@@ -78,12 +78,16 @@ func unknown(k *kind, name string, names []string) *Error {
 }
 
 func inUse(k *kind, name string, users []string) *Error {
+	remedy := "drop those first: DROP MIGRATION keeps the data, and their sources and target cannot be changed to others"
+	if k == secretKind {
+		remedy = "drop or change those first"
+	}
 	shown := users
 	more := ""
 	if len(shown) > 5 {
 		shown, more = shown[:5], fmt.Sprintf(" and %d more", len(users)-5)
 	}
-	return fail(CodeInUse, "drop or change those first", "%s '%s' is used by %s%s", k.noun, name, strings.Join(shown, ", "), more)
+	return fail(CodeInUse, remedy, "%s '%s' is used by %s%s", k.noun, name, strings.Join(shown, ", "), more)
 }
 
 func concurrent(k *kind, name, by string, had, has uint64) *Error {
