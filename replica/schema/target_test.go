@@ -110,7 +110,7 @@ func checkNotes(t *testing.T, got, want []string) {
 }
 
 // left is the end of the name of a target table whose source table left the rules.
-var left = regexp.MustCompile("_left_[0-9a-f]{12}\\b")
+var left = regexp.MustCompile(`_left_[0-9a-f]{12}\b`)
 
 // TestLeftName: a name is the same at each planning, and another one for each
 // transaction, table and name at the source; it has at most 64 characters.
