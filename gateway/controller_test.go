@@ -204,13 +204,29 @@ func TestUntilEndsAChannel(t *testing.T) {
 	c.fails(1235, "START MIGRATION m UNTIL SQL_BEFORE_GTIDS='0-1-9'")
 	c.fails(1235, "START MIGRATION m UNTIL SOURCE_LOG_FILE='x.000001', SOURCE_LOG_POS=4")
 	c.fails(1235, "START MIGRATION m UNTIL PHASE='CUTOVER'")
+	c.fails(1235, "START MIGRATION m UNTIL PHASE='COPY'")
 	c.fails(61004, "START MIGRATION m UNTIL SQL_AFTER_GTIDS='nonsense'")
+	for range 2 { // saying it twice is safe
+		c.ok("START MIGRATION m UNTIL PHASE='CATCHUP'")
+		c.one("WAIT FOR MIGRATION m UNTIL PHASE='CATCHUP' TIMEOUT 60")
+		c.one("WAIT FOR MIGRATION m UNTIL STATUS='DONE' TIMEOUT 60")
+		row := c.one("SHOW MIGRATION STATUS")
+		if row["Phase"] != "CATCHUP" || row["Progress_Pct"] != "100" || row["Tables_Total"] != "1" || row["Tables_Done"] != "1" ||
+			row["Rows_Copied"] != "2" || row["Chunks_Done"] != row["Chunks_Total"] || row["Next_Step"] != "START MIGRATION `m`" {
+			t.Errorf("after UNTIL PHASE='CATCHUP': %v", row)
+		}
+		if row := c.one("SHOW MIGRATION TABLES FOR MIGRATION m"); row["Rows_Copied"] != "2" || row["Phase"] != "CATCHUP" {
+			t.Errorf("the table after UNTIL PHASE='CATCHUP': %v", row)
+		}
+	}
 	c.ok("START MIGRATION m UNTIL PHASE='REPLICATE'")
 	c.one("WAIT FOR MIGRATION m UNTIL STATUS='DONE' TIMEOUT 60")
 	row := c.one("SHOW MIGRATIONS")
 	if row["Status"] != "DONE" || row["Desired"] != "STOPPED" || row["Phase"] != "REPLICATE" {
 		t.Errorf("after UNTIL: %v", row)
 	}
+	c.fails(61031, "START MIGRATION m UNTIL PHASE='CATCHUP'")
+	c.fails(61031, "START MIGRATION ALL UNTIL PHASE='CATCHUP'")
 	exec(t, src, "INSERT INTO a.t VALUES (3)")
 	c.fails(61031, "WAIT FOR MIGRATION m UNTIL CAUGHT_UP")
 	// It starts again, and this time goes on.
@@ -258,6 +274,18 @@ func TestErrorWaitsForAnOperator(t *testing.T) {
 	if got := c.one("SHOW MIGRATION CHANNELS")["Epoch"]; got != epoch {
 		t.Errorf("the channel was claimed again without a START: epoch %s, then %s", epoch, got)
 	}
+	// A START that fails at once shows the tables and the position all the same.
+	c.ok("START MIGRATION m")
+	c.one("WAIT FOR MIGRATION m UNTIL STATUS='ERROR' TIMEOUT 30")
+	if row := c.one("SHOW MIGRATIONS"); row["Tables_Total"] != "1" || row["Tables_Done"] != "1" || row["Tables_Failed"] != "1" {
+		t.Errorf("after a START that failed at once: %v", row)
+	}
+	if row := c.one("SHOW MIGRATION TABLES FOR MIGRATION m"); row["Status"] != "ERROR" {
+		t.Errorf("the table after a START that failed at once: %v", row)
+	}
+	if row := c.one("SHOW MIGRATION ERRORS WHERE Resolved_At IS NULL"); row["Position"] == "" || row["Position"] != errs[0]["Position"] {
+		t.Errorf("the second error: %v, the first: %v", row, errs[0])
+	}
 	exec(t, store, "INSERT INTO a.t VALUES (2,2)")
 	if c.ok("START MIGRATION FAILED") != 1 {
 		t.Error("START MIGRATION FAILED started nothing")
@@ -266,8 +294,8 @@ func TestErrorWaitsForAnOperator(t *testing.T) {
 	if got := rowsOf(t, store, "SELECT id, v FROM a.t ORDER BY id"); got != "1 1,2 3" {
 		t.Errorf("the target has %s", got)
 	}
-	if got := c.one("SHOW MIGRATION ERRORS")["Resolved_At"]; got == "NULL" {
-		t.Error("START did not resolve the error")
+	if open := c.rows("SHOW MIGRATION ERRORS WHERE Resolved_At IS NULL"); len(open) != 0 {
+		t.Errorf("START did not resolve the errors: %v", open)
 	}
 }
 

@@ -27,6 +27,7 @@ type candidate struct {
 	sources  []string // of the channels that are checked: those that do not run
 	channels []checked
 	findings []migration.Finding
+	past     error // UNTIL names a phase that it has left
 	err      error // why it cannot be checked, or cannot start
 	set      bool  // it was set running
 }
@@ -55,7 +56,7 @@ func (c *controller) startMigration(ctx context.Context, x *sqladmin.StartMigrat
 			c.alreadyRunning(res, m, x)
 			continue
 		}
-		k := &candidate{m: m}
+		k := &candidate{m: m, past: pastUntil(idle, until.Phase)}
 		for _, ch := range idle {
 			k.sources = append(k.sources, ch.Source)
 		}
@@ -98,6 +99,9 @@ func (c *controller) checkCandidates(ctx context.Context, list []*candidate) err
 		return err
 	}
 	return eachCandidate(ctx, list, func(ctx context.Context, k *candidate) error {
+		if k.past != nil {
+			return k.past
+		}
 		if k.err != nil {
 			return k.err
 		}
@@ -207,10 +211,22 @@ func untilOf(u *sqladmin.Until) (catalog.Until, error) {
 		return catalog.Until{AfterGTIDs: u.AfterGTIDs}, checkGTIDs("SQL_AFTER_GTIDS", u.AfterGTIDs)
 	case u.Phase == "":
 		return catalog.Until{}, sqladmin.NotSupported("UNTIL " + u.String()).WithRemedy("use UNTIL SQL_AFTER_GTIDS or UNTIL PHASE")
-	case phaseIndex(u.Phase) > phaseIndex(migration.PhaseReplicate):
-		return catalog.Until{}, sqladmin.NotSupported("UNTIL " + u.String())
+	case u.Phase != migration.PhaseCatchup && u.Phase != migration.PhaseReplicate:
+		return catalog.Until{}, sqladmin.NotSupported("UNTIL " + u.String()).
+			WithRemedy("use UNTIL PHASE='CATCHUP', when all is copied, or PHASE='REPLICATE', when the copy is as of one moment")
 	}
 	return catalog.Until{Phase: u.Phase}, nil
+}
+
+// pastUntil returns an error when a channel has left the phase at which it is to stop: it would never stop there.
+func pastUntil(idle []*channelView, phase string) error {
+	for _, ch := range idle {
+		if phase != "" && phaseIndex(ch.phase) > phaseIndex(phase) {
+			return sqladmin.Errorf(sqladmin.CodeWaitImpossible, "UNTIL PHASE='%s' cannot be reached: channel '%s' is in phase %s already",
+				phase, ch.Name, ch.phase).WithRemedy("START without UNTIL, or with UNTIL SQL_AFTER_GTIDS")
+		}
+	}
+	return nil
 }
 
 // toStart returns the channels that a START sets running: those of the name, or

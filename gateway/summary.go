@@ -153,6 +153,9 @@ func (s *summary) nextStep(m *catalog.Migration) string {
 	case migration.StatusStopping:
 		return "WAIT FOR MIGRATION " + name + " UNTIL STATUS = 'STOPPED'"
 	case migration.StatusDone:
+		if copying(s.phase) {
+			return "START MIGRATION " + name // goes on from where UNTIL ended it
+		}
 		return "SHOW MIGRATION STATUS FOR MIGRATION " + name
 	}
 	if s.total.Diverged > 0 && !copying(s.phase) {

@@ -32,7 +32,7 @@ var ownCodes = []errorCode{
 	{CodeStoreUnreachable, "NODE", "STORE_UNREACHABLE", "the store does not answer", "see that its TiDB runs and that this node reaches it; then repeat the statement"},
 	{CodeNodeDown, "NODE", "NODE_DOWN", "the node that is named is down, or takes no channels", "SHOW NODES; start the node, or name another one"},
 	{CodeWaitTimeout, "STATEMENT", "WAIT_TIMEOUT", "a WAIT FOR ended before its condition held", "wait again, with a longer TIMEOUT"},
-	{CodeWaitImpossible, "STATEMENT", "WAIT_IMPOSSIBLE", "the condition of a WAIT FOR cannot hold any more", "SHOW MIGRATION STATUS shows why"},
+	{CodeWaitImpossible, "STATEMENT", "WAIT_IMPOSSIBLE", "the condition of a WAIT FOR, or the phase of an UNTIL, cannot be reached any more", "SHOW MIGRATION STATUS shows why"},
 	{CodePositionPurged, "SOURCE", "POSITION_PURGED", "the source no longer has the binlog of the channel's position", "copy the tables again: RESET MIGRATION, empty the target's tables, START MIGRATION"},
 	{CodeSourceChanged, "SOURCE", "SOURCE_CHANGED", "the source is another server, or has lost transactions that were applied", "ALTER SOURCE to the right server; or copy the tables again"},
 	{CodeConflict, "DATA", "CONFLICT", "the target's rows are not what they must be", "find what else writes there; RESET MIGRATION copies again"},

@@ -100,6 +100,7 @@ func (x *run) phases(ctx context.Context) error {
 		}
 		x.copier.Close()
 		if x.cfg.Until.Phase == PhaseCatchup {
+			x.r.enter(PhaseCatchup)
 			return errDone
 		}
 		return x.stream(ctx)

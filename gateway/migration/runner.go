@@ -74,6 +74,7 @@ func replicaUUID(channel string) string {
 func (r *Runner) Run(ctx context.Context) error {
 	defer func() {
 		r.mu.Lock()
+		r.refresh()
 		r.run, r.st.Connected, r.st.ReceiverState, r.st.ApplierState = nil, false, "", ""
 		r.st.SecondsBehind, r.st.SourceSeen, r.st.Missing, r.st.LagBytes = nil, false, nil, nil
 		r.mu.Unlock()
@@ -206,6 +207,7 @@ func (r *Runner) fail(e *replica.Error, io bool) {
 	}
 	r.st.Remedy = e.Remedy
 	r.failing, r.failed = true, e.Table
+	r.refresh()
 	pos := r.st.Executed
 	if pos == "" && r.st.ExecFile != "" {
 		pos = replica.Coordinates{File: r.st.ExecFile, Pos: r.st.ExecPos}.String()
@@ -229,6 +231,17 @@ func (r *Runner) recovered() {
 	if was {
 		r.report(Reporter.Recovered)
 	}
+}
+
+// refresh keeps what the attempt did since the last look, so that a run which ends between two looks is shown as it
+// ended. r.mu must be held. AppliedUntil stays: only a look at the source moves it.
+func (r *Runner) refresh() {
+	if r.run == nil {
+		return
+	}
+	until := r.st.AppliedUntil
+	r.run.fill(&r.st)
+	r.st.AppliedUntil = until
 }
 
 func (r *Runner) setStatus(s string) {
