@@ -24,6 +24,12 @@ func main() {
 		Usage:           "moves MySQL and MariaDB data into TiDB and keeps it moving",
 		Version:         gateway.Version(), // for --version and -v
 		HideHelpCommand: true,
+		Action: func(c *cli.Context) error {
+			if c.Args().Present() {
+				return fmt.Errorf("unknown command '%s'; sluice --help lists the commands", c.Args().First())
+			}
+			return cli.ShowAppHelp(c)
+		},
 		Commands: []*cli.Command{
 			{Name: "node", Usage: "runs a node", Flags: nodeFlags(), Action: runNode},
 			{Name: "version", Usage: "prints the version", Action: func(c *cli.Context) error {

@@ -35,6 +35,9 @@ func TestCommandsPrintNothingElse(t *testing.T) {
 			t.Errorf("sluice %v prints %q and, on standard error, %q", args, &out, &errs)
 		}
 	}
+	if out, err := exec.CommandContext(t.Context(), path, "nod").CombinedOutput(); err == nil || !strings.Contains(string(out), "unknown command 'nod'") {
+		t.Errorf("sluice nod: %v, %s", err, out)
+	}
 	var errs bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), path, "node", "--name", "n1", "--store", "root@tcp(127.0.0.1:1)/", "--log-format", "json",
 		"--log-level", "debug", "--data-dir", t.TempDir(), "--admin-addr", "127.0.0.1:0", "--gossip-addr", "127.0.0.1:0",

@@ -156,8 +156,8 @@ func (c *controller) checkTarget(ctx context.Context, name string) (findings []m
 // tables of a migration are not known here.
 func targetRights(ctx context.Context, tg *target) (migration.Finding, error) {
 	f := migration.Finding{ID: "target.rights", Severity: "WARNING", Scope: "TARGET", Object: tg.name, Blocks: "-",
-		Finding: "the target's user has no rights on all schemas",
-		Remedy:  "see that it has all rights on the schemas of the migrations and on sluice_meta"}
+		Finding: "the target's user does not have all rights on all schemas, which it need not have",
+		Remedy:  "see that it has all rights on the schemas of the migrations and on sluice_meta: CHECK MIGRATION names what is missing"}
 	rows, err := tg.db.QueryContext(ctx, "SHOW GRANTS")
 	if err != nil {
 		return f, err

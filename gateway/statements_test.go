@@ -111,6 +111,8 @@ func TestRefusals(t *testing.T) {
 		{3074, "WAIT FOR MIGRATION m FOR CHANNEL 'm/x' UNTIL CAUGHT_UP", "m/x"},
 		{61002, "MOVE CHANNEL 'm/s' TO NODE n2", "Unknown node 'n2'"},
 		{61002, "DRAIN NODE n2", "Unknown node 'n2'"},
+		{1054, "SELECT Node FROM sluice.nodes WHERE statuss='x'", "Unknown column 'statuss' in 'where clause'. Remedy: did you mean 'status'"},
+		{1054, "SELECT statuss FROM sluice.nodes", "in 'field list'"},
 		{61002, "WAIT FOR MIGRATION nowhere UNTIL CAUGHT_UP", "nowhere"},
 		{61002, "CHECK SOURCE nowhere", "nowhere"},
 		{61002, "CHECK TARGET nowhere", "nowhere"},

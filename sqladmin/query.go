@@ -1,6 +1,7 @@
 package sqladmin
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -122,6 +123,7 @@ type columnCheck struct {
 	rel       *relation
 	aliases   map[string]bool
 	aggregate bool
+	where     bool // the columns are those of WHERE
 	err       error
 }
 
@@ -134,6 +136,11 @@ func (c *columnCheck) Enter(n ast.Node) (ast.Node, bool) {
 		}
 		if _, err := c.rel.find(n.Name); err != nil && c.err == nil {
 			c.err = err
+			if e := (*Error)(nil); c.where && errors.As(err, &e) {
+				inWhere := *e
+				inWhere.Message = strings.Replace(e.Message, "'field list'", "'where clause'", 1)
+				c.err = &inWhere
+			}
 		}
 	case *ast.AggregateFuncExpr:
 		c.aggregate = true
@@ -158,7 +165,9 @@ func (s *scope) checkColumns(sel *ast.SelectStmt) error {
 		}
 	}
 	if sel.Where != nil {
+		c.where = true
 		sel.Where.Accept(c)
+		c.where = false
 	}
 	for _, f := range sel.Fields.Fields {
 		c.aliases[f.AsName.L] = true

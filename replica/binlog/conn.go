@@ -82,7 +82,7 @@ func dial(ctx context.Context, cfg *Config, start replica.Position) (*conn, erro
 	c, err := protocol.Dial(ctx, protocol.Config{Addr: cfg.Addr, User: cfg.User, Password: cfg.Password, TLS: cfg.TLS,
 		DialTimeout: cfg.ConnectTimeout, LoginTimeout: cfg.ConnectTimeout})
 	if err != nil {
-		return nil, fmt.Errorf("connect to the source: %w", err)
+		return nil, fmt.Errorf("connect to the source at %s: %w", cfg.Addr, err)
 	}
 	k := &conn{c: c, timeout: 3*cfg.Heartbeat + 10*time.Second}
 	k.in = packets{nc: c, timeout: k.timeout}

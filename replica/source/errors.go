@@ -11,7 +11,8 @@ var serverErrors = map[uint16]struct {
 	1040: {message: "the source has too many connections", remedy: "raise max_connections on the source", transient: true},
 	1042: {class: "NETWORK", message: "the source cannot resolve this node's host name", remedy: "set skip_name_resolve on the source", transient: true},
 	1044: {message: "the source's account has no right on this schema", remedy: "GRANT SELECT ON `schema`.* TO the account"},
-	1045: {message: "the source refused the user name or password", remedy: "check SOURCE_USER and SOURCE_PASSWORD, and that the account may connect from this node's address"},
+	1045: {message: "the source refused the user name or password", remedy: "check that the account may connect from this node's address, and SOURCE_USER and SOURCE_PASSWORD: to change them, STOP MIGRATION, " +
+		"ALTER SOURCE .. SOURCE_PASSWORD=.., START MIGRATION"},
 	1049: {class: "DDL", message: "the schema does not exist on the source", remedy: "check the migration's tables; it may have been dropped"},
 	1053: {class: "NETWORK", message: "the source is shutting down", transient: true},
 	1129: {message: "the source blocks this node after too many connection errors", remedy: "run FLUSH HOSTS (TRUNCATE performance_schema.host_cache) on the source"},
