@@ -40,10 +40,18 @@ func main() {
 	}
 	if err := app.Run(args); err != nil {
 		if !errors.Is(err, errLogged) {
-			fmt.Fprintln(os.Stderr, "sluice:", err)
+			fmt.Fprintln(os.Stderr, described(err))
 		}
 		os.Exit(1)
 	}
+}
+
+// described returns the line about an error that ended the command; its number leads to SHOW ERROR CODES and the docs.
+func described(err error) string {
+	if code := gateway.ErrorCode(err); code != 0 {
+		return fmt.Sprintf("sluice: error %d: %v", code, err)
+	}
+	return fmt.Sprintf("sluice: %v", err)
 }
 
 // nodeFlags makes a flag of every option; each has an environment variable too.
@@ -83,7 +91,7 @@ func runNode(c *cli.Context) error {
 	defer stop()
 	err = run(ctx, cfg)
 	if err != nil && cfg.LogFormat == "json" {
-		cfg.Log.Error("the node failed", "error", err.Error())
+		cfg.Log.Error("the node failed", "code", gateway.ErrorCode(err), "error", err.Error())
 		return errLogged
 	}
 	return err

@@ -53,6 +53,15 @@ func adminError(err error) error {
 	return err
 }
 
+// ErrorCode returns the number of an error that ended a node, as in SHOW ERROR CODES; 0 for one without a number.
+func ErrorCode(err error) uint16 {
+	var e *sqladmin.Error
+	if err == nil || !errors.As(adminError(err), &e) || e.Code < 61000 || e.Code > 61999 {
+		return 0
+	}
+	return e.Code
+}
+
 // ofStore says whether err means that the store did not answer.
 func ofStore(err error) bool { return unreachable(err) && bare(err) }
 

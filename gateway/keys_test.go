@@ -63,6 +63,9 @@ func (r *keyRig) refused(name string, stated map[string][]string, says ...string
 		_ = n.close(r.t.Context()) // it failed already
 		r.t.Fatalf("node %s starts with %v", name, stated)
 	}
+	if code := ErrorCode(err); code != 61080 && code != 61082 {
+		r.t.Errorf("node %s ends with error %d: %v", name, code, err)
+	}
 	wantError(r.t, err, append(says, "Remedy: ")...)
 	wantNone(r.t, err, "hush-hush")
 }
