@@ -193,3 +193,16 @@ func Events() []Mutation {
 		m("a commit without its transaction", gtidEvent, event(func(e []byte) []byte { e[4] = 16; return e[:headerBytes+8] })),
 	}
 }
+
+// GreetsAs makes a server call itself by another version in its greeting: each of was becomes is, of the same length.
+func GreetsAs(was, is string) Mutation {
+	return Mutation{Name: "a greeting of " + is, At: Greeting, Do: func(s *Stream, p []byte) {
+		s.Packet(bytes.ReplaceAll(p, []byte(was), []byte(is)))
+	}}
+}
+
+// Refuses answers with an error packet of this number to commands with text in them.
+func Refuses(number uint16, text string) Mutation {
+	p := append(binary.LittleEndian.AppendUint16([]byte{0xff}, number), "#HY000a made-up error"...)
+	return Mutation{Name: "a made-up error (" + text + ")", At: Head, Text: text, Do: with(string(p))}
+}

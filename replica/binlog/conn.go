@@ -80,7 +80,7 @@ type conn struct {
 // dial connects, registers as a replica and asks for the binlog from start.
 func dial(ctx context.Context, cfg *Config, start replica.Position) (*conn, error) {
 	c, err := protocol.Dial(ctx, protocol.Config{Addr: cfg.Addr, User: cfg.User, Password: cfg.Password, TLS: cfg.TLS,
-		DialTimeout: cfg.ConnectTimeout, LoginTimeout: cfg.ConnectTimeout})
+		DialTimeout: cfg.ConnectTimeout, LoginTimeout: cfg.ConnectTimeout, NoTiDB: true})
 	if err != nil {
 		return nil, fmt.Errorf("connect to the source at %s: %w", cfg.Addr, err)
 	}

@@ -70,6 +70,9 @@ func (a *Answer) Begin(command byte) error {
 // place, for a library that does not look for one among definitions.
 func (a *Answer) whole() bool { return a.phase != definition && a.phase != separator }
 
+// ended returns true after the last packet of an answer.
+func (a *Answer) ended() bool { return a.phase == idle }
+
 // Check takes the next packet, which is not empty. An error packet that is well formed is no error here.
 func (a *Answer) Check(p []byte) error {
 	if p[0] == errPacket && a.phase != definition && a.phase != separator {

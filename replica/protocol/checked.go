@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"sync/atomic"
 	"syscall"
 
@@ -193,7 +194,24 @@ func (k *checked) next() (int, error) {
 	if len(payload) == 0 {
 		return 0, malformed("an empty packet")
 	}
-	return total, k.answer.Check(payload)
+	if err := k.answer.Check(payload); err != nil || payload[0] != errPacket || !k.answer.ended() || !ownNumber(payload) {
+		return total, err
+	}
+	return k.renumber(total), nil
+}
+
+// renumber replaces the error packet at buf[s:s+total], which is well formed, by one whose number is CodeForeign,
+// and returns the length of that.
+func (k *checked) renumber(total int) int {
+	var e *mysql.MySQLError
+	if !errors.As(ParseError(k.buf[k.s+headerBytes:k.s+total]), &e) {
+		return total
+	}
+	p := errorPacket(e)
+	p = append([]byte{byte(len(p)), byte(len(p) >> 8), byte(len(p) >> 16), k.buf[k.s+3]}, p...)
+	k.buf = slices.Replace(k.buf, k.s, k.s+total, p...)
+	k.w += len(p) - total
+	return len(p)
 }
 
 // joined returns the payload of packets that continue each other.

@@ -19,6 +19,8 @@ type Options struct {
 	AnswerBytes int64
 	// LoginTimeout bounds what follows the dial until statements can be sent; 0 means 20 s.
 	LoginTimeout time.Duration
+	// NoTiDB refuses a TiDB: see Config.
+	NoTiDB bool
 	// Plain is called when AllowFallbackToPlaintext led to a connection without TLS.
 	Plain func()
 }
@@ -53,7 +55,7 @@ func NewConnector(cfg *mysql.Config, o Options) (driver.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	login.LoginTimeout, login.Plain = o.LoginTimeout, o.Plain
+	login.LoginTimeout, login.Plain, login.NoTiDB = o.LoginTimeout, o.Plain, o.NoTiDB
 	inner.User, inner.Passwd, inner.DBName = "", "", ""
 	inner.TLS, inner.TLSConfig, inner.AllowFallbackToPlaintext = nil, "", false
 	inner.AllowNativePasswords = true

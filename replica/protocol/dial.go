@@ -31,6 +31,8 @@ type Config struct {
 	DialTimeout, LoginTimeout time.Duration
 
 	MultiStatements, FoundRows bool
+	// NoTiDB refuses a server that greets as TiDB. One that greets as Sluice is always refused.
+	NoTiDB bool
 }
 
 const (
@@ -65,7 +67,8 @@ func (timeout) Temporary() bool { return true }
 var errTimeout error = timeout{}
 
 // Dial connects and logs in. It blocks for at most the two time-outs, or until ctx ends. A server's refusal is a
-// *mysql.MySQLError; a server without TLS, where there is no Fallback, is mysql.ErrNoTLS.
+// *mysql.MySQLError; a server without TLS, where there is no Fallback, is mysql.ErrNoTLS. A server of another kind is
+// a *WrongServer, and one that says nothing a *NoGreeting.
 func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	if cfg.Network == "" {
 		cfg.Network = "tcp"
@@ -117,10 +120,13 @@ func (c *Conn) login(ctx context.Context, cfg *Config) error {
 	l := &login{cfg: cfg, conn: c}
 	p, err := readPacket(c, &l.seq)
 	if err != nil {
-		return err
+		return silent(err)
 	}
 	g, err := parseGreeting(p)
 	if err != nil {
+		return err
+	}
+	if err := foreign(g.version, cfg.NoTiDB); err != nil {
 		return err
 	}
 	l.plugin, l.salt = g.plugin, g.salt

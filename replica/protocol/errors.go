@@ -1,6 +1,7 @@
 package protocol
 
 import (
+	"context"
 	"errors"
 
 	"github.com/go-sql-driver/mysql"
@@ -14,9 +15,12 @@ const (
 	CodeMalformed     = 61221
 	CodeClearPassword = 61222
 	CodeKey           = 61223
+	CodeWrongServer   = 61227
 
-	codeMethod = 1251 // ER_NOT_SUPPORTED_AUTH_MODE
-	codeTLS    = 2026 // CR_SSL_CONNECTION_ERROR
+	codeMethod  = 1251 // ER_NOT_SUPPORTED_AUTH_MODE
+	codeTLS     = 2026 // CR_SSL_CONNECTION_ERROR
+	codeTimeout = 2003 // CR_CONN_HOST_ERROR
+	codeLost    = 2013 // CR_SERVER_LOST
 )
 
 // Named returns an operator's error for an error of this package, or nil for any other. server is "source",
@@ -27,12 +31,32 @@ func Named(err error, server, options string) *replica.Error {
 	if options == "" {
 		verify, plain, class = "set --store-ssl-mode=VERIFY_CA and --store-ssl-ca", "set --store-ssl-mode=PREFERRED", "CONFIG"
 	}
+	address := map[string]string{"SOURCE": "SOURCE_HOST and SOURCE_PORT", "TARGET": "TARGET_HOSTS", "": "host and port of --store"}[options]
 	e := &replica.Error{State: "08S01", Class: class, Err: err}
+	var (
+		wrong *WrongServer
+		mute  *NoGreeting
+	)
 	switch {
+	case errors.As(err, &wrong):
+		e.Code, e.Class, e.State = CodeWrongServer, "CONFIG", "HY000"
+		e.Message = "the " + server + " is " + wrong.What + ", not " + wanted(server)
+		e.Remedy = "check " + address
+	case errors.As(err, &mute) && !interrupted(err):
+		e.Code, e.Class, e.Transient = codeLost, "NETWORK", true
+		e.Message = "the " + server + " accepted a connection and sent no greeting, which every MySQL server does"
+		e.Remedy = "check " + address + ": the port may be another program's; if it is the " + server + "'s, see its error log, and what is between this node and it"
+		if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, errTimeout) {
+			e.Code = codeTimeout
+		}
+	case IsForeign(err):
+		e.Code, e.State = CodeForeign, "HY000"
+		e.Message = "the " + server + " reported an error whose number is one of Sluice's own, which no MySQL, MariaDB or TiDB has"
+		e.Remedy = "check " + address + ", and what is between this node and the " + server
 	case IsMalformed(err):
 		e.Code, e.Class, e.Transient = CodeMalformed, "NETWORK", true
 		e.Message = "the " + server + " sent bytes that are no answer of a MySQL server"
-		e.Remedy = "it is tried again; if it stays, check the " + server + "'s address, and what is between this node and it"
+		e.Remedy = "it is tried again; if it stays, check " + address + ": the port may be another program's; then check what is between this node and it"
 	case errors.Is(err, ErrClearPassword):
 		e.Code, e.State = CodeClearPassword, "08004"
 		e.Message = "the " + server + "'s account needs its password in clear text"
@@ -53,4 +77,12 @@ func Named(err error, server, options string) *replica.Error {
 		return nil
 	}
 	return e
+}
+
+// wanted says what a server has to be.
+func wanted(server string) string {
+	if server == "source" {
+		return "MySQL or MariaDB"
+	}
+	return "the TiDB that it has to be"
 }

@@ -76,7 +76,8 @@ func skipString(p []byte) (rest []byte, ok bool) {
 const maxErrorText = 64 << 10
 
 // ParseError reads an error packet; p begins with its 0xff. It returns a *mysql.MySQLError, or a *Malformed. The
-// SQLSTATE is optional: a server that refuses a connection before its greeting sends none.
+// SQLSTATE is optional: a server that refuses a connection before its greeting sends none. A number that is one of
+// Sluice's own becomes CodeForeign, and is in the message.
 func ParseError(p []byte) error {
 	if len(p) < 3 || p[0] != errPacket {
 		return malformed("an error packet of %d bytes", len(p))
@@ -94,6 +95,9 @@ func ParseError(p []byte) error {
 		p = p[6:]
 	}
 	e.Message = string(p)
+	if e.Number >= firstOwn && e.Number <= lastOwn {
+		e.Number, e.Message = CodeForeign, renumbered(e.Number, e.Message)
+	}
 	return e
 }
 

@@ -66,7 +66,8 @@ func classify(err error) *replica.Error {
 		return serverError(byReader.Code, byReader.State, byReader.Message, err)
 	}
 	if errors.Is(err, context.Canceled) {
-		return &replica.Error{Code: codeCancelled, State: "70100", Class: "INTERNAL", Message: "interrupted", Transient: true, Err: err}
+		return &replica.Error{Code: codeCancelled, State: "70100", Class: "INTERNAL", Message: "interrupted", Transient: true, Err: err,
+			Remedy: "none: it was asked for; repeat the statement if it was not meant"}
 	}
 	if e := tlsError(err); e != nil {
 		return e
@@ -106,7 +107,8 @@ func tlsError(err error) *replica.Error {
 
 // networkError classifies what did not come from the server.
 func networkError(err error) *replica.Error {
-	e := &replica.Error{Code: codeOther, State: "HY000", Class: "SOURCE", Message: "reading the source failed", Err: err}
+	e := &replica.Error{Code: codeOther, State: "HY000", Class: "SOURCE", Message: "reading the source failed", Err: err,
+		Remedy: "mend the cause that the message names, then START MIGRATION again; if it names none, report it with the node's log"}
 	var (
 		dns *net.DNSError
 		op  *net.OpError
@@ -148,9 +150,13 @@ func serverError(code uint16, state, message string, err error) *replica.Error {
 	known, ok := serverErrors[code]
 	if !ok {
 		e.Message = "the source reported an error"
+		e.Remedy = "look the source's error up and mend its cause, then START MIGRATION again"
 		return e
 	}
 	e.Message, e.Remedy, e.Transient = known.message, known.remedy, known.transient
+	if e.Remedy == "" {
+		e.Remedy = "none if it goes away: it is tried again; else see the source's error log"
+	}
 	if known.class != "" {
 		e.Class = known.class
 	}

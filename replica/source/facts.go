@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"sluice/replica/protocol"
 )
 
 // Facts is what a server says about itself. They are read once, at Open; Check
@@ -72,7 +74,7 @@ func versionNumbers(v string) (n [3]int) {
 // factVariables are the global variables that Facts come from. SHOW VARIABLES
 // leaves out those that a server does not have.
 var factVariables = []string{
-	"version", "server_id", "server_uuid", "server_uid", "log_bin", "gtid_mode", "gtid_strict_mode", "binlog_format", "binlog_row_image",
+	"version", "version_comment", "server_id", "server_uuid", "server_uid", "log_bin", "gtid_mode", "gtid_strict_mode", "binlog_format", "binlog_row_image",
 	"binlog_row_metadata", "binlog_row_value_options", "binlog_checksum", "log_slave_updates", "log_replica_updates",
 	"lower_case_table_names", "read_only", "max_allowed_packet", "binlog_expire_logs_seconds",
 	"binlog_expire_logs_auto_purge", "expire_logs_days", "innodb_native_foreign_keys",
@@ -82,6 +84,9 @@ func readFacts(ctx context.Context, db *sql.DB, want Flavor) (Facts, error) {
 	vars, err := pairs(ctx, db, "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('"+strings.Join(factVariables, "','")+"')")
 	if err != nil {
 		return Facts{}, fmt.Errorf("read server variables: %w", err)
+	}
+	if err := protocol.NotASource(vars["version_comment"]); err != nil {
+		return Facts{}, err
 	}
 	f := factsOf(vars)
 	if want != FlavorAuto && want != f.Flavor {

@@ -195,6 +195,7 @@ func openPool(cfg Config, k *sockets, settings map[string]string, facts Facts, o
 	c.AllowFallbackToPlaintext = cfg.SSLMode == SSLPreferred
 	c.Params = settings
 	c.Logger = driverLog{cfg.Log}
+	o.NoTiDB = true
 	if err := c.Apply(mysql.Charset("utf8mb4", "utf8mb4_general_ci")); err != nil {
 		return nil, fmt.Errorf("set character set: %w", err)
 	}
