@@ -137,14 +137,14 @@ func (c *controller) withTargetNamed(ctx context.Context, name string, fn func(c
 	switch {
 	case wentSilent(bounded):
 		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "target '%s' cannot be reached: it does not answer", def.Name).
-			WithRemedy("see whether it is up, and whether node %s reaches it", c.cfg.Name)
+			WithRemedy("check TARGET_HOSTS: each has to be host and port of a TiDB; see whether it is up, and whether node %s reaches it", c.cfg.Name)
 	case protocol.Named(err, "target", "TARGET") != nil:
 		e := protocol.Named(err, "target", "TARGET")
 		e.Message = fmt.Sprintf("target '%s': %s", def.Name, e.Message)
 		return e
 	case unreachable(err) || bounded.Err() != nil:
 		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "target '%s' cannot be reached: %s", def.Name, err.Error()).
-			WithRemedy("see whether it is up, and whether node %s reaches it", c.cfg.Name)
+			WithRemedy("check TARGET_HOSTS: each has to be host and port of a TiDB; see whether it is up, and whether node %s reaches it", c.cfg.Name)
 	case errors.As(err, &me):
 		return sqladmin.Errorf(me.Number, "target '%s' refuses: %s", def.Name, me.Message).
 			WithRemedy("correct the account of the target, or its rights, then repeat the statement")

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"sluice/replica/protocol"
 )
 
 const (
@@ -78,8 +80,11 @@ func (p *pulse) ping(ctx context.Context) error {
 // answered says whether a ping's outcome came from the server: a refusal is an
 // answer too.
 func answered(err error) bool {
-	var me *mysql.MySQLError
-	return err == nil || errors.As(err, &me) && !unreachable(err)
+	var (
+		me    *mysql.MySQLError
+		wrong *protocol.WrongServer
+	)
+	return err == nil || errors.As(err, &wrong) || errors.As(err, &me) && !unreachable(err)
 }
 
 func (p *pulse) begin() {

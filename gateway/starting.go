@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sluice/cluster"
+	"sluice/replica/protocol"
 	"sluice/sqladmin"
 )
 
@@ -87,6 +88,9 @@ func (s *starting) retry(ctx context.Context, what string, step func() error) er
 		}
 		if errors.Is(err, cluster.ErrConfig) || !unreachable(err) {
 			return storeRefusal(err, s.store)
+		}
+		if e := protocol.Named(err, "store", ""); e != nil {
+			err = e // its remedy names the option
 		}
 		s.failed(fmt.Errorf("%s: %w", what, err))
 		t := time.NewTimer(pause)

@@ -83,6 +83,9 @@ func CheckAll(ctx context.Context, cfgs []Config, atOnce int) []Checked {
 			if err := replica.Safely(func() error { out[i] = r.check(ctx, look); return nil }); err != nil {
 				out[i] = Checked{Err: err}
 			}
+			if out[i].Err != nil {
+				out[i].Err = targetError(out[i].Err, "answer the checks") // the source's errors have their names
+			}
 			return nil
 		})
 	}
@@ -166,6 +169,12 @@ func (r *Runner) check(ctx context.Context, look *sourceLook) (c Checked) {
 		return c
 	}
 	c.Findings = append(c.Findings, diverged...)
+	kind, err := r.checkKind(ctx, look.src)
+	if err != nil {
+		c.Err = err
+		return c
+	}
+	c.Findings = append(c.Findings, kind...)
 	tables, err := look.tablesOf(ctx, r)
 	if err != nil {
 		c.Findings = append(c.Findings, blocking("source.definition", "TABLE", r.cfg.Source.Name, r.name(err)))
@@ -283,11 +292,6 @@ func (r *Runner) checkTables(ctx context.Context, c *Checked, look *sourceLook, 
 			c.Findings = append(c.Findings, f...)
 		}
 	}
-	kind, err := r.checkKind(ctx, look.src)
-	if err != nil {
-		return err
-	}
-	c.Findings = append(c.Findings, kind...)
 	if r.cfg.TargetEncryption != nil {
 		c.Findings = append(c.Findings, r.cfg.TargetEncryption().Finding(r.cfg.Migration))
 	}
