@@ -6,7 +6,7 @@
 //	                           runs a command line client that logs in everywhere:
 //	                           at the servers of up, and at a node's admin port
 //
-// up prints mysql=HOST:PORT, mariadb=.. and tidb=.., then ready, and stops
+// up prints mysql=HOST:PORT, mariadb=.. and tidb=.., the ports as a line for a shell, then ready, and stops
 // the servers on SIGINT or SIGTERM. All of them let root in without a password.
 package main
 
@@ -16,9 +16,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -118,9 +120,13 @@ func up(ctx context.Context, out io.Writer, log *slog.Logger) (err error) {
 		}
 		return err
 	}
+	var ports []string // as a shell reads them
 	for i, kind := range servers.Kinds() {
+		_, port, _ := net.SplitHostPort(started[i].Addr())
+		ports = append(ports, strings.ToUpper(string(kind))+"="+port)
 		fmt.Fprintf(out, "%s=%s\n", kind, started[i].Addr())
 	}
+	fmt.Fprintln(out, strings.Join(ports, " "))
 	fmt.Fprintln(out, "ready")
 	<-ctx.Done()
 	return nil

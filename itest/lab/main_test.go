@@ -22,9 +22,13 @@ func TestUp(t *testing.T) {
 		write.CloseWithError(err)
 		ended <- err
 	}()
-	var names, addrs []string
+	var names, addrs, ports []string
 	ready := false
 	for lines := bufio.NewScanner(read); !ready && lines.Scan(); {
+		if strings.Contains(lines.Text(), " ") {
+			ports = strings.Fields(lines.Text())
+			continue
+		}
 		name, addr, ok := strings.Cut(lines.Text(), "=")
 		if !ok {
 			ready = lines.Text() == "ready"
@@ -35,7 +39,10 @@ func TestUp(t *testing.T) {
 	if got := strings.Join(names, " "); got != "mysql mariadb tidb" || !ready {
 		t.Errorf("the lab printed %q, ready: %v", got, ready)
 	}
-	for _, addr := range addrs {
+	for i, addr := range addrs {
+		if _, port, _ := net.SplitHostPort(addr); i >= len(ports) || ports[i] != strings.ToUpper(names[i])+"="+port {
+			t.Errorf("the line for a shell is %v", ports)
+		}
 		if c, err := net.DialTimeout("tcp", addr, 5*time.Second); err != nil {
 			t.Errorf("a server of a ready lab: %v", err)
 		} else {
