@@ -54,7 +54,7 @@ func (x *run) plan(ctx context.Context, t *replica.Transaction) (*apply.DDLPlan,
 	}
 	changes, err := x.tracker.ApplyAt(*t.DDL, &sourceNow{ctx: ctx, run: x, end: t.End})
 	if err != nil {
-		return nil, err
+		return nil, unfollowed(t, err)
 	}
 	decoded := *t.DDL
 	decoded.Text, decoded.CharsetID = schema.Text(*t.DDL), 0 // the DDL log is UTF-8
@@ -99,7 +99,7 @@ func (d *ddlDraft) add(ctx context.Context, c schema.Change) error {
 		return cerr
 	}
 	if covered {
-		tr.Statements, tr.Conditions, tr.Event, err = nil, nil, "", nil
+		tr.Statements, tr.Conditions, err = nil, nil, nil
 	}
 	if err != nil {
 		var refused *replica.Error
@@ -116,9 +116,6 @@ func (d *ddlDraft) add(ctx context.Context, c schema.Change) error {
 	}
 	if len(tr.Statements) == 0 && len(tr.Notes) > 0 && err == nil {
 		x.r.event("DDL", fmt.Sprintf("transaction %s changes nothing in the target: %s", p.Txn.ID, strings.Join(tr.Notes, "; ")))
-	}
-	if tr.Event != "" {
-		x.r.event("DDL", fmt.Sprintf("transaction %s: %s", p.Txn.ID, tr.Event))
 	}
 	for _, s := range tr.Statements {
 		p.Steps = append(p.Steps, x.step(c, s))
@@ -150,10 +147,23 @@ func (d *ddlDraft) refuse(c schema.Change, err *replica.Error) {
 }
 
 // located adds to an error which transaction it is about.
-func (d *ddlDraft) located(err *replica.Error) *replica.Error {
+func (d *ddlDraft) located(err *replica.Error) *replica.Error { return locatedAt(d.plan.Txn, err) }
+
+func locatedAt(t *replica.Transaction, err *replica.Error) *replica.Error {
 	e := *err
-	e.Message = fmt.Sprintf("transaction %s at %s (%s): %s", d.plan.Txn.ID, d.plan.Txn.Start, d.plan.Txn.DDL.Excerpt(), e.Message)
+	e.Message = fmt.Sprintf("transaction %s at %s (%s): %s", t.ID, t.Start, t.DDL.Excerpt(), e.Message)
 	return &e
+}
+
+// unfollowed adds to the error of a statement that cannot be followed which one it is.
+func unfollowed(t *replica.Transaction, err error) error {
+	var e *replica.Error
+	if !errors.As(err, &e) || e.Transient {
+		return err
+	}
+	ddl := *t.DDL
+	ddl.Text, ddl.CharsetID = schema.Text(ddl), 0
+	return locatedAt(&replica.Transaction{ID: t.ID, Start: t.Start, DDL: &ddl}, e)
 }
 
 // expect notes how the target's tables have to be after the change.

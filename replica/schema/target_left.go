@@ -32,7 +32,7 @@ func (o Target) left(from, after ruleset.TableName, rules *ruleset.Rules) Transl
 	name := o.leftName(s, t, after)
 	event := gone + fmt.Sprintf("the target table is %s.%s now, and nothing writes it any more", s, name)
 	return Translation{Statements: []string{"RENAME TABLE " + replica.QuoteTable(s, t) + " TO " + replica.QuoteTable(s, name)},
-		Notes: []string{event}, Event: event}
+		Notes: []string{event}}
 }
 
 // leftName returns the name of the target table s.t after its source table left.

@@ -15,8 +15,6 @@ type Translation struct {
 	Statements []string
 	// Notes say what was left out or done otherwise.
 	Notes []string
-	// Event is what the operator must know of the statements; "" is nothing.
-	Event string
 	// Session is what the session that executes the statements must have.
 	Session Session
 	// Conditions must hold in the target before the first statement.
