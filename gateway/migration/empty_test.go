@@ -4,11 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
 
 	"sluice/itest/lab/servers"
+	"sluice/replica"
 	"sluice/ruleset"
 )
 
@@ -144,5 +147,40 @@ func TestRefusalIsNotAbsence(t *testing.T) {
 	}
 	if err := absentIsNil(errors.New("dial tcp 10.0.0.1:1146: connection refused")); err == nil {
 		t.Error("a refused connection counts as an absent table")
+	}
+}
+
+// A statement that cannot be followed stops a channel with its transaction and text,
+// once everything before it is applied.
+func TestStopsBehindWhatItRead(t *testing.T) {
+	for _, kind := range []servers.Kind{servers.MySQL, servers.MariaDB} {
+		t.Run(string(kind), func(t *testing.T) {
+			src, dst := servers.ForTest(t, kind), servers.ForTest(t, servers.TiDB)
+			sdb, tdb := openDB(t, src), openDB(t, dst)
+			mustExec(t, sdb, "CREATE DATABASE shop", "CREATE DATABASE other", "CREATE TABLE shop.t (id INT PRIMARY KEY)", "CREATE TABLE other.w (id INT PRIMARY KEY)",
+				"INSERT INTO shop.t VALUES (1)")
+			cfg := config(t, src, dst, "b1/s", ruleset.Spec{DoDB: []string{"shop"}})
+			runUntil(t, cfg, "caught up", caughtUp)
+			for i := range 50 {
+				mustExec(t, sdb, fmt.Sprintf("INSERT INTO shop.t VALUES (%d)", 100+i))
+			}
+			mustExec(t, sdb, "ALTER TABLE shop.t ADD COLUMN c INT DEFAULT 7", "INSERT INTO shop.t VALUES (1000, 1)", "RENAME TABLE other.w TO shop.w",
+				"INSERT INTO shop.t VALUES (1001, 2)")
+			for range 2 { // the same at each start
+				cfg.Epoch++
+				r, err := New(cfg)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var e *replica.Error
+				if err := r.Run(t.Context()); !errors.As(err, &e) || e.Code != 61053 || !strings.Contains(e.Message, "transaction ") || !strings.Contains(e.Message, "(RENAME TABLE other.w TO shop.w)") {
+					t.Fatalf("the run ended with %v", err)
+				}
+				var rows string
+				if err := tdb.QueryRow("SELECT CONCAT_WS(',', COUNT(*), MAX(id), SUM(c)) FROM shop.t").Scan(&rows); err != nil || rows != "52,1000,358" {
+					t.Errorf("the target has %s (%v), want what comes before the statement", rows, err)
+				}
+			}
+		})
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"sluice/gateway/apply"
 	"sluice/replica"
 	"sluice/replica/binlog"
+	"sluice/replica/identity"
 	"sluice/replica/source"
 )
 
@@ -29,6 +30,8 @@ type items struct {
 	list  []item
 	bytes int64
 	more  bool // the source is ahead
+	// end is why nothing comes after the list; nil otherwise.
+	end error
 }
 
 // Bounds of what waits between the reader and the applier.
@@ -199,7 +202,10 @@ func (x *run) reachStrict(a *apply.Applier) {
 }
 
 // receive reads the binlog; a connection that breaks is opened again behind
-// what was handed on.
+// what was handed on. An error that stays goes to the applier's goroutine, which
+// returns it once everything before it is applied: else a channel that stops at the
+// same place at each start might never get that far, and an operator would read of a
+// later problem first.
 func (x *run) receive(ctx context.Context, pipe chan<- items, budget *semaphore.Weighted) error {
 	for attempt := 0; ; attempt++ {
 		began := time.Now()
@@ -209,8 +215,15 @@ func (x *run) receive(ctx context.Context, pipe chan<- items, budget *semaphore.
 			return nil
 		}
 		e := x.r.name(source.Classify(err))
+		if e.Code == identity.CodeHistory {
+			return e // what was read may be of another history
+		}
 		if !e.Transient {
-			return e
+			select {
+			case pipe <- items{end: e}:
+			case <-ctx.Done():
+			}
+			return nil
 		}
 		x.r.fail(e, true)
 		x.r.setStatus(StatusRetrying)
@@ -349,6 +362,15 @@ func (x *run) readUpTo(rd *binlog.Reader) {
 // applyAll feeds the applier.
 func (x *run) applyAll(ctx context.Context, a *apply.Applier, pipe <-chan items, budget *semaphore.Weighted) error {
 	for b := range pipe {
+		if b.end != nil {
+			if err := a.Drain(ctx); err != nil {
+				if ctx.Err() != nil && !errors.Is(err, apply.ErrFenced) {
+					return nil
+				}
+				return err
+			}
+			return b.end
+		}
 		a.Backlog(b.more)
 		for i := range b.list {
 			it := &b.list[i]
