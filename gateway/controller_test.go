@@ -95,8 +95,8 @@ func TestMigrationLife(t *testing.T) {
 	if c.ok("RESET MIGRATION store") != 1 {
 		t.Error("RESET changed nothing")
 	}
-	if got := c.one("SHOW MIGRATIONS")["Phase"]; got != "NEW" {
-		t.Errorf("after RESET the phase is %s", got)
+	if row := c.one("SHOW MIGRATIONS"); row["Phase"] != "NEW" || row["Next_Step"] != "START MIGRATION `store` /* the target's tables have to be empty or gone */" {
+		t.Errorf("after RESET: %v", row)
 	}
 	if got := rowsOf(t, store, "SELECT COUNT(*) FROM sluice_meta.tables"); got != "0" {
 		t.Errorf("after RESET the target has %s rows of the channel's tables", got)

@@ -22,6 +22,7 @@ type summary struct {
 	progress             float64
 	total                migration.Status // sums
 	noTables             bool             // some channel has none
+	again                bool             // some channel ran before, and is new
 	refused              bool             // the last checks have an error that blocks START
 	checkpoint, errorAt  time.Time
 	lastDDL              string
@@ -81,6 +82,11 @@ func summarize(channels []*channelView) summary {
 	return s
 }
 
+// copiesRows reports whether a migration that begins copies rows, which have to find empty tables.
+func copiesRows(spec *catalog.Spec) bool {
+	return spec.Options["mode"] != "INCREMENTAL" && (spec.StartAt.Kind == "" || spec.StartAt.Kind == "SNAPSHOT")
+}
+
 func copying(phase string) bool {
 	return phaseIndex(phase) <= phaseIndex(migration.PhaseCatchup)
 }
@@ -96,6 +102,7 @@ func channelProgress(c *channelView) float64 {
 func (s *summary) add(c *channelView) {
 	t, st := &s.total, &c.st
 	s.noTables = s.noTables || st.TablesTotal == 0
+	s.again = s.again || c.phase == migration.PhaseNew && c.Epoch > 1 // a claim and a RESET count one each
 	t.RowsCopied += st.RowsCopied
 	t.RowsEstimated += st.RowsEstimated
 	t.BytesCopied += st.BytesCopied
@@ -148,6 +155,9 @@ func (s *summary) nextStep(m *catalog.Migration) string {
 	case migration.StatusStopped:
 		if s.refused {
 			return "CHECK MIGRATION " + name
+		}
+		if s.again && copiesRows(&m.Spec) { // else target.rows refuses the start
+			return "START MIGRATION " + name + " /* the target's tables have to be empty or gone */"
 		}
 		return "START MIGRATION " + name
 	case migration.StatusStopping:
