@@ -79,6 +79,8 @@ func (s *scope) arguments(e *ast.AggregateFuncExpr) ([]any, error) {
 		}
 		if e.Distinct {
 			seen[key.String()] = true
+		}
+		if e.Distinct || n > 1 { // else the value is a column's or a variable's
 			if err := s.x.computed.add(key.Len()); err != nil {
 				return nil, err
 			}

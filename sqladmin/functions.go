@@ -37,7 +37,7 @@ var functions = map[string]function{
 	"mid":       {2, 3, Text, true, substring},
 	"left":      {2, 2, Text, true, func(s *scope, a []any) any { return substring(s, []any{a[0], int64(1), a[1]}) }},
 	"right":     {2, 2, Text, true, right},
-	"trim":      {1, 3, Text, true, func(_ *scope, a []any) any { return strings.Trim(asString(a[0]), trimSet(a)) }},
+	"trim":      {1, 3, Text, true, trim},
 	"ltrim":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.TrimLeft(asString(a[0]), " ") }},
 	"rtrim":     {1, 1, Text, true, func(_ *scope, a []any) any { return strings.TrimRight(asString(a[0]), " ") }},
 	"replace": {3, 3, Text, true, func(_ *scope, a []any) any {
@@ -262,11 +262,29 @@ func right(_ *scope, a []any) any {
 	return string(text[int64(len(text))-n:])
 }
 
-func trimSet(a []any) string {
+// trim removes a string, again and again, from both ends or from one.
+func trim(_ *scope, a []any) any {
+	text, from, direction := asString(a[0]), " ", ast.TrimBothDefault
 	if len(a) > 1 {
-		return asString(a[1])
+		from = asString(a[1])
 	}
-	return " "
+	if len(a) > 2 {
+		direction = ast.TrimDirectionType(asInt(a[2]))
+	}
+	if from == "" {
+		return text
+	}
+	if direction != ast.TrimTrailing {
+		for strings.HasPrefix(text, from) {
+			text = text[len(from):]
+		}
+	}
+	if direction != ast.TrimLeading {
+		for strings.HasSuffix(text, from) {
+			text = text[:len(text)-len(from)]
+		}
+	}
+	return text
 }
 
 func position(text, part any) int64 {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
+	driver "github.com/go-sql-driver/mysql"
 )
 
 // slowLike and slowRegexp take minutes.
@@ -436,5 +437,75 @@ func TestWaitingPacketIsGivenBack(t *testing.T) {
 		if time.Now().After(end) {
 			t.Fatalf("%d bytes are counted when all have left", usedBytes(s))
 		}
+	}
+}
+
+// TestRepeatedTexts has a text of a variable stand in a statement thousands of times:
+// what is made of it is bounded before it is made.
+func TestRepeatedTexts(t *testing.T) {
+	db := dial(t, open(t, newDouble()), "")
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(t.Context(), "SET @a = '"+strings.Repeat("x", 200_000)+"'"); err != nil {
+		t.Fatal(err)
+	}
+	list := func(n int) string { return strings.Repeat("@a, ", n-1) + "@a" }
+	var before, after runtime.MemStats
+	for _, query := range []string{
+		"SELECT 1 FROM migrations GROUP BY " + list(3000),
+		"SELECT DISTINCT " + list(3000) + " FROM migrations",
+		"SELECT " + list(3000),
+		"SELECT COUNT(*), " + list(3000) + " FROM migrations",
+		"SELECT GROUP_CONCAT(@a, @a, @a, @a, @a SEPARATOR '') FROM information_schema.columns",
+	} {
+		runtime.ReadMemStats(&before)
+		rows, err := db.QueryContext(t.Context(), query)
+		for err == nil && rows.Next() {
+		}
+		if err == nil {
+			err = rows.Err()
+		}
+		runtime.ReadMemStats(&after)
+		var me *driver.MySQLError
+		if !errors.As(err, &me) || me.Number != CodeLimit {
+			t.Errorf("%.60s..: %v", query, err)
+		}
+		if made := after.TotalAlloc - before.TotalAlloc; made > 100<<20 {
+			t.Errorf("%.60s..: allocated %d MiB", query, made>>20)
+		}
+	}
+	// What a client can take is answered.
+	if _, err := db.ExecContext(t.Context(), "SELECT "+list(50)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTrim removes strings, as MySQL does, and not sets of characters.
+func TestTrim(t *testing.T) {
+	db := dial(t, open(t, newDouble()), "")
+	for query, want := range map[string]string{
+		"SELECT TRIM(BOTH 'xy' FROM 'yxa'), TRIM(BOTH 'xy' FROM 'xyxyaxyx'), TRIM('xy' FROM 'xyaxy')":                          "yxa|axyx|a",
+		"SELECT TRIM(LEADING 'x' FROM 'xxaxx'), TRIM(TRAILING 'x' FROM 'xxaxx'), TRIM(LEADING FROM '  a ')":                    "axx|xxa|a ",
+		"SELECT TRIM(BOTH '' FROM 'a'), TRIM('  a  '), TRIM(BOTH 'é' FROM 'éaé'), CONCAT('[', TRIM(BOTH 'a' FROM 'aaa'), ']')": "a|a|a|[]",
+	} {
+		rows, err := db.QueryContext(t.Context(), query)
+		if err != nil {
+			t.Errorf("%s: %v", query, err)
+			continue
+		}
+		if got := firstRow(t, rows); got != want {
+			t.Errorf("%s:\n got %s\nwant %s", query, got, want)
+		}
+	}
+	long := func(name, text string, n int) string {
+		return "CONCAT(" + strings.Repeat("@"+name+",", n) + "'" + text + "')"
+	}
+	for _, set := range []string{"SET @a='" + strings.Repeat("é", 60000) + "'", "SET @b='" + strings.Repeat("ĩ", 60000) + "'"} {
+		if _, err := db.ExecContext(t.Context(), set); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	if _, err := db.ExecContext(t.Context(), "SELECT LENGTH(TRIM(BOTH "+long("b", "é", 8)+" FROM "+long("a", "", 8)+"))"); err != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("TRIM of long texts took %s: %v", time.Since(began), err)
 	}
 }

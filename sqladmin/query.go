@@ -249,6 +249,9 @@ func (s *scope) groups(sel *ast.SelectStmt, items []item, rows [][]any) ([]*scop
 		}
 		g, ok := byKey[key]
 		if !ok {
+			if err := s.x.held.add(len(key)); err != nil {
+				return nil, err
+			}
 			g = one
 			byKey[key] = g
 			scopes = append(scopes, g)
@@ -265,12 +268,24 @@ func (s *scope) groupKey(by *ast.GroupByClause, items []item) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if v == nil {
-			key.WriteString("\x01")
+		if err := s.x.addToKey(&key, v); err != nil {
+			return "", err
 		}
-		key.WriteString(fold(asString(v)) + "\x00")
 	}
 	return key.String(), nil
+}
+
+// addToKey appends a value to what tells the rows of GROUP BY and DISTINCT apart.
+func (x *executor) addToKey(key *strings.Builder, v any) error {
+	text := asString(v)
+	if key.Len()+len(text) > maxValueBytes {
+		return limitError("the values of a row that GROUP BY or DISTINCT compares have more than %d bytes", maxValueBytes)
+	}
+	if v == nil {
+		key.WriteString("\x01")
+	}
+	key.WriteString(fold(text) + "\x00")
+	return x.stop.step(1 + len(text)/16)
 }
 
 // byItem evaluates what GROUP BY or ORDER BY names: a position, an alias of
@@ -350,10 +365,9 @@ func (s *scope) distinct(rows []resultRow) ([]resultRow, error) {
 		}
 		var key strings.Builder
 		for _, v := range r.values {
-			if v == nil {
-				key.WriteString("\x01")
+			if err = s.x.addToKey(&key, v); err != nil {
+				return false
 			}
-			key.WriteString(fold(asString(v)) + "\x00")
 		}
 		again := seen[key.String()]
 		seen[key.String()] = true

@@ -132,7 +132,14 @@ func (c *conn) sendRows(ctx context.Context, r *Result, asBinary bool) error {
 		return err
 	}
 	var b []byte
+	held := c.server.memory.holding("a row of the result", maxSentRow)
+	defer held.drop()
 	for i, row := range r.Rows {
+		if n := int64(rowText(row)); n > held.used { // a column may be there a thousand times
+			if err := held.add(int(n - held.used)); err != nil {
+				return c.sendFailure(ctx, err)
+			}
+		}
 		if i%64 == 0 && ctx.Err() != nil { // an ERR packet may stand in the place of a row
 			return c.sendFailure(ctx, ctx.Err())
 		}
@@ -146,6 +153,17 @@ func (c *conn) sendRows(ctx context.Context, r *Result, asBinary bool) error {
 		}
 	}
 	return c.sendEOF(len(r.Warnings) + c.warnLost())
+}
+
+// rowText returns the bytes of the texts of a row.
+func rowText(row []any) int {
+	n := 0
+	for _, v := range row {
+		if s, ok := v.(string); ok {
+			n += len(s)
+		}
+	}
+	return n
 }
 
 // warnLost adds a warning when the client's character set lacks characters of
