@@ -31,9 +31,8 @@ const (
 	maxComputedBytes = 16 << 20
 	// maxRowBytes bounds the rows that one statement reads and returns.
 	maxRowBytes = 128 << 20
-	// maxSentRow bounds one row of a result on its way to the client. Clients take 16 MiB
-	// by default.
-	maxSentRow = 16 << 20
+	// maxSentRow bounds the texts of one row of a result on its way to the client.
+	maxSentRow = maxPacketBytes
 	// maxPatternBytes and maxPatternSteps bound a regular expression.
 	maxPatternBytes = 4 << 10
 	maxPatternSteps = 20000
