@@ -117,14 +117,14 @@ func isEOF(p []byte) bool { return p[0] == eofPacket && len(p) == 5 }
 
 // head takes the first packet of a result.
 func (a *Answer) head(p []byte) error {
-	if a.results++; a.most > 0 && a.results > a.most {
-		return malformed("an answer of more than %d results", a.most)
-	}
+	a.results++
 	switch p[0] {
 	case okPacket:
 		status, err := okStatus(p)
-		a.after(status)
-		return err
+		if err != nil {
+			return err
+		}
+		return a.after(status)
 	case nullValue:
 		return malformed("a request for a file of this machine")
 	}
@@ -136,12 +136,17 @@ func (a *Answer) head(p []byte) error {
 	return nil
 }
 
-// after decides what follows a result with this status.
-func (a *Answer) after(status uint16) {
+// after decides what follows a result with this status. A library waits for the next result as soon as a server says
+// that there is one, so that one too many is refused here, before it would have to come.
+func (a *Answer) after(status uint16) error {
 	a.phase = idle
-	if status&statusMoreResults != 0 {
-		a.phase = resultHead
+	if status&statusMoreResults == 0 {
+		return nil
 	}
+	if a.phase = resultHead; a.most > 0 && a.results >= a.most {
+		return malformed("an answer of more than %d results", a.most)
+	}
+	return nil
 }
 
 func (a *Answer) preparedHead(p []byte) error {
@@ -198,8 +203,7 @@ func (a *Answer) next() {
 func (a *Answer) row(p []byte) error {
 	switch {
 	case isEOF(p):
-		a.after(binary.LittleEndian.Uint16(p[3:]))
-		return nil
+		return a.after(binary.LittleEndian.Uint16(p[3:]))
 	case a.binary:
 		return a.binaryRow(p)
 	case p[0] == eofPacket && len(p) <= fullPacket:

@@ -26,7 +26,8 @@ func IsMalformed(err error) bool {
 const (
 	keepBytes = 32 << 10
 	growBytes = 1 << 20
-	// mostResults bounds the results of one statement: go-sql-driver reads on while the server says that there are more.
+	// mostResults bounds the results of one packet of statements: go-sql-driver reads on while the server says that
+	// there are more. A connection that sends one statement at a time has one: this program executes no CALL.
 	mostResults = 1000
 	// RowBytes bounds one row. TiDB stores no row above 120 MiB; what a source needs for such a row in another
 	// character set fits.
@@ -66,7 +67,11 @@ type checked struct {
 
 // newChecked shows the library a greeting.
 func newChecked(c *Conn, most int64) *checked {
-	k := &checked{Conn: c, most: most, answer: Answer{most: mostResults}}
+	results := 1
+	if c.caps&capMultiStatements != 0 {
+		results = mostResults
+	}
+	k := &checked{Conn: c, most: most, answer: Answer{most: results}}
 	// A method without a password; the capabilities are those that the server agreed on.
 	caps := c.caps&^capTLS | capLongPassword
 	g := append([]byte{10}, "8.0.0-sluice\x00"...)

@@ -71,8 +71,15 @@ func loginTo(t testing.TB, s *script, password string) (*Conn, error) {
 // driverOver opens go-sql-driver over a server that answers the next commands with these bytes.
 func driverOver(t testing.TB, answers []byte, most int64) *sql.DB {
 	t.Helper()
+	return connectedTo(t, answers, most, true)
+}
+
+// connectedTo is driverOver with the choice whether packets may have several statements.
+func connectedTo(t testing.TB, answers []byte, most int64, several bool) *sql.DB {
+	t.Helper()
 	cfg := mysql.NewConfig()
 	cfg.MaxAllowedPacket = 1 << 20
+	cfg.MultiStatements = several
 	cfg.Logger = quiet{}
 	cfg.DialFunc = func(context.Context, string, string) (net.Conn, error) {
 		s := &script{in: bytes.NewReader(append(packets(0, hello(allCaps, native)), append(packets(2, okay), answers...)...))}

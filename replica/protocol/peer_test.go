@@ -89,3 +89,24 @@ func foreignError(t *testing.T, err error) {
 		t.Errorf("its name is %+v", e)
 	}
 }
+
+// TestMoreResults: a server that promises a second result of a single statement is not waited for.
+func TestMoreResults(t *testing.T) {
+	head := []string{"\x01", columnDef("a", 0xfd), endOfRows}
+	for _, payloads := range [][]string{{"\x00\x00\x00\x0a\x00\x00\x00"}, append(head, "\x02hi", "\xfe\x00\x00\x0a\x00")} {
+		a := Answer{most: 1}
+		err := a.Begin(comQuery)
+		for _, p := range payloads {
+			if err == nil {
+				err = a.Check([]byte(p))
+			}
+		}
+		if !IsMalformed(err) {
+			t.Errorf("%q: %v", payloads, err)
+		}
+		db := connectedTo(t, packets(1, payloads...), 0, false)
+		if rows, err := collect(t.Context(), db, "SELECT 1"); !IsMalformed(err) {
+			t.Errorf("%q: %v, %v", payloads, rows, err)
+		}
+	}
+}
