@@ -97,7 +97,7 @@ func (r *rogueTest) begin(port int, target string) {
 			r.t.Fatalf("%s: %v", q, err)
 		}
 	}
-	r.c.ok(fmt.Sprintf("CREATE SOURCE %s SOURCE_HOST='127.0.0.1', SOURCE_PORT=%d, SOURCE_USER='root', SOURCE_CONNECT_RETRY=1", r.bad, port))
+	r.c.ok(fmt.Sprintf("CREATE SOURCE %s SOURCE_HOST='127.0.0.1', SOURCE_PORT=%d, SOURCE_USER='root', SOURCE_CONNECT_RETRY=1, SOURCE_HEARTBEAT_PERIOD=0.5", r.bad, port))
 	r.c.ok(fmt.Sprintf("CREATE MIGRATION %s FROM SOURCE %s%s REPLICATE_DO_DB=(%s)", r.bad, r.bad, target, r.bad))
 	r.c.ok("START MIGRATION " + r.bad)
 	r.running()

@@ -206,3 +206,41 @@ func Refuses(number uint16, text string) Mutation {
 	p := append(binary.LittleEndian.AppendUint16([]byte{0xff}, number), "#HY000a made-up error"...)
 	return Mutation{Name: "a made-up error (" + text + ")", At: Head, Text: text, Do: with(string(p))}
 }
+
+// statusMore is SERVER_MORE_RESULTS_EXISTS.
+const statusMore = 8
+
+// more sets statusMore in an OK or EOF packet.
+func more(s *Stream, p []byte) {
+	p = bytes.Clone(p)
+	switch {
+	case len(p) == 5 && p[0] == 0xfe:
+		p[3] |= statusMore
+	case len(p) >= 7 && p[0] == 0 && p[1] < 0xfb && p[2] < 0xfb:
+		p[3] |= statusMore
+	}
+	s.Packet(p)
+}
+
+// drop swallows a packet.
+func drop(*Stream, []byte) {}
+
+// half sends a packet's header and half of its payload, and nothing more of it.
+func half(s *Stream, p []byte) {
+	n := len(p)
+	s.Raw(append([]byte{byte(n), byte(n >> 8), byte(n >> 16), s.seq}, p[:n/2]...))
+}
+
+// Framed are mutations of the packets at a point that keep their content: with the promise of another result, left
+// out, and cut off in the middle while the connection stays open.
+func Framed(at Point, text string, typ byte) []Mutation {
+	name := " (" + string(at) + " " + text + ")"
+	all := []Mutation{
+		{Name: "a dropped packet" + name, At: at, Text: text, Type: typ, Do: drop},
+		{Name: "half a packet" + name, At: at, Text: text, Type: typ, Do: half},
+	}
+	if at == OK || at == End {
+		all = append(all, Mutation{Name: "more results" + name, At: at, Text: text, Type: typ, Do: more})
+	}
+	return all
+}
