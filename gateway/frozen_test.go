@@ -106,7 +106,7 @@ func TestFrozenStore(t *testing.T) {
 			t.Errorf("%s: the warnings are %v", q, w)
 		}
 	}
-	if row := c.one("SHOW MIGRATIONS"); row["Migration"] != "m" || row["Phase"] != "REPLICATE" || row["Status"] != "RUNNING" {
+	if row := c.one("SHOW MIGRATIONS"); row["Migration"] != "m" || row["Phase"] != "REPLICATE" || row["Status"] != "RUNNING" || row["Ready_For_Cutover"] != "NULL" {
 		t.Errorf("SHOW MIGRATIONS shows %v", row)
 	}
 	if row := c.one("SHOW WORKERS"); row["Channel_Names"] != "m" || row["State"] != "alive" {

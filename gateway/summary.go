@@ -28,6 +28,7 @@ type summary struct {
 	lastDDL              string
 	errno                int
 	errorText, errRemedy string
+	old                  bool // it is not of now
 }
 
 // summarize adds up a migration's channels.

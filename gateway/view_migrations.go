@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"sluice/gateway/catalog"
@@ -90,6 +91,8 @@ func (c *controller) migrationRows(ctx context.Context, long bool) ([][]any, []s
 		channels := snap.channels[m.ID]
 		sum := summarize(channels)
 		sum.refused = t.refused
+		// As of a silent owner, or of a store that does not answer, nothing is known now.
+		sum.old = c.staleWarning() != nil || slices.ContainsFunc(channels, func(ch *channelView) bool { return ch.silent })
 		row := migrationRow(m, &sum, t)
 		if long {
 			row = append(row, statusRow(m, channels, &sum, t)...)
@@ -100,9 +103,11 @@ func (c *controller) migrationRows(ctx context.Context, long bool) ([][]any, []s
 }
 
 func migrationRow(m *catalog.Migration, s *summary, t *troubles) []any {
-	ready := "No"
+	ready := any("No")
 	if s.ready(t.errors) {
-		ready = "Yes"
+		if ready = "Yes"; s.old {
+			ready = nil
+		}
 	}
 	return []any{m.Name, m.Spec.Target, joined(m.Spec.Sources), s.phase, s.status, m.Desired, s.progress, nullable(s.eta),
 		nullable(s.behind), s.total.TablesTotal, s.total.TablesDone, s.total.TablesFailed, t.errors, t.warnings, ready, s.nextStep(m),
