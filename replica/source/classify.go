@@ -148,6 +148,11 @@ func serverError(code uint16, state, message string, err error) *replica.Error {
 		return dumpError(e, message)
 	}
 	known, ok := serverErrors[code]
+	if !ok && ofProxy(code) {
+		e.Class, e.Message, e.Transient = "NETWORK", "a proxy before the source reported that it does not reach a server", true
+		e.Remedy = "none if it goes away: it is tried again; else see the proxy's log and its servers"
+		return e
+	}
 	if !ok {
 		e.Message = "the source reported an error"
 		e.Remedy = "look the source's error up and mend its cause, then START MIGRATION again"
@@ -162,6 +167,10 @@ func serverError(code uint16, state, message string, err error) *replica.Error {
 	}
 	return e
 }
+
+// ofProxy returns true for numbers that no server sends: ProxySQL has 9001 and the
+// like for a group without a server, and passes on those of the client library.
+func ofProxy(code uint16) bool { return code >= 9001 && code <= 9099 || code >= 2000 && code <= 2999 }
 
 // dumpError splits 1236, which the server sends for everything that ends a
 // stream, by its text.

@@ -56,6 +56,9 @@ func TestClassify(t *testing.T) {
 	wantError(t, source.Classify(mysql.ErrInvalidConn), 2013, "NETWORK", true)
 	wantError(t, source.Classify(mysql.ErrUnknownPlugin), 1251, "SOURCE", false)
 	wantError(t, source.Classify(&mysql.MySQLError{Number: 1205}), 1205, "SOURCE", true)
+	// ProxySQL without a server, and a client library's number that it passes on.
+	wantError(t, source.Classify(&mysql.MySQLError{Number: 9001, Message: "Max connect timeout reached"}), 9001, "NETWORK", true)
+	wantError(t, source.Classify(&mysql.MySQLError{Number: 2006}), 2006, "NETWORK", true)
 	var e *replica.Error
 	if err := source.Classify(&mysql.MySQLError{Number: 9999, SQLState: [5]byte{'4', '2', 'S', '0', '2'}}); !errors.As(err, &e) || e.Code != 9999 || e.State != "42S02" || e.Transient {
 		t.Errorf("an unknown code became %#v", e)
