@@ -131,13 +131,27 @@ func (a *alteration) place(list, was []*columnDef, changes map[*columnDef]*actio
 		}
 		at := len(list)
 		if act.pos.first {
-			at = 0
+			if at = 0; len(list) > 0 && a.generatedKey(list[0]) {
+				at = 1
+			}
 		} else if act.pos.after != "" {
 			at = a.indexAfter(list, act.pos.after)
 		}
 		list = append(list[:at:at], append([]*columnDef{c}, list[at:]...)...)
 	}
 	return list
+}
+
+// generatedKey returns true for the column of a generated invisible primary key (MySQL
+// 8.0.30 and newer), which stays the first one while it is invisible: FIRST means after
+// it. A server takes any column of its form in this place for one.
+func (a *alteration) generatedKey(c *columnDef) bool {
+	if a.r.d.MariaDB || len(a.old.columns) == 0 || !strings.EqualFold(a.old.columns[0].name, "my_row_id") || !strings.EqualFold(c.name, "my_row_id") {
+		return false
+	}
+	k := a.old.primary()
+	return k != nil && len(k.parts) == 1 && strings.EqualFold(k.parts[0].column, c.name) &&
+		c.invisible && c.autoInc && c.typ.base == "bigint" && c.typ.unsigned
 }
 
 // indexAfter finds AFTER's column by its new name, which RENAME COLUMN may have
