@@ -34,6 +34,9 @@ type DDL struct {
 	// CharsetID is the session's character_set_client as a collation number; 0
 	// when unknown.
 	CharsetID uint16
+	// ConnectionID is the session's collation_connection as a number; 0 when
+	// unknown. The source converts string literals to its character set.
+	ConnectionID uint16
 	// ServerCollationID is the number of the session's collation_server: the
 	// default of CREATE DATABASE. 0 when unknown.
 	ServerCollationID uint16

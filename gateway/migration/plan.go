@@ -57,7 +57,7 @@ func (x *run) plan(ctx context.Context, t *replica.Transaction) (*apply.DDLPlan,
 		return nil, unfollowed(t, err)
 	}
 	decoded := *t.DDL
-	decoded.Text, decoded.CharsetID = schema.Text(*t.DDL), 0 // the DDL log is UTF-8
+	decoded.Text, decoded.CharsetID, decoded.ConnectionID = schema.Text(*t.DDL), 0, 0 // the DDL log is UTF-8
 	t.DDL = &decoded
 	p := &apply.DDLPlan{Txn: t}
 	if t.More {

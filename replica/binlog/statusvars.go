@@ -46,7 +46,7 @@ var statusVarForms = [256]statusVar{
 	3: skip(4),                                                        // auto_increment_increment, _offset
 	4: func(c *cursor, ddl *replica.DDL) {
 		ddl.CharsetID = uint16(c.uint(2))
-		c.take(2) // collation_connection
+		ddl.ConnectionID = uint16(c.uint(2))
 		ddl.ServerCollationID = uint16(c.uint(2))
 	},
 	5:  func(c *cursor, ddl *replica.DDL) { ddl.TimeZone = string(c.take(int(c.uint(1)))) },

@@ -197,7 +197,7 @@ func (a *alteration) attributes(was []*columnDef) {
 		}
 		switch act.kind {
 		case setDefault:
-			c.def, c.hasDefault = act.value, true
+			c.def, c.hasDefault, c.literals = act.value, true, act.literals
 			a.r.literalDefault(c)
 		case dropDefault:
 			c.def, c.hasDefault = "", false

@@ -54,6 +54,7 @@ func (r *reader) completeText(d *definition, c *columnDef) {
 		t.charset, t.collation = "", ""
 	}
 	t.fit()
+	r.fitLiterals(c)
 }
 
 // fold turns a character type of charset binary into its binary type.

@@ -20,7 +20,7 @@ import (
 // clientCharsets are the values of character_set_client that are not UTF-8 and
 // can be decoded. MySQL allows no UTF-16 or UTF-32 there.
 var clientCharsets = map[string]encoding.Encoding{
-	"latin1": charmap.Windows1252, "latin2": charmap.ISO8859_2, "latin5": charmap.ISO8859_9, "latin7": charmap.ISO8859_13,
+	"latin1": latin1, "latin2": charmap.ISO8859_2, "latin5": charmap.ISO8859_9, "latin7": charmap.ISO8859_13,
 	"cp1250": charmap.Windows1250, "cp1251": charmap.Windows1251, "cp1256": charmap.Windows1256, "cp1257": charmap.Windows1257,
 	"cp850": charmap.CodePage850, "cp852": charmap.CodePage852, "cp866": charmap.CodePage866,
 	"koi8r": charmap.KOI8R, "koi8u": charmap.KOI8U, "greek": charmap.ISO8859_7, "hebrew": charmap.ISO8859_8,
@@ -53,6 +53,27 @@ func clientCharset(id uint16) string {
 // character set.
 const undecoded = "\uFFFD"
 
+// readText returns the statement as text to split into tokens. A statement of
+// which no byte is converted stays as it is: the bytes of its literals may have
+// another character set than its names. damaged is true if some of its bytes
+// are no text of its character set.
+func readText(ddl replica.DDL) (text string, damaged bool) {
+	if unconverted(clientCharset(ddl.CharsetID)) {
+		return ddl.Text, !utf8.ValidString(ddl.Text)
+	}
+	return decodeText(ddl)
+}
+
+// unconverted returns true for the values of character_set_client whose text is
+// read as UTF-8 where names and comments are concerned.
+func unconverted(client string) bool {
+	switch client {
+	case "", "utf8mb3", "utf8mb4", "binary", "ascii":
+		return true
+	}
+	return false
+}
+
 // decodeText returns the statement in UTF-8. damaged is true if some of its
 // bytes are no text of its character set: undecoded stands for them.
 func decodeText(ddl replica.DDL) (text string, damaged bool) {
@@ -64,8 +85,7 @@ func decodeText(ddl replica.DDL) (text string, damaged bool) {
 		return ddl.Text, false
 	}
 	cs := clientCharset(ddl.CharsetID)
-	switch cs {
-	case "", "utf8mb3", "utf8mb4", "binary", "ascii":
+	if unconverted(cs) {
 		return strings.ToValidUTF8(ddl.Text, undecoded), !utf8.ValidString(ddl.Text)
 	}
 	if enc := clientCharsets[cs]; enc != nil {
@@ -83,30 +103,6 @@ func decodeText(ddl replica.DDL) (text string, damaged bool) {
 		}
 	}
 	return b.String(), true
-}
-
-// rawIntroduced gives the literals that follow a character set introducer the
-// bytes that they had in the statement: those are of the introducer's character
-// set and not of character_set_client. It returns true if some of them are no
-// text: undecoded stands for the literal then.
-func rawIntroduced(ddl replica.DDL, tokens []token) (damaged bool) {
-	enc := clientCharsets[clientCharset(ddl.CharsetID)]
-	if enc == nil {
-		return false // UTF-8, in which an introducer of UTF-8 changes nothing
-	}
-	for i := 1; i < len(tokens); i++ {
-		word, literal := tokens[i-1], &tokens[i]
-		if literal.kind != tokString || word.kind != tokWord || !strings.HasPrefix(word.text, "_") && !word.is("N") || isASCII(literal.text) {
-			continue
-		}
-		raw, err := enc.NewEncoder().String(literal.text)
-		if err != nil || !utf8.ValidString(raw) || !unicodeIntroducer(word.text) && !word.is("N") {
-			literal.text, damaged = undecoded, true
-			continue
-		}
-		literal.text = raw
-	}
-	return damaged
 }
 
 // Text returns the statement in UTF-8, with U+FFFD for bytes that are no text of
@@ -129,8 +125,9 @@ func damagedError(ddl replica.DDL, tokens []token) error {
 			continue
 		}
 		return &replica.Error{Code: CodeText, Class: "DDL",
-			Message: fmt.Sprintf("a statement has bytes that are no text of its character set (%s)", clientCharset(ddl.CharsetID)),
-			Remedy:  "leave the table out with REPLICATE_IGNORE_TABLE, or run the statement with character_set_client=utf8mb4, RESET MIGRATION and start again"}
+			Message: fmt.Sprintf("a statement has bytes that are no text of its character set (%s), "+
+				"or a string whose conversion to character_set_connection (%s) is not known", clientCharset(ddl.CharsetID), clientCharset(ddl.ConnectionID)),
+			Remedy: "leave the table out with REPLICATE_IGNORE_TABLE, or run the statement after SET NAMES utf8mb4, RESET MIGRATION and start again"}
 	}
 	return nil
 }

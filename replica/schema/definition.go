@@ -49,6 +49,7 @@ type columnDef struct {
 	rowEnd     bool
 	invisible  bool
 	compressed bool
+	literals   string   // charset of its default's and members' literals, "" for UTF-8
 	settled    bool     // its nullness and default are final
 	implicit   bool     // not in the text: the columns of WITH SYSTEM VERSIONING
 	extra      []string // other attributes, as text

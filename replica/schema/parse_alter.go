@@ -49,6 +49,7 @@ type action struct {
 	also                  *definition // keys and constraints; options; charset of convertTo
 	name                  [2]string   // of renameTo; the other table of EXCHANGE PARTITION
 	value                 string
+	literals              string // columnDef's, of SET DEFAULT
 	part                  *partitioning
 	names                 []string // partitions
 }
@@ -258,7 +259,9 @@ func (r *reader) alterAlter() action {
 	a := action{ifExists: r.ifExists(), old: r.name("column name")}
 	switch {
 	case r.accept("SET", "DEFAULT"):
+		start := r.i
 		a.kind, a.value = setDefault, r.defaultValue()
+		a.literals = r.literalsFrom(start)
 	case r.accept("DROP", "DEFAULT"):
 		a.kind = dropDefault
 	case r.accept("SET", "VISIBLE"):

@@ -19,6 +19,8 @@ func (r *reader) columnDefinition(table string) (*columnDef, *definition) {
 
 // columnBody reads what follows a column's name.
 func (r *reader) columnBody(c *columnDef, table string) *definition {
+	start := r.i
+	defer func() { c.literals = r.literalsFrom(start) }()
 	also := &definition{name: table}
 	if r.peek().is("GENERATED") || r.peek().is("AS") {
 		r.fail("column without a data type")

@@ -49,12 +49,12 @@ type dataStmt struct{}
 // parse reads one statement. The result is one of the types above; an error
 // says that the statement, or a part of it, is not understood.
 func parse(ddl replica.DDL, d Defaults) (any, []token, error) {
-	text, damaged := decodeText(ddl)
+	text, damaged := readText(ddl)
 	tokens, err := tokenizeFor(text, ddl.SQLMode, d.dialect())
 	if err != nil {
 		return nil, nil, err
 	}
-	damaged = rawIntroduced(ddl, tokens) || damaged
+	damaged = readLiterals(ddl, text, tokens) || damaged
 	r := &reader{tokens: tokens, mode: ddl.SQLMode, ddl: true, d: d}
 	st := r.statement(ddl.Schema)
 	if damaged {

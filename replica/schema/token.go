@@ -27,6 +27,9 @@ type token struct {
 	text  string
 	space bool // white space or a comment came before it
 	pos   int  // byte offset in the statement, for messages
+	// charset is the character set of a string literal that is not ASCII, where
+	// the source's bytes of it are not those of text.
+	charset string
 }
 
 // The bits of sql_mode that change how text is read or what it means.
