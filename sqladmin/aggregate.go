@@ -115,7 +115,13 @@ func (s *stopper) total(name string, values []any) (any, error) {
 		if !isNumber(v) {
 			v = asFloat(v)
 		}
-		total, _ = arithmetic(opcode.Plus, total, v)
+		next, err := arithmetic(opcode.Plus, total, v)
+		if err != nil { // a sum of integers is a DECIMAL at MySQL
+			if next, err = arithmetic(opcode.Plus, asFloat(total), asFloat(v)); err != nil {
+				return nil, err
+			}
+		}
+		total = next
 	}
 	if name == "avg" {
 		return decimals(asFloat(total) / float64(len(values))), nil

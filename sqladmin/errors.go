@@ -58,6 +58,7 @@ const (
 	CodeUnknownFunction  = 1305
 	CodeInterrupted      = 1317
 	CodeNoBinaryLog      = 1381
+	CodeOutOfRange       = 1690
 	CodeUnknownChannel   = 3074
 	CodeCannotConvert    = 3854
 	CodeExists           = 61001
@@ -95,8 +96,8 @@ var states = map[uint16]string{
 	CodeUnknownColumn: "42S22", CodeParse: "42000", CodeEmptyQuery: "42000",
 	CodeUnknownTable: "42S02", CodePacketTooLarge: "08S01", CodePrivilege: "42000",
 	CodeWrongValue: "42000", CodeNotSupported: "42000", CodeInterrupted: "70100",
-	CodeUnknownFunction: "42000",
-	CodeUnknownObject:   "42S02", CodeBadOption: "42000", CodeAlready: "01000",
+	CodeUnknownFunction: "42000", CodeOutOfRange: "22003",
+	CodeUnknownObject: "42S02", CodeBadOption: "42000", CodeAlready: "01000",
 	CodeUnreachable: "08S01", CodeConnectionLost: "08S01", CodeTLSFailed: "08S01", CodeLimit: "42000", CodeNodeSilent: "01000", CodeStoreUnreachable: "08S01", CodeSecretUnreadable: "42000",
 }
 

@@ -1,7 +1,6 @@
 package sqladmin
 
 import (
-	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -197,80 +196,6 @@ func (s *scope) logic(e *ast.BinaryOperationExpr) (any, error) {
 	return int64(btoi(e.Op == opcode.LogicAnd)), nil
 }
 
-// arithmetic works on integers as long as both are and the result fits, else
-// on doubles.
-func arithmetic(op opcode.Op, a, b any) (any, error) {
-	x, y := asFloat(a), asFloat(b)
-	m, mok := a.(int64)
-	n, nok := b.(int64)
-	whole := mok && nok
-	switch op {
-	case opcode.Plus:
-		if r := m + n; whole && (r > m) == (n > 0) {
-			return r, nil
-		}
-		return sum(a, b, x+y), nil
-	case opcode.Minus:
-		if r := m - n; whole && (r < m) == (n > 0) {
-			return r, nil
-		}
-		return sum(a, b, x-y), nil
-	case opcode.Mul:
-		if r := m * n; whole && math.Abs(x*y) < 1<<62 {
-			return r, nil
-		}
-		return sum(a, b, x*y), nil
-	case opcode.Div:
-		if y == 0 {
-			return nil, nil
-		}
-		if whole {
-			return decimals(x / y), nil
-		}
-		return x / y, nil
-	case opcode.IntDiv:
-		if y == 0 {
-			return nil, nil
-		}
-		return asInt(math.Trunc(x / y)), nil
-	case opcode.Mod:
-		if y == 0 {
-			return nil, nil
-		}
-		return sum(a, b, math.Mod(x, y)), nil
-	case opcode.And:
-		return uint64(asInt(a)) & uint64(asInt(b)), nil
-	case opcode.Or:
-		return uint64(asInt(a)) | uint64(asInt(b)), nil
-	case opcode.Xor:
-		return uint64(asInt(a)) ^ uint64(asInt(b)), nil
-	case opcode.LeftShift:
-		return uint64(asInt(a)) << min(uint64(asInt(b)), 64), nil
-	case opcode.RightShift:
-		return uint64(asInt(a)) >> min(uint64(asInt(b)), 64), nil
-	}
-	return nil, NotSupported("operator " + op.String())
-}
-
-// decimals rounds to four decimals, as many as MySQL gives a quotient of
-// integers (div_precision_increment).
-func decimals(f float64) float64 {
-	if math.Abs(f) > 1e11 {
-		return f
-	}
-	return math.Round(f*1e4) / 1e4
-}
-
-// sum returns a result of two integers as one when it is exact, else a double.
-func sum(a, b any, f float64) any {
-	_, aFloat := a.(float64)
-	_, bFloat := b.(float64)
-	if !aFloat && !bFloat && isNumber(a) && isNumber(b) && math.Abs(f) < 1<<53 {
-		return int64(f)
-	}
-	return f
-}
-
 func (s *scope) unary(e *ast.UnaryOperationExpr) (any, error) {
 	v, err := s.eval(e.V)
 	if err != nil || v == nil {
@@ -278,16 +203,13 @@ func (s *scope) unary(e *ast.UnaryOperationExpr) (any, error) {
 	}
 	switch e.Op {
 	case opcode.Minus:
-		if n, ok := v.(int64); ok && n != math.MinInt64 {
-			return -n, nil
-		}
-		return -asFloat(v), nil
+		return negative(v)
 	case opcode.Plus:
 		return v, nil
 	case opcode.Not, opcode.Not2:
 		return int64(btoi(!isTrue(v))), nil
 	case opcode.BitNeg:
-		return ^uint64(asInt(v)), nil
+		return ^bits(v), nil
 	}
 	return nil, NotSupported("operator " + e.Op.String())
 }
@@ -388,12 +310,12 @@ func (s *scope) cast(e *ast.FuncCastExpr) (any, error) {
 	}
 	switch castType(e) {
 	case Int:
+		if u, ok := v.(uint64); ok {
+			return int64(u), nil
+		}
 		return asInt(v), nil
 	case Uint:
-		if u, ok := v.(uint64); ok {
-			return u, nil
-		}
-		return uint64(asInt(v)), nil
+		return bits(v), nil
 	case Double:
 		return asFloat(v), nil
 	case DateTime:

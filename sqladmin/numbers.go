@@ -7,10 +7,14 @@ func absolute(_ *scope, a []any) any {
 	case uint64:
 		return v
 	case int64:
-		if v >= 0 || v == math.MinInt64 {
+		if v >= 0 {
 			return v
 		}
-		return -v
+		n, err := negative(v)
+		if err != nil {
+			return err
+		}
+		return n
 	}
 	return math.Abs(asFloat(a[0]))
 }
@@ -27,7 +31,11 @@ func round(_ *scope, a []any) any {
 		}
 	}
 	scale := math.Pow(10, digits)
-	return math.Round(asFloat(a[0])*scale) / scale
+	f := asFloat(a[0])
+	if scaled := f * scale; !math.IsInf(scaled, 0) {
+		f = math.Round(scaled) / scale
+	}
+	return f
 }
 
 func floor(f float64) int64 { return asInt(math.Floor(f)) }

@@ -196,7 +196,9 @@ func textValue(t Type, v any) string {
 			return tm.Format(dateTimeLayout)
 		}
 	case Int:
-		return asString(asInt(v))
+		if !isUint(v) {
+			return asString(asInt(v))
+		}
 	}
 	return asString(v)
 }
