@@ -46,8 +46,16 @@ func TestSecretsOfTheNode(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(c.secretsDir, "large"), make([]byte, maxSecretBytes+1), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for name, text := range map[string]string{"empty": "", "break": "\r\n", "nul": "hush\x00"} {
+		if err := os.WriteFile(filepath.Join(c.secretsDir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("SLUICE_SECRET_EMPTY", "")
 	for name, spec := range map[string]string{
-		"shadow": `{"backend":"FILE","path":"/etc/shadow"}`, "out": `{"backend":"FILE","path":"` + outside + `"}`,
+		"empty": `{"backend":"FILE","path":"empty"}`, "break": `{"backend":"FILE","path":"break"}`, "nul": `{"backend":"FILE","path":"nul"}`,
+		"nothing": `{"backend":"ENV","path":"SLUICE_SECRET_EMPTY"}`,
+		"shadow":  `{"backend":"FILE","path":"/etc/shadow"}`, "out": `{"backend":"FILE","path":"` + outside + `"}`,
 		"variable": `{"backend":"ENV","path":"OTHER_VARIABLE"}`,
 		"link":     `{"backend":"FILE","path":"link"}`, "pipe": `{"backend":"FILE","path":"pipe"}`, "large": `{"backend":"FILE","path":"large"}`,
 		"long": `{"backend":"ENV","path":"SLUICE_SECRET_LONG"}`, "unset": `{"backend":"ENV","path":"SLUICE_SECRET_UNSET"}`,

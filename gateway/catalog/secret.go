@@ -199,7 +199,14 @@ func (c *Catalog) readFile(name, path string) (string, error) {
 			"--secrets-dir of every node, readable for the process",
 			"secret '%s' (file %s) cannot be read on this node", name, path)
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r"), nil
+	value := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
+	switch {
+	case value == "":
+		return "", fail(CodeSecretUnreadable, "write the password into the file, with one line break after it or none", "secret '%s' (file %s) is empty on this node", name, path)
+	case strings.Contains(value, "\x00"):
+		return "", fail(CodeSecretUnreadable, "write the password into the file as text", "secret '%s' (file %s) has a NUL byte, which no password has", name, path)
+	}
+	return value, nil
 }
 
 func readVariable(name, variable string) (string, error) {
@@ -211,6 +218,10 @@ func readVariable(name, variable string) (string, error) {
 	if !ok {
 		return "", fail(CodeSecretUnreadable, "set the variable for the process of every node",
 			"secret '%s' (environment variable %s) is not set on this node", name, variable)
+	}
+	if v == "" {
+		return "", fail(CodeSecretUnreadable, "set the variable for the process of every node",
+			"secret '%s' (environment variable %s) is empty on this node", name, variable)
 	}
 	if len(v) > maxSecretBytes {
 		return "", fail(CodeSecretUnreadable, "use FROM FILE and a shorter value",
