@@ -32,11 +32,11 @@ func TestRepairByHand(t *testing.T) {
 	r := theRig(t)
 	for _, c := range []byHand{
 		{name: "byhand_key", source: []string{"CREATE TABLE m (id INT NOT NULL, v INT)", "INSERT INTO m VALUES (1, 1), (2, 2)"},
-			ddl: "ALTER TABLE m MODIFY id INT NOT NULL AUTO_INCREMENT, ADD PRIMARY KEY (id)",
+			ddl: "ALTER TABLE m MODIFY id INT NOT NULL AUTO_INCREMENT, ADD UNIQUE KEY (id)",
 			tries: []attempt{
 				{says: "the target refused"},
-				{hand: []string{"ALTER TABLE m ADD PRIMARY KEY (id)"}, says: "column id is not AUTO_INCREMENT"},
-				{hand: []string{"CREATE TABLE m2 (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, v INT)", "INSERT INTO m2 SELECT * FROM m", "DROP TABLE m", "RENAME TABLE m2 TO m"}},
+				{hand: []string{"ALTER TABLE m ADD UNIQUE KEY (id)"}, says: "column id is not AUTO_INCREMENT"},
+				{hand: []string{"CREATE TABLE m2 (id INT NOT NULL AUTO_INCREMENT UNIQUE KEY, v INT)", "INSERT INTO m2 SELECT * FROM m", "DROP TABLE m", "RENAME TABLE m2 TO m"}},
 			},
 			after: []string{"INSERT INTO m (v) VALUES (3)", "UPDATE m SET v=9 WHERE id=1"}},
 		{name: "byhand_steps", source: []string{"CREATE TABLE s (a INT NOT NULL, b INT, c INT, PRIMARY KEY (a))", "INSERT INTO s VALUES (1, 1, 1)"},

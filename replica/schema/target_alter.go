@@ -82,7 +82,7 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 	to := replica.QuoteTable(targetSchema, targetTable)
 	if stmts, ok := x.rebuild(targetSchema, to); ok {
 		t.Statements = stmts
-		t.Notes = append(t.Notes, "TiDB cannot change the primary key of a table: a new table took the rows and the name")
+		t.Notes = append(t.Notes, "TiDB cannot change the primary key of a table, nor make a column AUTO_INCREMENT: a new table took the rows and the name")
 	} else if !strings.EqualFold(to, name) {
 		t.Statements = append(t.Statements, "RENAME TABLE "+name+" TO "+to)
 	}

@@ -12,7 +12,7 @@ import (
 const rebuildRows = 5000
 
 // TiDB cannot drop or add the primary key that clusters a table, nor drop a
-// column of it. Such an ALTER TABLE becomes a new table that takes the rows and
+// column of it, nor make a column AUTO_INCREMENT. Such an ALTER TABLE becomes a new table that takes the rows and
 // then the name:
 //
 //	DROP TABLE IF EXISTS new; CREATE TABLE new ..
@@ -36,8 +36,16 @@ const rebuildRows = 5000
 // TiDB's to alter.
 func (x *alterTranslator) rebuild(targetSchema, to string) ([]string, bool) {
 	old, now := x.before.d.primary(), x.after.d.primary()
-	if old == nil || now == nil || !x.clusters(x.before, old) || !x.clusters(x.after, now) || x.samePrimary(old, now) {
+	if now == nil || !x.clusters(x.after, now) {
 		return nil, false
+	}
+	clustered := old != nil && x.clusters(x.before, old)
+	if !x.numbers() && (!clustered || x.samePrimary(old, now)) {
+		return nil, false
+	}
+	on := "" // TiDB's own row number
+	if clustered {
+		on = "ON " + x.name + "." + replica.Quote(old.parts[0].column) + " "
 	}
 	var into, from, add []string
 	for i, c := range x.after.d.columns {
@@ -79,11 +87,22 @@ func (x *alterTranslator) rebuild(targetSchema, to string) ([]string, bool) {
 	return append(add,
 		"DROP TABLE IF EXISTS "+side("new"),
 		create,
-		fmt.Sprintf("BATCH ON %s.%s LIMIT %d REPLACE INTO %s (%s) SELECT %s FROM %s", x.name, replica.Quote(old.parts[0].column), rebuildRows,
+		fmt.Sprintf("BATCH %sLIMIT %d REPLACE INTO %s (%s) SELECT %s FROM %s", on, rebuildRows,
 			side("new"), strings.Join(into, ","), strings.Join(from, ","), x.name),
 		"RENAME TABLE "+x.name+" TO "+side("old")+", "+side("new")+" TO "+to,
 		"DROP TABLE IF EXISTS "+side("old"),
 	), true
+}
+
+// numbers returns true if a column that exists becomes AUTO_INCREMENT. A condition
+// holds that the source gave no row a new number.
+func (x *alterTranslator) numbers() bool {
+	for _, c := range x.after.d.columns {
+		if was := x.before.d.column(x.oldName(c.name)); c.autoInc && was != nil && !was.autoInc && x.adds[strings.ToLower(c.name)] == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // clusters returns true if the primary key clusters the target's table.

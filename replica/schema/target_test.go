@@ -277,6 +277,10 @@ func TestRebuild(t *testing.T) {
 		{"alter table t drop primary key, add primary key (x), drop column s, add column s int", true, "SELECT `id`,`x`,`y`,`k`,`_sluice_column_5_1` FROM `d`.`t`"},
 		{"alter table t drop primary key, add primary key (x), add column z int as (y) stored", false, ""},
 		{"alter table t add key (x)", false, ""},
+		{"alter table t modify id int not null auto_increment, auto_increment=9", true, "BATCH ON `d`.`t`.`id` LIMIT 5000 REPLACE INTO `d`.`_sluice_"},
+		{"alter table t modify id bigint not null auto_increment", false, ""},
+		{"alter table t change id n int not null auto_increment, add z int", true, "(`n`,`x`,`y`,`s`,`k`,`z`) SELECT `id`,`x`,`y`,`s`,`k`,`z` FROM `d`.`t`"},
+		{"alter table t modify k int not null auto_increment, add unique key (k), drop primary key", false, ""},
 	} {
 		tr := NewTracker(compile(t, ruleset.Spec{}), Defaults{})
 		var stmts []string
