@@ -282,7 +282,10 @@ func TestAlertsOfAnError(t *testing.T) {
 	var broken []point
 	until(t, "the channel in ERROR is reported once", 20*time.Second, func() bool {
 		broken = scrape(t, n1, n2)
-		return once(broken, "broken", "ERROR") && once(broken, "well", "RUNNING")
+		// A node reads states, statuses and errors one after the other.
+		errors := valuesOf(broken, "sluice_gateway_channel_errors", "channel", "broken", "class", "DATA")
+		lag := valuesOf(broken, "sluice_gateway_channel_lag_seconds", "channel", "broken")
+		return once(broken, "broken", "ERROR") && once(broken, "well", "RUNNING") && slices.Equal(errors, []float64{1}) && len(lag) == 1 && lag[0] >= 1
 	})
 	fires := firing(t, broken, before)
 	for _, alert := range []string{"SluiceChannelInError", "SluiceChannelNotRunning", "SluiceChannelErrors"} {
