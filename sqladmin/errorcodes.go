@@ -171,6 +171,7 @@ var serverCodes = []errorCode{
 	{1461, "STATEMENT", "ER_MAX_PREPARED_STMT_COUNT_REACHED", "the session has too many prepared statements", "close some"},
 	{codeWrongValue, "STATEMENT", "ER_WRONG_VALUE", "a DATE, TIME or TIMESTAMP literal has no such value", ""},
 	{1582, "STATEMENT", "ER_WRONG_PARAMCOUNT_TO_NATIVE_FCT", "a function has the wrong number of arguments", ""},
+	{CodeOutOfRange, "STATEMENT", "ER_DATA_OUT_OF_RANGE", "a result is out of the range of its type", "compute with smaller numbers, or with doubles: 1e0 * x"},
 	{1820, "SOURCE", "ER_MUST_CHANGE_PASSWORD", "the password of the source's account has expired", "set a new one, then ALTER SOURCE"},
 	{1835, "NETWORK", "ER_MALFORMED_PACKET", "the client sent a malformed packet", ""},
 	{1862, "SOURCE", "ER_MUST_CHANGE_PASSWORD_LOGIN", "the password of the source's account has expired", "set a new one, then ALTER SOURCE"},
