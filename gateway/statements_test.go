@@ -240,6 +240,21 @@ func TestSecretsFromFiles(t *testing.T) {
 	if _, err := c.query("CHECK SOURCE s"); err == nil || strings.Contains(err.Error(), "61060") || !strings.Contains(err.Error(), "refuses connections") {
 		t.Errorf("a file that is there by now: %v", err)
 	}
+	later := filepath.Join(cfg.SecretsDir, "later")
+	if err := os.Chmod(later, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if message := c.fails(61060, "CHECK SOURCE s"); !strings.Contains(message, "'f'") || !strings.Contains(message, "0666") ||
+		!strings.Contains(message, "chmod 640 "+later) {
+		t.Errorf("a file that all may write: %s", message)
+	}
+	c.ok("ALTER SECRET f FROM FILE 'later'")
+	if w := c.rows("SHOW WARNINGS"); len(w) != 2 || w[1]["Code"] != "61060" || !strings.Contains(w[1]["Message"], "0666") {
+		t.Errorf("a file that all may write: %v", w)
+	}
+	if err := os.Chmod(later, 0o640); err != nil {
+		t.Fatal(err)
+	}
 	c.ok("ALTER SECRET f FROM FILE '" + filepath.Join(cfg.SecretsDir, "later") + "'")
 	if w := c.rows("SHOW WARNINGS"); len(w) != 0 {
 		t.Errorf("a file that is there: %v", w)

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -74,5 +75,46 @@ func TestSecretsOfTheNode(t *testing.T) {
 	}
 	if v, err := c.Secret(t.Context(), "out"); err != nil || v != "inside" {
 		t.Errorf("after the remedy: %q, %v", v, err)
+	}
+}
+
+// TestExposedSecret reads a file with each of several permissions. The remedy of
+// the refusal is carried out.
+func TestExposedSecret(t *testing.T) {
+	c, _ := open(t)
+	c.secretsDir = t.TempDir()
+	file := filepath.Join(c.secretsDir, "pw")
+	for text, want := range map[string]string{"hush\n": "hush", "hush\r\n": "hush", "hush\n\n": "hush\n", " hush ": " hush "} {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for i, path := range []string{"pw", file} {
+			name := []string{"relative", "absolute"}[i]
+			if _, err := c.CreateSecret(t.Context(), name, FileSecret(path), true, by); err != nil {
+				t.Fatal(err)
+			}
+			for _, mode := range []os.FileMode{0o666, 0o644, 0o604, 0o602, 0o660, 0o620, 0o777} {
+				if err := os.Chmod(file, mode); err != nil {
+					t.Fatal(err)
+				}
+				v, err := c.Secret(t.Context(), name)
+				refused(t, err, CodeSecretUnreadable)
+				if v != "" || strings.Contains(err.Error(), "hush") || !strings.Contains(err.Error(), "'"+name+"'") ||
+					!strings.Contains(err.Error(), "chmod 640 "+file+" ") || !strings.Contains(err.Error(), fmt.Sprintf("%04o", mode)) {
+					t.Errorf("mode %04o: %q, %v", mode, v, err)
+				}
+			}
+			for _, mode := range []os.FileMode{0o640, 0o440, 0o600, 0o400} {
+				if err := os.Chmod(file, mode); err != nil {
+					t.Fatal(err)
+				}
+				if v, err := c.Secret(t.Context(), name); err != nil || v != want {
+					t.Errorf("mode %04o: %q, %v, want %q", mode, v, err, want)
+				}
+			}
+		}
+		if err := os.Chmod(file, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"sluice/internal/smallfile"
@@ -194,6 +195,10 @@ func (c *Catalog) readFile(name, path string) (string, error) {
 			"secret '%s' (file %s) is not read on this node", name, path)
 	}
 	b, err := smallfile.ReadBelow(c.secretsDir, path, maxSecretBytes)
+	if errors.Is(err, smallfile.ErrExposed) {
+		return "", secretUnreadable(err, "chmod 640 "+c.fileOf(path)+" on every node, and change the secret in it if somebody may have read it",
+			"secret '%s' (file %s) is not read on this node", name, path)
+	}
 	if err != nil {
 		return "", secretUnreadable(err, "put a regular file, no link, of at most 64 KiB at the same place below "+
 			"--secrets-dir of every node, readable for the process",
@@ -207,6 +212,14 @@ func (c *Catalog) readFile(name, path string) (string, error) {
 		return "", fail(CodeSecretUnreadable, "write the password into the file as text", "secret '%s' (file %s) has a NUL byte, which no password has", name, path)
 	}
 	return value, nil
+}
+
+// fileOf returns the whole path of a file below the node's folder of secrets.
+func (c *Catalog) fileOf(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(c.secretsDir, path)
 }
 
 func readVariable(name, variable string) (string, error) {

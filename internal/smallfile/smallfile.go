@@ -26,7 +26,8 @@ var (
 	ErrLink = errors.New("it is a link, or below one")
 	// ErrOutside is returned by ReadBelow for a path that is not below its folder.
 	ErrOutside = errors.New("it is not below the folder")
-	// ErrExposed is returned by ReadPrivate for a file that others can read or write.
+	// ErrExposed is returned by ReadPrivate and ReadBelow for a file that others can
+	// read or write.
 	ErrExposed = errors.New("other users of this machine can read or change it")
 
 	errChanged = errors.New("it was replaced while it was opened")
@@ -110,7 +111,8 @@ func Local(dir, path string) (string, error) {
 // ReadBelow returns the content of a regular file of at most limit bytes below
 // the absolute folder dir. path is as for Local. No component of it below dir
 // may be a symbolic link, and the file may have one name only: whoever can write
-// there must not make a node read another file.
+// there must not make a node read another file. Its permissions are checked as by
+// ReadPrivate.
 func ReadBelow(dir, path string, limit int) ([]byte, error) {
 	local, err := Local(dir, path)
 	if err != nil {
@@ -182,6 +184,9 @@ func readIn(root *os.Root, name string, limit int) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	b, _, err := content(f, seen, limit)
+	b, info, err := content(f, seen, limit)
+	if err == nil && Exposed(info) {
+		return nil, fmt.Errorf("%s has permissions %04o: %w", name, info.Mode().Perm(), ErrExposed)
+	}
 	return b, err
 }

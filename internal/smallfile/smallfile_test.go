@@ -87,6 +87,13 @@ func TestReadBelow(t *testing.T) {
 			t.Errorf("%s: %q", path, b)
 		}
 	}
+	deep := filepath.Join(dir, "sub", "deep", "pw")
+	for _, mode := range []os.FileMode{0o644, 0o604, 0o602, 0o660, 0o620, 0o666} {
+		must(t, os.Chmod(deep, mode))
+		if b, err := ReadBelow(dir, "sub/deep/pw", 100); !errors.Is(err, ErrExposed) || b != nil {
+			t.Errorf("mode %04o: %q, %v", mode, b, err)
+		}
+	}
 	soon(t, func() {
 		if _, err := ReadBelow(filepath.Join(dir, "fifo"), "pw", 100); err == nil {
 			t.Error("a pipe is taken for a folder")
