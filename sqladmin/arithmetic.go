@@ -1,6 +1,8 @@
 package sqladmin
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -48,7 +50,7 @@ func arithmetic(op opcode.Op, a, b any) (any, error) {
 		}
 	case opcode.IntDiv:
 		if f = math.Trunc(x / y); f >= math.MaxInt64 || f < math.MinInt64 {
-			return nil, outOfRange("BIGINT", op, asString(a), asString(b))
+			return nil, outOfRange("BIGINT", operation(op, asString(a), asString(b)))
 		}
 		return int64(f), nil
 	case opcode.Mod:
@@ -57,7 +59,7 @@ func arithmetic(op opcode.Op, a, b any) (any, error) {
 		return nil, NotSupported("operator " + op.String())
 	}
 	if math.IsInf(f, 0) || math.IsNaN(f) {
-		return nil, outOfRange("DOUBLE", op, asString(a), asString(b))
+		return nil, outOfRange("DOUBLE", operation(op, asString(a), asString(b)))
 	}
 	return f, nil
 }
@@ -79,23 +81,37 @@ func exact(op opcode.Op, m, n *big.Int, unsigned bool) (any, error) {
 	default:
 		return nil, NotSupported("operator " + op.String())
 	}
+	if unsigned && r.Sign() < 0 && (op == opcode.Plus || op == opcode.Mul || op == opcode.IntDiv) {
+		return nil, outOfRange("BIGINT UNSIGNED", operation(op, m.String(), n.String()))
+	}
+	return fitting(r, unsigned, func() string { return operation(op, m.String(), n.String()) })
+}
+
+// fitting returns r as a BIGINT, or when unsigned as a BIGINT UNSIGNED unless it
+// is negative.
+func fitting(r *big.Int, unsigned bool, expression func() string) (any, error) {
 	switch {
-	case r.IsInt64():
-		return r.Int64(), nil
 	case unsigned && r.IsUint64():
 		return r.Uint64(), nil
+	case r.IsInt64():
+		return r.Int64(), nil
 	case unsigned:
-		return nil, outOfRange("BIGINT UNSIGNED", op, m.String(), n.String())
+		return nil, outOfRange("BIGINT UNSIGNED", expression())
 	}
-	return nil, outOfRange("BIGINT", op, m.String(), n.String())
+	return nil, outOfRange("BIGINT", expression())
 }
 
 // maxShown bounds an operand in a message.
 const maxShown = 40
 
-func outOfRange(typ string, op opcode.Op, a, b string) error {
+// operation prints what could not be computed.
+func operation(op opcode.Op, a, b string) string {
 	name := map[opcode.Op]string{opcode.Plus: "+", opcode.Minus: "-", opcode.Mul: "*", opcode.Div: "/", opcode.IntDiv: "DIV", opcode.Mod: "%"}[op]
-	return Errorf(CodeOutOfRange, "%s value is out of range in '(%.*s %s %.*s)'", typ, maxShown, a, name, maxShown, b).
+	return fmt.Sprintf("(%.*s %s %.*s)", maxShown, a, name, maxShown, b)
+}
+
+func outOfRange(typ, expression string) error {
+	return Errorf(CodeOutOfRange, "%s value is out of range in '%s'", typ, expression).
 		WithRemedy("compute with smaller numbers, or with doubles: 1e0 * x")
 }
 
@@ -118,7 +134,7 @@ func bits(v any) uint64 {
 	case uint64:
 		return v
 	case string:
-		if u, err := strconv.ParseUint(strings.TrimSpace(v), 10, 64); err == nil {
+		if u, err := strconv.ParseUint(strings.TrimSpace(v), 10, 64); err == nil || errors.Is(err, strconv.ErrRange) { // the greatest one then
 			return u
 		}
 	}
@@ -134,10 +150,7 @@ func negative(v any) (any, error) {
 	if r := new(big.Int).Neg(n); r.IsInt64() {
 		return r.Int64(), nil
 	}
-	if isUint(v) { // a literal below BIGINT: a DECIMAL at MySQL
-		return -asFloat(v), nil
-	}
-	return nil, outOfRange("BIGINT", opcode.Minus, "0", n.String())
+	return nil, outOfRange("BIGINT", "-("+n.String()+")")
 }
 
 // decimals rounds to four decimals, as many as MySQL gives a quotient of

@@ -50,6 +50,9 @@ func compareOperands(l, r *operand) int {
 			return cmp.Compare(x, y)
 		}
 	}
+	if m, n := integer(a), integer(b); m != nil && n != nil { // one is UNSIGNED, one is not
+		return m.Cmp(n)
+	}
 	_, aTime := a.(time.Time)
 	_, bTime := b.(time.Time)
 	if aTime || bTime {

@@ -77,6 +77,9 @@ func (s *scope) functionType(e *ast.FuncCallExpr) Type {
 		return f.result
 	}
 	args := e.Args
+	if e.FnName.L == "round" && len(args) > 0 {
+		return numeric(s.typeOf(args[0]))
+	}
 	if e.FnName.L == "if" && len(args) == 3 {
 		args = args[1:]
 	}

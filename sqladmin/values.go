@@ -77,7 +77,7 @@ func formatFloat(f float64) string {
 		return "0"
 	}
 	if a := math.Abs(f); a != 0 && (a >= 1e15 || a < 1e-15) {
-		return strconv.FormatFloat(f, 'g', -1, 64)
+		return strings.Replace(strconv.FormatFloat(f, 'g', -1, 64), "e+", "e", 1) // 1e308, as MySQL has it
 	}
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
@@ -153,6 +153,11 @@ func asInt(v any) int64 {
 		return v
 	case uint64:
 		return int64(min(v, math.MaxInt64))
+	case string: // a double would lose digits
+		text := strings.TrimLeft(v, " \t\r\n")
+		if n, err := strconv.ParseInt(text[:numberLength(text)], 10, 64); err == nil {
+			return n
+		}
 	}
 	f := math.Round(asFloat(v))
 	switch {
