@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // alteration is one ALTER TABLE being applied. The order of things is that of
 // MySQL's mysql_prepare_alter_table: actions refer to the columns of the table
@@ -33,6 +36,25 @@ func (r *reader) alter(d *definition, actions []action) (*definition, additions)
 		r.completeKeys(a.new)
 	}
 	return a.new, a.added
+}
+
+// redefinedAdds returns the actions for MariaDB, which lets MODIFY define a column again
+// that the same statement adds (ADD COLUMN IF NOT EXISTS c .., MODIFY c ..): the column is
+// added as MODIFY has it, and where it has it. The name is that which CHANGE gives.
+func (d *definition) redefinedAdds(actions []action) []action {
+	var out []action
+	for _, act := range actions {
+		at := -1
+		if act.kind == changeColumn && !act.ifExists && d.column(act.old) == nil && d.column(act.new) == nil {
+			at = slices.IndexFunc(out, func(b action) bool { return b.kind == addColumn && strings.EqualFold(b.column.name, act.new) })
+		}
+		if at >= 0 && (len(out[at].also.keys)+len(out[at].also.checks)+len(out[at].also.foreign) == 0) {
+			out = slices.Delete(out, at, at+1)
+			act.kind, act.old, act.new = addColumn, "", ""
+		}
+		out = append(out, act)
+	}
+	return out
 }
 
 func (a *alteration) tableOptions() {
@@ -90,17 +112,19 @@ func (a *alteration) alterColumns() {
 		case changeColumn:
 			changes[c] = act
 			a.columns[c] = act.column.clone()
+		case renameColumn:
+			n := c.clone()
+			n.name = act.new
+			a.columns[c] = n
 		}
 	}
 	var list []*columnDef
 	for _, c := range was {
-		if act := changes[c]; !gone[c] && (act == nil || !act.pos.given()) {
+		if !gone[c] {
 			list = append(list, a.columns[c])
 		}
 	}
-	list = a.place(list, was, changes)
-	a.new.columns = list
-	a.renameColumns(was)
+	a.new.columns = a.place(list, was, changes)
 	a.attributes(was)
 }
 
@@ -109,7 +133,10 @@ func findColumn(list []*columnDef, name string) *columnDef {
 	return d.column(name)
 }
 
-// place puts the added and the moved columns where the statement says.
+// place puts the added and the moved columns where the statement says. As in the
+// servers, list has every column that is not dropped, under its new name and in the
+// table's order. FIRST and AFTER then apply one after the other. A column that has
+// not been moved yet is in its old place.
 func (a *alteration) place(list, was []*columnDef, changes map[*columnDef]*action) []*columnDef {
 	for i := range a.actions {
 		act := &a.actions[i]
@@ -126,6 +153,7 @@ func (a *alteration) place(list, was []*columnDef, changes map[*columnDef]*actio
 				continue
 			}
 			c = a.columns[from]
+			list = slices.DeleteFunc(list, func(x *columnDef) bool { return x == c })
 		default:
 			continue
 		}
@@ -146,22 +174,20 @@ func (a *alteration) place(list, was []*columnDef, changes map[*columnDef]*actio
 // 8.0.30 and newer), which stays the first one while it is invisible: FIRST means after
 // it. A server takes any column of its form in this place for one.
 func (a *alteration) generatedKey(c *columnDef) bool {
-	if a.r.d.MariaDB || len(a.old.columns) == 0 || !strings.EqualFold(a.old.columns[0].name, "my_row_id") || !strings.EqualFold(c.name, "my_row_id") {
-		return false
-	}
-	k := a.old.primary()
-	return k != nil && len(k.parts) == 1 && strings.EqualFold(k.parts[0].column, c.name) &&
-		c.invisible && c.autoInc && c.typ.base == "bigint" && c.typ.unsigned
+	return !a.r.d.MariaDB && a.old.generatedKey() && strings.EqualFold(c.name, generatedKeyName) && c.invisible && c.autoInc && c.typ.base == "bigint" && c.typ.unsigned
 }
 
-// indexAfter finds AFTER's column by its new name, which RENAME COLUMN may have
-// given.
+const generatedKeyName = "my_row_id"
+
+// generatedKey returns true if the first column has the name of a generated invisible
+// primary key, and is the primary key.
+func (d *definition) generatedKey() bool {
+	k := d.primary()
+	return k != nil && len(k.parts) == 1 && strings.EqualFold(k.parts[0].column, generatedKeyName) && strings.EqualFold(d.columns[0].name, generatedKeyName)
+}
+
+// indexAfter returns the place after the column that AFTER names by its new name.
 func (a *alteration) indexAfter(list []*columnDef, name string) int {
-	for _, act := range a.actions {
-		if act.kind == renameColumn && strings.EqualFold(act.new, name) {
-			name = act.old
-		}
-	}
 	for i, c := range list {
 		if strings.EqualFold(c.name, name) {
 			return i + 1
@@ -169,23 +195,6 @@ func (a *alteration) indexAfter(list []*columnDef, name string) int {
 	}
 	a.missing("column", name, false)
 	return len(list)
-}
-
-func (a *alteration) renameColumns(was []*columnDef) {
-	for _, act := range a.actions {
-		if act.kind == renameColumn {
-			if c := findColumn(was, act.old); c != nil && a.columns[c] != nil {
-				n := c.clone()
-				n.name = act.new
-				for i, x := range a.new.columns {
-					if x == c {
-						a.new.columns[i] = n
-					}
-				}
-				a.columns[c] = n
-			}
-		}
-	}
 }
 
 // attributes applies ALTER COLUMN.

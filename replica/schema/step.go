@@ -312,7 +312,11 @@ func (s *step) alter(st *alterStmt) error {
 	r := s.reader(n[0])
 	r.d.Charset, r.d.Collation = s.t.Database(n[0])
 	r.shown = s.shown(to)
-	def, added := r.alter(def, st.actions)
+	actions := st.actions
+	if s.session.MariaDB {
+		actions = def.redefinedAdds(actions)
+	}
+	def, added := r.alter(def, actions)
 	if r.err != nil {
 		return r.err
 	}
@@ -328,7 +332,7 @@ func (s *step) alter(st *alterStmt) error {
 		s.drop(n[0], n[1])
 	}
 	s.put(after)
-	c := Change{Kind: st.kind, Schema: n[0], Table: n[1], Before: before, After: after, actions: st.actions, added: added, ignore: st.ignore}
+	c := Change{Kind: st.kind, Schema: n[0], Table: n[1], Before: before, After: after, actions: actions, added: added, ignore: st.ignore}
 	for _, a := range st.actions {
 		if a.kind == partitionOther && a.name[1] != "" && s.wanted(n) && s.wanted(a.name) {
 			c.Exchanged = a.name

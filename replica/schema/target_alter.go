@@ -35,12 +35,13 @@ type alterTranslator struct {
 	conditions    []Condition
 	aside         map[string]string     // columns that have another name while the statement runs
 	gone          map[string]bool       // columns that were dropped before all else
+	renamed       map[string]bool       // names that the items so far have given to columns
 	adds          map[string]*columnDef // columns that are added, as they are then
 	fills         []string              // statements that give added columns their values
 }
 
 func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translation, error) {
-	x := &alterTranslator{c: c, rules: rules, name: name, trimmedKeys: map[string]bool{}, same: map[*keyDef]bool{}, adds: map[string]*columnDef{}}
+	x := &alterTranslator{c: c, rules: rules, name: name, trimmedKeys: map[string]bool{}, same: map[*keyDef]bool{}, adds: map[string]*columnDef{}, renamed: map[string]bool{}}
 	for _, v := range []struct {
 		table *replica.Table
 		into  **translator
@@ -372,6 +373,7 @@ func (x *alterTranslator) columnAction(a *action) error {
 	case renameColumn:
 		from := x.present(a.old)
 		x.add("RENAME COLUMN "+replica.Quote(from)+" TO "+replica.Quote(a.new), useColumn(from), useColumn(a.new))
+		x.named(a.old, a.new)
 	case dropColumn:
 		if x.before.d.column(a.old).generated == "" && !x.gone[strings.ToLower(a.old)] { // generatedFirst has dropped the others
 			x.add("DROP COLUMN "+replica.Quote(a.old), useColumn(a.old))
@@ -425,13 +427,17 @@ func (x *alterTranslator) defineColumn(verb, name, old string, pos position) err
 		uses = append(uses, useColumn(old), useColumn(x.present(old)))
 	}
 	switch {
+	case pos.first && x.generatedKey():
+		def += " AFTER " + generatedKeyName
 	case pos.first:
 		def += " FIRST"
 	case pos.after != "":
-		def += " AFTER " + replica.Quote(pos.after)
-		uses = append(uses, useColumn(pos.after))
+		after := x.until(pos.after)
+		def += " AFTER " + replica.Quote(after)
+		uses = append(uses, useColumn(after))
 	}
 	x.add(verb+" "+def, uses...)
+	x.named(old, name)
 	return nil
 }
 

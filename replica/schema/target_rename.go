@@ -60,3 +60,31 @@ func (x *alterTranslator) present(name string) string {
 	}
 	return name
 }
+
+// named records that the items so far give a column its new name.
+func (x *alterTranslator) named(old, name string) {
+	if old != "" {
+		x.renamed[strings.ToLower(name)] = true
+	}
+}
+
+// until returns the name that a column has in the target until the next item. AFTER has
+// its new name, which an action that follows may give.
+func (x *alterTranslator) until(name string) string {
+	for _, a := range x.c.actions {
+		if (a.kind == renameColumn || a.kind == changeColumn) && strings.EqualFold(a.new, name) && !x.renamed[strings.ToLower(name)] {
+			return x.present(a.old)
+		}
+	}
+	return name
+}
+
+// generatedKey returns true if FIRST means after MySQL's generated invisible primary
+// key.
+func (x *alterTranslator) generatedKey() bool {
+	if x.c.session.MariaDB || !x.before.d.generatedKey() {
+		return false
+	}
+	c := x.after.d.column(generatedKeyName)
+	return c != nil && x.before.d.columns[0].invisible && strings.EqualFold(x.after.d.columns[0].name, c.name)
+}
