@@ -195,12 +195,19 @@ func ddlReason(err error) string {
 	return "no answer"
 }
 
-// ddlError names a DDL that the target refused.
+// ddlError names a DDL that the target refused. A repair by hand is only possible where
+// the definition shows it: one that the statement does not change never does.
 func ddlError(err error, p *DDLPlan, i int) error {
+	remedy := "see SHOW MIGRATION DDL for both statements; bring the target's table by hand to the definition that the whole statement leads to, " +
+		"or remove what the target objects to, then START MIGRATION again"
+	if len(p.Expected) > 0 && p.silent() {
+		remedy = "see SHOW MIGRATION DDL for both statements; remove what the target objects to, then START MIGRATION again; where that is not possible, " +
+			"leave the table out with REPLICATE_IGNORE_TABLE, or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, " +
+			"and START MIGRATION, which copies them again"
+	}
 	return &replica.Error{Code: 61053, Class: "DDL", Err: err, Table: p.SourceTable,
 		Message: fmt.Sprintf("the target refused the DDL of transaction %s at %s on %s (%s)", p.Txn.ID, p.Txn.Start, p.SourceTable, p.Txn.DDL.Excerpt()),
-		Remedy: "see SHOW MIGRATION DDL for both statements; bring the target's table by hand to the definition that the whole statement leads to, " +
-			"or remove what the target objects to, then START MIGRATION again"}
+		Remedy:  remedy}
 }
 
 // openStep records the intent. The statement may be sent once this commit is

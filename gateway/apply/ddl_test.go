@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -373,8 +374,12 @@ func TestDDLThatLeavesTheDefinition(t *testing.T) {
 		tt.exec("CREATE TABLE a.d (id INT PRIMARY KEY, v INT)")
 		p := ddlPlan(uint64(i+1), "ALTER TABLE a.d RENAME COLUMN nowhere TO w")
 		p.Expected = []Expected{{Table: [2]string{"a", "d"}, Silent: silent, Differs: func(string) []string { return nil }}}
-		if err := a.RunDDL(t.Context(), p); err == nil {
-			t.Fatal("a statement that the target refuses has no error")
+		var refused *replica.Error
+		if err := a.RunDDL(t.Context(), p); !errors.As(err, &refused) {
+			t.Fatalf("a statement that the target refuses: %v", err)
+		}
+		if strings.Contains(refused.Remedy, "by hand") == silent || strings.Contains(refused.Remedy, "RESET MIGRATION") != silent {
+			t.Errorf("silent %v: the remedy is %s", silent, refused.Remedy)
 		}
 		tt.exec("ALTER TABLE a.d COMMENT 'by hand'")
 		if err := a.RunDDL(t.Context(), p); (err != nil) != silent {
