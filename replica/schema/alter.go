@@ -41,11 +41,15 @@ func (r *reader) alter(d *definition, actions []action) (*definition, additions)
 // redefinedAdds returns the actions for MariaDB, which lets MODIFY define a column again
 // that the same statement adds (ADD COLUMN IF NOT EXISTS c .., MODIFY c ..): the column is
 // added as MODIFY has it, and where it has it. The name is that which CHANGE gives.
+// A column that is dropped and added is no other case.
 func (d *definition) redefinedAdds(actions []action) []action {
+	exists := func(name string) bool {
+		return d.column(name) != nil && !slices.ContainsFunc(actions, func(b action) bool { return b.kind == dropColumn && strings.EqualFold(b.old, name) })
+	}
 	var out []action
 	for _, act := range actions {
 		at := -1
-		if act.kind == changeColumn && !act.ifExists && d.column(act.old) == nil && d.column(act.new) == nil {
+		if act.kind == changeColumn && !act.ifExists && !exists(act.old) && !exists(act.new) {
 			at = slices.IndexFunc(out, func(b action) bool { return b.kind == addColumn && strings.EqualFold(b.column.name, act.new) })
 		}
 		if at >= 0 && (len(out[at].also.keys)+len(out[at].also.checks)+len(out[at].also.foreign) == 0) {
@@ -159,20 +163,22 @@ func (a *alteration) place(list, was []*columnDef, changes map[*columnDef]*actio
 		}
 		at := len(list)
 		if act.pos.first {
-			if at = 0; len(list) > 0 && a.generatedKey(list[0]) {
-				at = 1
-			}
+			at = 0
 		} else if act.pos.after != "" {
 			at = a.indexAfter(list, act.pos.after)
 		}
 		list = append(list[:at:at], append([]*columnDef{c}, list[at:]...)...)
 	}
+	if at := slices.IndexFunc(list, a.generatedKey); at > 0 {
+		list = slices.Insert(slices.Delete(list, at, at+1), 0, a.columns[was[0]])
+	}
 	return list
 }
 
 // generatedKey returns true for the column of a generated invisible primary key (MySQL
-// 8.0.30 and newer), which stays the first one while it is invisible: FIRST means after
-// it. A server takes any column of its form in this place for one.
+// 8.0.30 and newer). If it was the first one and invisible, it is put before the others
+// after all of them have their places: FIRST means after it, and AFTER it means after
+// those that are FIRST. A server takes any column of its form for one.
 func (a *alteration) generatedKey(c *columnDef) bool {
 	return !a.r.d.MariaDB && a.old.generatedKey() && strings.EqualFold(c.name, generatedKeyName) && c.invisible && c.autoInc && c.typ.base == "bigint" && c.typ.unsigned
 }

@@ -78,6 +78,9 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 	implicit := x.implicit()
 	x.additions()
 	x.items = append(append(x.items, x.last...), implicit...)
+	if err := x.keyFirst(); err != nil {
+		return Translation{}, ddlError(err, remedyByHand, "translate a change of table %s", c.Before)
+	}
 	t := Translation{Statements: append(x.statements(name), x.fills...), Notes: append(x.notes, x.after.notes...), Conditions: x.conditions}
 	targetSchema, targetTable := rules.Target(c.After.Schema, c.After.Name)
 	to := replica.QuoteTable(targetSchema, targetTable)
@@ -427,7 +430,7 @@ func (x *alterTranslator) defineColumn(verb, name, old string, pos position) err
 		uses = append(uses, useColumn(old), useColumn(x.present(old)))
 	}
 	switch {
-	case pos.first && x.generatedKey():
+	case pos.first && x.generatedKey() && !x.afterKey():
 		def += " AFTER " + generatedKeyName
 	case pos.first:
 		def += " FIRST"

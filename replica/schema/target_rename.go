@@ -88,3 +88,32 @@ func (x *alterTranslator) generatedKey() bool {
 	c := x.after.d.column(generatedKeyName)
 	return c != nil && x.before.d.columns[0].invisible && strings.EqualFold(x.after.d.columns[0].name, c.name)
 }
+
+// afterKey returns true if an action puts a column after the generated invisible primary
+// key, which means after those that are FIRST.
+func (x *alterTranslator) afterKey() bool {
+	for _, a := range x.c.actions {
+		if strings.EqualFold(a.pos.after, generatedKeyName) {
+			return true
+		}
+	}
+	return false
+}
+
+// keyFirst puts the generated invisible primary key before the columns that were put
+// FIRST, where defineColumn could not do without.
+func (x *alterTranslator) keyFirst() error {
+	first := false
+	for _, a := range x.c.actions {
+		first = first || a.pos.first
+	}
+	if !first || !x.afterKey() || !x.generatedKey() {
+		return nil
+	}
+	def, err := x.after.column(x.after.d.column(generatedKeyName))
+	if err != nil {
+		return err
+	}
+	x.alone("MODIFY COLUMN " + def + " FIRST")
+	return nil
+}
