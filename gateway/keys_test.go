@@ -259,11 +259,25 @@ func TestStoreAccountChanges(t *testing.T) {
 	if !strings.Contains(message, "refuses this node's account") || !strings.Contains(message, "--store-password-file") || strings.Contains(message, "store-3") {
 		t.Error(message)
 	}
+	// The channel, which writes to the store, waits for the file, too.
+	exec(t, r.src, fmt.Sprintf("INSERT INTO a.t VALUES (%d)", r.rows+1))
+	r.rows++
+	until(t, "the channel tries again", 30*time.Second, func() bool {
+		for _, p := range scrape(t, r.nodes["n1"]) {
+			if p.name == "sluice_gateway_channel_status" && p.labels["status"] == "RETRYING" && p.value == 1 {
+				return true
+			}
+		}
+		return false
+	})
 	if err := os.WriteFile(password, []byte("store-4\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	until(t, "statements work again", 15*time.Second, func() bool { _, err := c.query("SHOW SOURCES"); return err == nil })
 	r.flows(c)
+	if log := r.nodes["n1"].logs.String(); !strings.Contains(log, "refuses this node's account") || strings.Contains(log, "waits for START MIGRATION") {
+		t.Error("the log does not say why the channel waited, or it did not go on by itself")
+	}
 	r.flows(r.restart("n1", account("two")))
 }
 

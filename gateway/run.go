@@ -196,8 +196,9 @@ func (r *run) status() migration.Status {
 	if runner != nil {
 		st = runner.Status()
 	}
-	if st.Status == migration.StatusStarting && (st.IOErrno != 0 || st.SQLErrno != 0) {
-		st.Status = migration.StatusRetrying // the runner begins anew after an error
+	if st.Status == migration.StatusStarting && (st.IOErrno != 0 || st.SQLErrno != 0) || st.Status == migration.StatusError {
+		// The runner begins anew after an error, or will with other credentials: only conclude says that it does not.
+		st.Status = migration.StatusRetrying
 	}
 	if st.Phase != "" && st.Phase != migration.PhaseNew || before.Phase == "" {
 		if st.Phase == "" {
@@ -248,7 +249,9 @@ func (r *run) conclude(ctx, live context.Context, err error) {
 	default:
 		r.failed(ctx, err, &st)
 	}
-	r.write(ctx, st)
+	if st.Status != migration.StatusError { // else it was written before the channel waits
+		r.write(ctx, st)
+	}
 	// The row of a channel that is done has its final state already.
 	if st.Status != migration.StatusDone {
 		r.recordPhase(ctx, st)
@@ -289,6 +292,9 @@ func (r *run) failed(ctx context.Context, err error, st *migration.Status) {
 		return
 	}
 	st.Status = migration.StatusError
+	// The error first, then that the channel waits: who sees a channel wait finds out why. A process that dies in between
+	// leaves a channel that the next node claims, and the error comes again.
+	r.write(ctx, *st)
 	if err := r.cluster.Halt(ctx, r.state.Channel, r.epoch); err != nil {
 		r.log.Warn("record that the channel waits for an operator", "error", err.Error())
 		r.cluster.BackOff(r.state.Channel, retryMost)

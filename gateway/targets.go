@@ -175,19 +175,34 @@ func openTarget(name string, configs []*mysql.Config, password *storePassword) (
 		}
 		read, write := r.Connect, wc
 		if password != nil {
-			read = login(password, cfg, func(cfg *mysql.Config) (func(context.Context) (driver.Conn, error), error) {
+			read = ownAccount(login(password, cfg, func(cfg *mysql.Config) (func(context.Context) (driver.Conn, error), error) {
 				r, err := t.reader(cfg)
 				if err != nil {
 					return nil, err
 				}
 				return r.Connect, nil
-			})
-			write = login(password, w, t.writer)
+			}))
+			write = ownAccount(login(password, w, t.writer))
 		}
 		reading.connect, writing.connect = append(reading.connect, read), append(writing.connect, write)
 	}
 	t.connector, t.db = &writing, pool(&reading, targetConnections, targetIdle)
 	return t, nil
+}
+
+// ownAccount makes a refusal of the node's own account an error that ends no channel: it is the node's configuration
+// that is wrong, for all channels alike, and it is read again at each login.
+func ownAccount[C any](connect connect[C]) connect[C] {
+	return func(ctx context.Context) (C, error) {
+		conn, err := connect(ctx)
+		var me *mysql.MySQLError
+		if !accessDenied(err) || !errors.As(err, &me) {
+			return conn, err
+		}
+		return conn, &replica.Error{Code: me.Number, State: string(me.SQLState[:]), Class: "TARGET", Transient: true, Err: err,
+			Message: "the target, which is the store, refuses this node's account",
+			Remedy:  "correct the file of --store-password-file, which is read at each login, or the user in --store and start the node again"}
+	}
 }
 
 // encryption returns what protects the connections.
