@@ -104,29 +104,49 @@ func (c *conn) authenticate(user, plugin string, response []byte) error {
 		}
 		v = newVerifier(string(salt))
 	}
-	ok := false
-	var err error
+	right, err := c.proves(&v, plugin, response)
+	right = right && known
+	if right {
+		c.server.logins.done(c.from, true)
+	}
+	if !right && c.guessed {
+		c.server.logins.logRefused(c.server.cfg.Logger, cut(user, 80), c.session.Host, "wrong user or password")
+	}
+	if err != nil || right {
+		return err
+	}
+	using := "YES"
+	if len(response) == 0 {
+		using = "NO"
+	}
+	return Errorf(CodeAccessDenied, "Access denied for user '%s'@'%s' (using password: %s)", cut(user, 80), c.session.Host, using)
+}
+
+// proves runs the plugin's exchange. The client is answered only after a response that is not right was counted: it can
+// tell by the answer, and leave.
+func (c *conn) proves(v *verifier, plugin string, response []byte) (right bool, err error) {
+	c.guessed = false
 	if plugin != nativePassword && plugin != cachingSHA2 {
 		plugin = cachingSHA2
 		if response, err = c.switchPlugin(plugin); err != nil {
-			return err
+			return false, err
 		}
 	}
-	if plugin == nativePassword {
-		ok = v.native(trimNUL(response, sha1.Size), c.salt)
-	} else if ok, err = c.cachingSHA2(&v, response); err != nil {
-		return err
+	if plugin == cachingSHA2 {
+		return c.cachingSHA2(v, response)
 	}
-	c.server.logins.done(c.from, ok && known)
-	if !ok || !known {
-		using := "YES"
-		if len(response) == 0 {
-			using = "NO"
-		}
-		c.server.logins.logRefused(c.server.cfg.Logger, cut(user, 80), c.session.Host, "wrong user or password")
-		return Errorf(CodeAccessDenied, "Access denied for user '%s'@'%s' (using password: %s)", cut(user, 80), c.session.Host, using)
+	if right = v.native(trimNUL(response, sha1.Size), c.salt); !right {
+		c.guess()
 	}
-	return nil
+	return right, nil
+}
+
+// guess counts a wrong response of this login, once. A right one that follows it makes the address as before.
+func (c *conn) guess() {
+	if !c.guessed {
+		c.guessed = true
+		c.server.logins.done(c.from, false)
+	}
 }
 
 // awaitTurn delays the login of an address that sent wrong passwords. A login
@@ -136,7 +156,7 @@ func (c *conn) awaitTurn(user string) error {
 	if !ok {
 		c.server.logins.logRefused(c.server.cfg.Logger, cut(user, 80), c.session.Host, "too many wrong passwords from this address")
 		return Errorf(CodeHostBlocked, "Host '%s' is blocked because of many wrong passwords; its next login has its turn in %d s", c.session.Host, 1+int(wait.Seconds())).
-			WithRemedy("wait, or log in from another address")
+			WithRemedy("end the client that sends them, then wait; or log in from another address")
 	}
 	if wait == 0 {
 		return nil
@@ -187,6 +207,7 @@ func (c *conn) cachingSHA2(v *verifier, response []byte) (bool, error) {
 		}
 		return true, c.send([]byte{0x01, 0x03})
 	}
+	c.guess()
 	if len(response) == 0 {
 		return false, nil
 	}

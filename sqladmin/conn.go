@@ -46,6 +46,7 @@ type conn struct {
 	line     *line
 	from     netip.Prefix // see addressOf
 	loggedIn bool         // counted by the server
+	guessed  bool         // the login under way had a wrong response: see guess
 }
 
 func newConn(s *Server, nc net.Conn, id uint32) *conn {

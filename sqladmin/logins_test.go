@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/go-mysql-org/go-mysql/mysql"
 )
 
 // dialFrom connects from one of the loopback addresses and does not log in.
@@ -106,6 +108,111 @@ func TestGuessesAreDelayed(t *testing.T) {
 	defer mu.Unlock()
 	if n := strings.Count(logged.String(), "admin login refused"); n < 1 || n > refusalsAtOnce+2 {
 		t.Errorf("%d lines were logged", n)
+	}
+}
+
+// TestGuessersThatLeave sends wrong passwords and hangs up as soon as the answer says that they are wrong: each is
+// counted and logged, and the next ones are delayed.
+func TestGuessersThatLeave(t *testing.T) {
+	wrong := rawOptions{password: "wrong"}
+	needsPassword := func(r *raw) {
+		if b := r.read(); len(b) != 2 || b[0] != 1 || b[1] != 4 {
+			t.Fatalf("the answer is % x", b)
+		}
+	}
+	for name, guess := range map[string]func(s *Server, nc net.Conn){
+		"after the fast answer": func(_ *Server, nc net.Conn) { needsPassword(rawHandshake(t, nc, wrong)) },
+		"within TLS": func(_ *Server, nc net.Conn) {
+			needsPassword(rawHandshake(t, nc, rawOptions{password: "wrong", tls: true}))
+		},
+		"with the RSA key": func(_ *Server, nc net.Conn) {
+			r := rawHandshake(t, nc, wrong)
+			needsPassword(r)
+			r.write([]byte{2})
+			r.read()
+		},
+		"without looking": func(_ *Server, nc net.Conn) { rawHandshake(t, nc, wrong) },
+		"of another plugin": func(_ *Server, nc net.Conn) {
+			r := rawHandshake(t, nc, rawOptions{password: "wrong", plugin: "sha256_password"})
+			p := &payload{b: r.read()[1:]}
+			p.zero()
+			r.write(scramble(cachingSHA2, "wrong", p.take(saltBytes), false))
+			needsPassword(r)
+		},
+		"in COM_CHANGE_USER": func(s *Server, nc net.Conn) {
+			r := rawHandshake(t, nc, rawOptions{password: testPassword})
+			if err := r.finishLogin(rawOptions{password: testPassword}); err != nil {
+				t.Fatal(err)
+			}
+			r.send(mysql.COM_CHANGE_USER, "root\x00\x00\x00\x2d\x00"+cachingSHA2+"\x00")
+			p := &payload{b: r.read()[1:]}
+			p.zero()
+			r.write(scramble(cachingSHA2, "wrong", p.take(saltBytes), false))
+			needsPassword(r)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var logged bytes.Buffer
+			var mu sync.Mutex
+			s := open(t, newDouble(), func(c *Config) {
+				c.Logger = slog.New(slog.NewTextHandler(writerFunc(func(b []byte) (int, error) {
+					mu.Lock()
+					defer mu.Unlock()
+					return logged.Write(b)
+				}), nil))
+			})
+			const from = "127.0.0.9"
+			count := func() int {
+				s.logins.mu.Lock()
+				defer s.logins.mu.Unlock()
+				if f := s.logins.failed[netip.MustParsePrefix(from+"/32")]; f != nil {
+					return f.count
+				}
+				return 0
+			}
+			guesses := freeFailures + 2
+			if name == "in COM_CHANGE_USER" {
+				guesses = 1 // the right password before each makes the address as before
+			}
+			began := time.Now()
+			for i := range guesses {
+				nc := dialFrom(t, s, from)
+				guess(s, nc)
+				if name == "without looking" {
+					nc.(*net.TCPConn).CloseWrite()
+				} else {
+					nc.Close()
+				}
+				for end := time.Now().Add(10 * time.Second); count() <= i; time.Sleep(time.Millisecond) {
+					if time.Now().After(end) {
+						t.Fatalf("guess %d is not counted", i+1)
+					}
+				}
+			}
+			if n := count(); n != guesses {
+				t.Errorf("%d of %d guesses are counted", n, guesses)
+			}
+			if d := time.Since(began); guesses > freeFailures && d < firstDelay {
+				t.Errorf("%d guesses took %v", guesses, d)
+			}
+			for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+				mu.Lock()
+				n := strings.Count(logged.String(), "admin login refused")
+				mu.Unlock()
+				if n >= min(guesses, refusalsAtOnce) {
+					break
+				}
+				if time.Now().After(end) {
+					t.Fatalf("%d lines are logged", n)
+				}
+			}
+			if r, err := rawDial(t, s, rawOptions{password: testPassword, breakIt: true}); err != nil || r.do("SELECT 1").err != nil {
+				t.Errorf("a full login: %v", err) // it comes from another address
+			}
+			if n := count(); n != guesses {
+				t.Errorf("then %d guesses", n)
+			}
+		})
 	}
 }
 

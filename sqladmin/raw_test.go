@@ -51,6 +51,13 @@ func rawDial(t *testing.T, s *Server, o rawOptions) (*raw, error) {
 	}
 	t.Cleanup(func() { nc.Close() })
 	nc.SetDeadline(time.Now().Add(20 * time.Second))
+	r := rawHandshake(t, nc, o)
+	return r, r.finishLogin(o)
+}
+
+// rawHandshake reads the greeting and sends the first response.
+func rawHandshake(t *testing.T, nc net.Conn, o rawOptions) *raw {
+	t.Helper()
 	r := &raw{t: t, net: nc, w: newWire(nc), caps: uint32(capabilities) &^ (o.drop | mysql.CLIENT_CONNECT_WITH_DB | mysql.CLIENT_CONNECT_ATTRS)}
 	r.greeting(r.read())
 	if !o.tls {
@@ -72,7 +79,7 @@ func rawDial(t *testing.T, s *Server, o rawOptions) (*raw, error) {
 	b := append(append(head, "root"...), 0)
 	b = appendString(b, string(scramble(o.plugin, o.password, r.salt, o.breakIt)))
 	r.write(append(append(b, o.plugin...), 0))
-	return r, r.finishLogin(o)
+	return r
 }
 
 func (r *raw) greeting(b []byte) {
