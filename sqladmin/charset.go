@@ -110,6 +110,17 @@ func (cs *charset) text(b string) (string, error) {
 	return s, nil
 }
 
+// textWithin is text for bytes of any length: the text counts as held when it
+// takes memory of its own.
+func (cs *charset) textWithin(b string, held *holding) (string, error) {
+	if cs.name == "latin1" {
+		if err := held.add(latin1Length(b)); err != nil {
+			return "", err
+		}
+	}
+	return cs.text(b)
+}
+
 // decodeUTF8 takes UTF-8 whose characters have at most most bytes.
 func decodeUTF8(most int) func(string) (string, int) {
 	return func(b string) (string, int) {
@@ -138,15 +149,30 @@ func decodeLatin1(b string) (string, int) {
 		return b, -1
 	}
 	var s strings.Builder
+	s.Grow(latin1Length(b))
 	for i := range len(b) {
-		switch c := b[i]; {
-		case c >= 0x80 && c < 0xa0:
-			s.WriteRune(latin1High[c-0x80])
-		default:
-			s.WriteRune(rune(c))
-		}
+		s.WriteRune(latin1Rune(b[i]))
 	}
 	return s.String(), -1
+}
+
+func latin1Rune(c byte) rune {
+	if c >= 0x80 && c < 0xa0 {
+		return latin1High[c-0x80]
+	}
+	return rune(c)
+}
+
+// latin1Length returns the length of the text, 0 when it is b itself.
+func latin1Length(b string) int {
+	if isASCII(b) {
+		return 0
+	}
+	n := 0
+	for i := range len(b) {
+		n += utf8.RuneLen(latin1Rune(b[i]))
+	}
+	return n
 }
 
 func latin1Byte(r rune) (string, bool) {

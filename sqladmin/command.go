@@ -1,11 +1,11 @@
 package sqladmin
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/mysql"
@@ -31,7 +31,7 @@ func (c *conn) command(b []byte) (more bool, err error) {
 	case mysql.COM_QUIT:
 		return false, nil
 	case mysql.COM_QUERY:
-		return true, c.textQuery(strings.TrimRight(string(data), "\x00"))
+		return true, c.textQuery(string(bytes.TrimRight(data, "\x00")))
 	case mysql.COM_PING:
 		return true, c.sendOK(&Result{})
 	case mysql.COM_INIT_DB:
@@ -45,7 +45,7 @@ func (c *conn) command(b []byte) (more bool, err error) {
 	case mysql.COM_PROCESS_KILL:
 		return true, c.query(fmt.Sprintf("KILL %d", (&payload{b: data}).uint(4)), false)
 	case mysql.COM_STMT_PREPARE:
-		return true, c.prepare(strings.TrimRight(string(data), "\x00"))
+		return true, c.prepare(string(bytes.TrimRight(data, "\x00"))) // trimmed first: the text is kept
 	case mysql.COM_STMT_EXECUTE:
 		return true, c.executePrepared(data)
 	case mysql.COM_STMT_SEND_LONG_DATA:
@@ -72,7 +72,8 @@ func (c *conn) command(b []byte) (more bool, err error) {
 	return true, c.sendError(Errorf(CodeUnknownCommand, "Unknown command"))
 }
 
-// reset is COM_RESET_CONNECTION: all but the account and the schema goes.
+// reset is COM_RESET_CONNECTION: all but the account and the schema goes, and
+// the node gets back what the session kept.
 func (c *conn) reset() {
 	c.session.reset()
 	c.dropPrepared()
@@ -93,7 +94,9 @@ func (c *conn) executor(ctx context.Context) *executor {
 // textQuery executes one statement that came as text, in the character set of
 // the client.
 func (c *conn) textQuery(b string) error {
-	sql, err := c.session.charset("character_set_client").text(b)
+	held := c.server.memory.holding("the statement's text", 3*maxPacketBytes)
+	defer held.drop()
+	sql, err := c.session.charset("character_set_client").textWithin(b, held)
 	if err != nil {
 		return c.sendFailure(c.ctx, err)
 	}
@@ -128,7 +131,7 @@ func (c *conn) query(sql string, binary bool) error {
 		return c.sendFailure(ctx, err)
 	}
 	if !x.keepWarnings {
-		c.session.warnings = res.Warnings
+		c.session.setWarnings(res.Warnings)
 	}
 	if res.Columns != nil {
 		return c.sendRows(ctx, res, binary)
@@ -146,8 +149,7 @@ func (c *conn) sendFailure(ctx context.Context, err error) error {
 		own = asError(err, cause)
 	}
 	own = forClient(own)
-	c.session.warnings = []Warning{{Level: "Error", Code: own.Code, Message: own.Message, Remedy: own.Remedy}}
-	c.session.warnings = append(c.session.warnings, own.Others...)
+	c.session.setWarnings(append([]Warning{{Level: "Error", Code: own.Code, Message: own.Message, Remedy: own.Remedy}}, own.Others...))
 	return c.sendError(own)
 }
 

@@ -56,10 +56,11 @@ func newConn(s *Server, nc net.Conn, id uint32) *conn {
 	}
 	l := &line{net: nc}
 	c := &conn{server: s, wire: newWire(l), line: l, from: addressOf(nc.RemoteAddr()), stmts: map[uint32]*prepared{},
-		stmtsHeld: s.memory.holding("the session's prepared statements", maxPreparedBytes)}
+		stmtsHeld: s.memory.keeping("the session's prepared statements", maxPreparedBytes, 0)}
 	ctx, cancel := context.WithCancelCause(s.base)
 	c.ctx = ctx
-	c.session = &session{Session: Session{ID: id, Host: host}, command: "Connect", since: time.Now(), close: cancel}
+	c.session = &session{Session: Session{ID: id, Host: host}, command: "Connect", since: time.Now(), close: cancel,
+		held: s.memory.keeping("the session's variables and warnings", maxKeptBytes, freeKeptBytes)}
 	c.session.reset()
 	return c
 }
@@ -70,6 +71,7 @@ func (c *conn) serve() {
 	defer c.dropPackets()
 	defer reader.Wait()
 	defer c.stmtsHeld.drop()
+	defer c.session.held.drop()
 	defer c.line.Close()
 	defer c.session.close(errGone)
 	stopLogin := context.AfterFunc(c.server.drain, c.line.Close)
@@ -174,16 +176,11 @@ func (c *conn) step() bool {
 	case in := <-c.packets:
 		defer in.held.drop()
 		c.wire.seq = in.next
-		more, err := true, error(nil)
-		var own *Error
-		switch {
-		case in.err == nil:
+		more, err := false, error(nil)
+		if in.err == nil {
 			more, err = c.command(in.payload)
-		case errors.As(in.err, &own):
-			err = c.sendError(own)
-		default:
-			more = !errors.Is(in.err, errEndless)
-			err = c.sendError(Errorf(CodePacketTooLarge, "Got a packet bigger than 'max_allowed_packet' bytes (%d)", maxPacketBytes))
+		} else {
+			more, err = c.refusePacket(in)
 		}
 		return more && err == nil && c.ctx.Err() == nil
 	case <-c.ctx.Done():
@@ -191,6 +188,26 @@ func (c *conn) step() bool {
 	case <-idle.C:
 	}
 	return false
+}
+
+// refusePacket answers a packet that was skipped. Commands that have no answer
+// get none: the client would take it for the answer to its next command.
+func (c *conn) refusePacket(in inbound) (more bool, err error) {
+	var own *Error
+	if !errors.As(in.err, &own) {
+		own = Errorf(CodePacketTooLarge, "Got a packet bigger than 'max_allowed_packet' bytes (%d)", maxPacketBytes)
+	}
+	if len(in.payload) == headBytes && !errors.Is(in.err, errEndless) {
+		switch in.payload[0] {
+		case mysql.COM_STMT_SEND_LONG_DATA:
+			c.refuseLongData(in.payload[1:], own)
+			return true, nil
+		case mysql.COM_STMT_CLOSE:
+			c.closePrepared(uint32((&payload{b: in.payload[1:]}).uint(4)))
+			return true, nil
+		}
+	}
+	return !errors.Is(in.err, errEndless), c.sendError(own)
 }
 
 func (c *conn) waitTimeout() time.Duration {

@@ -84,6 +84,9 @@ func (x *executor) execute(ctx context.Context, stmt Statement) (*Result, error)
 	if out.Columns != nil {
 		if _, ok := stmt.(runner); !ok {
 			out.Rows = normalRows(out.Rows, len(out.Columns))
+			if err := x.held.add(rowsBytes(out.Rows)); err != nil {
+				return nil, err
+			}
 			out.Columns = fit(out.Columns, out.Rows)
 		}
 	}

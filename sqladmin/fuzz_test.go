@@ -32,7 +32,7 @@ func FuzzPacketReader(f *testing.F) {
 			if err != nil && !errors.Is(err, errTooLarge) && !errors.As(err, &own) {
 				break
 			}
-			if err != nil && b != nil || len(b) > int(limit) {
+			if err != nil && len(b) > headBytes || err == nil && len(b) > int(limit) {
 				t.Fatalf("%d bytes, %v", len(b), err)
 			}
 			for _, read := range []func(p *payload){func(p *payload) { p.bytes() }, func(p *payload) { p.zero() }, func(p *payload) { p.length() },

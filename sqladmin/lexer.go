@@ -153,7 +153,7 @@ func (l *lexer) next() error {
 		for l.pos < len(l.sql) && isWordByte(l.sql[l.pos]) {
 			l.pos++
 		}
-		l.add(tokWord, start, strings.ToUpper(l.sql[start:l.pos]))
+		l.addWord(tokWord, start)
 	default:
 		n := 1
 		for _, s := range []string{"<=>", "<=", ">=", "<>", "!=", ":=", "||", "&&", "->>", "->"} {
@@ -209,7 +209,25 @@ func (l *lexer) number() {
 		l.pos++
 		kind = tokWord
 	}
-	l.add(kind, start, strings.ToUpper(l.sql[start:l.pos]))
+	l.addWord(kind, start)
+}
+
+// addWord adds what stands from start on, in capitals.
+func (l *lexer) addWord(kind tokenKind, start int) {
+	word := l.sql[start:l.pos]
+	if len(word) <= maxValueBytes { // add refuses a longer one
+		word = strings.ToUpper(word)
+	}
+	l.addCopy(kind, start, word, len(word))
+}
+
+// addCopy adds a token whose value is not a part of the text and takes size
+// bytes.
+func (l *lexer) addCopy(kind tokenKind, start int, value string, size int) {
+	l.add(kind, start, value)
+	if l.err == nil {
+		l.err = l.held.add(size)
+	}
 }
 
 // quoted reads a text in quotes; a doubled quote stands for one.
@@ -226,13 +244,17 @@ func (l *lexer) quoted(kind tokenKind, quote byte, escapes bool) error {
 	var b strings.Builder
 	for l.pos++; l.pos < len(l.sql); l.pos++ {
 		c := l.sql[l.pos]
+		if b.Len() > maxValueBytes {
+			l.add(kind, start, b.String()) // which refuses it
+			return nil
+		}
 		switch {
 		case c == quote && l.pos+1 < len(l.sql) && l.sql[l.pos+1] == quote:
 			l.pos++
 			b.WriteByte(c)
 		case c == quote:
 			l.pos++
-			l.add(kind, start, b.String())
+			l.addCopy(kind, start, b.String(), b.Cap())
 			return nil
 		case c == '\\' && escapes && l.pos+1 < len(l.sql):
 			l.pos++
@@ -267,10 +289,10 @@ func unescape(c byte) string {
 }
 
 const (
-	// tokensAtATime is how many tokens are counted together; a token takes 80
-	// bytes.
+	// tokensAtATime is how many tokens are counted together. A token takes 80
+	// bytes, and up to as many again while the list of tokens grows.
 	tokensAtATime = 1024
-	bytesAtATime  = 80 * tokensAtATime
+	bytesAtATime  = 2 * 80 * tokensAtATime
 )
 
 func (l *lexer) add(kind tokenKind, start int, value string) {

@@ -43,11 +43,24 @@ const (
 	maxParams        = 65535
 	// maxVariableBytes bounds a session's variables.
 	maxVariableBytes = 256 << 10
+	// maxWarnings and maxWarningBytes bound what a session keeps for SHOW WARNINGS:
+	// their number, as MySQL's max_error_count has it, and each of their texts.
+	maxWarnings     = 1024
+	maxWarningBytes = 16 << 10
+	// maxKeptBytes bounds all that a session keeps between two statements, without
+	// its prepared statements.
+	maxKeptBytes = maxVariableBytes + 2*maxWarnings*maxWarningBytes
 	// maxNodeBytes bounds the memory of all clients of a node together.
 	maxNodeBytes = 256 << 20
-	// freeBytes of each packet and statement are not counted: 1,000 connections
-	// take 64 MB of them at most.
+	// freeBytes of each packet and statement are not counted, so that a short KILL
+	// is always possible: 1,000 connections take 64 MB of them at most.
 	freeBytes = 64 << 10
+	// freeKeptBytes of what a session keeps are not counted: the variables that
+	// drivers set when they connect.
+	freeKeptBytes = 8 << 10
+	// stepBytes is how much of the node's memory is taken at a time, so that its
+	// lock is taken rarely.
+	stepBytes = 64 << 10
 )
 
 // memory counts the bytes that all clients of a node make it hold.
@@ -79,12 +92,21 @@ type holding struct {
 	node  *memory
 	what  string // for messages: what holds it
 	limit int64
+	free  int64 // the first bytes, which the node does not count
 	used  int64
-	taken int64 // of the node's memory; at least used-freeBytes
+	taken int64 // of the node's memory; at least used-free
 }
 
+// holding returns the holding of a packet or a statement. Its first freeBytes
+// are not counted.
 func (m *memory) holding(what string, limit int64) *holding {
-	return &holding{node: m, what: what, limit: limit}
+	return &holding{node: m, what: what, limit: limit, free: freeBytes}
+}
+
+// keeping returns a holding of which all but the first free bytes are counted.
+// It is for what a session keeps while it is idle.
+func (m *memory) keeping(what string, limit, free int64) *holding {
+	return &holding{node: m, what: what, limit: limit, free: free}
 }
 
 // add takes n more bytes. The error is CodeLimit when the holder's own limit is
@@ -96,8 +118,8 @@ func (h *holding) add(n int) error {
 	if h.used+int64(n) > h.limit {
 		return limitError("%s holds more than %d bytes", h.what, h.limit)
 	}
-	if need := h.used + int64(n) - freeBytes - h.taken; need > 0 {
-		need = max(need, min(freeBytes, h.limit)) // in steps, so that the lock is taken rarely
+	if need := h.used + int64(n) - h.free - h.taken; need > 0 {
+		need = max(need, min(stepBytes, h.limit))
 		if !h.node.take(need) {
 			return Errorf(CodeMemory, "the admin port's clients hold %d MiB of this node's memory, which is all they may", h.node.limit>>20).
 				WithRemedy("repeat the statement later; SHOW PROCESSLIST and KILL end the statements that hold it")
@@ -108,8 +130,27 @@ func (h *holding) add(n int) error {
 	return nil
 }
 
-// sub gives n bytes back to the holder. The node gets them by drop.
-func (h *holding) sub(n int) { h.used = max(h.used-int64(n), 0) }
+// sub gives n bytes back. The node gets them in steps: other clients can have
+// what this one does not hold any longer.
+func (h *holding) sub(n int) {
+	h.used = max(h.used-int64(n), 0)
+	if over := h.taken - max(h.used-h.free, 0); over >= 2*stepBytes || h.used <= h.free {
+		h.node.give(over)
+		h.taken -= over
+	}
+}
+
+// set makes h hold n bytes in all. On an error h is unchanged.
+func (h *holding) set(n int) error {
+	if h == nil {
+		return nil
+	}
+	if more := n - int(h.used); more > 0 {
+		return h.add(more)
+	}
+	h.sub(int(h.used) - n)
+	return nil
+}
 
 // drop gives everything back.
 func (h *holding) drop() {

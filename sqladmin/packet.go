@@ -39,11 +39,15 @@ func newWire(transport io.ReadWriter) *wire {
 // readBytes is how much of a packet is read and counted at a time.
 const readBytes = 64 << 10
 
+// headBytes of a packet say which command it has, and of which prepared
+// statement and parameter.
+const headBytes = 7
+
 // read returns the next packet and the sequence number of the answer. What the
 // packet takes counts as held; it may be nil. A packet above limit bytes, or
 // above what may be held, is skipped, and its error is errTooLarge or the
-// holder's *Error: the next packet can be read. Memory is taken only for bytes
-// that have arrived.
+// holder's *Error: the next packet can be read, and payload is what the packet
+// begins with, up to headBytes. Memory is taken only for bytes that have arrived.
 func (w *wire) read(limit int, held *holding) (payload []byte, next byte, err error) {
 	if _, err := w.r.Peek(1); err != nil {
 		return nil, 0, fmt.Errorf("read packet: %w", err)
@@ -52,6 +56,7 @@ func (w *wire) read(limit int, held *holding) (payload []byte, next byte, err er
 	defer w.pace(false)
 	var buf bytes.Buffer
 	var refused error
+	var start []byte
 	for skipped := 0; ; {
 		var head [4]byte
 		if _, err := io.ReadFull(w.r, head[:]); err != nil {
@@ -59,6 +64,13 @@ func (w *wire) read(limit int, held *holding) (payload []byte, next byte, err er
 		}
 		n := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
 		next = head[3] + 1
+		if start == nil {
+			peeked, err := w.r.Peek(min(n, headBytes))
+			if err != nil {
+				return nil, 0, fmt.Errorf("read packet: %w", err)
+			}
+			start = append(make([]byte, 0, headBytes), peeked...)
+		}
 		if refused == nil && buf.Len()+n > limit {
 			refused = errTooLarge
 		}
@@ -81,8 +93,11 @@ func (w *wire) read(limit int, held *holding) (payload []byte, next byte, err er
 				return nil, 0, fmt.Errorf("read packet: %w", err)
 			}
 		}
+		if n < maxFrame && refused != nil {
+			return start, next, refused
+		}
 		if n < maxFrame {
-			return buf.Bytes(), next, refused
+			return buf.Bytes(), next, nil
 		}
 	}
 }

@@ -19,8 +19,8 @@ type prepared struct {
 	params    []param
 	types     []uint16       // of the last execution that sent them
 	long      map[int][]byte // sent ahead of the execution
-	longBytes int
-	longError error // why long data was dropped; reported at the execution
+	longBytes int            // what long takes
+	longError error          // why long data was dropped; reported at the execution
 }
 
 // param is one question mark.
@@ -52,13 +52,13 @@ func (c *conn) prepare(sql string) error {
 	if len(c.stmts) >= maxPrepared {
 		return c.sendError(&Error{Code: 1461, State: "42000", Message: fmt.Sprintf("Can't create more than %d prepared statements on a connection", maxPrepared)})
 	}
-	sql, err := c.session.charset("character_set_client").text(sql)
+	x := c.executor(ctx)
+	defer x.drop()
+	sql, err := c.session.charset("character_set_client").textWithin(sql, x.held)
 	if err != nil {
 		return c.sendFailure(ctx, err)
 	}
-	st := &prepared{sql: sql, mode: c.session.mode(), long: map[int][]byte{}}
-	x := c.executor(ctx)
-	defer x.drop()
+	st := &prepared{sql: sql, mode: c.session.mode()}
 	var cols []Column
 	err = c.protect(func() error {
 		tokens, err := lexWithin(sql, st.mode, x.held)
@@ -67,6 +67,11 @@ func (c *conn) prepare(sql string) error {
 		}
 		if len(st.params) > maxParams {
 			return &Error{Code: 1390, State: "HY000", Message: "Prepared statement contains too many placeholders"}
+		}
+		if len(st.params) > 0 { // describe puts values in their places
+			if err := x.held.add(len(sql) + literalBytes*len(st.params)); err != nil {
+				return err
+			}
 		}
 		if cols, err = c.describe(ctx, x, st); err != nil {
 			return err
@@ -146,6 +151,7 @@ func (c *conn) describe(ctx context.Context, x *executor, st *prepared) ([]Colum
 // bind returns the text with the parameters' literals in it.
 func (st *prepared) bind(values []string) string {
 	var b strings.Builder
+	b.Grow(st.boundBytes(values))
 	from := 0
 	for i, p := range st.params {
 		b.WriteString(st.sql[from:p.at])
@@ -169,23 +175,51 @@ func (c *conn) executePrepared(data []byte) error {
 		return c.sendError(unknownStatement(id))
 	}
 	p.take(1 + 4) // cursor flags: no cursor is opened, rows follow at once; iterations: always 1
-	values, err := st.values(p, c.session.charset("character_set_client"))
-	longError := st.longError
+	held := c.server.memory.holding("the statement with its parameters", maxBoundBytes)
+	defer held.drop()
+	sql, err := st.bound(p, c.session.charset("character_set_client"), held)
 	c.dropLong(st)
-	if longError != nil {
-		return c.sendError(asError(longError, nil))
-	}
 	if err != nil {
-		return c.sendError(asError(err, nil))
+		return c.sendFailure(c.ctx, err)
 	}
-	if st.boundBytes(values) > maxPacketBytes {
-		return c.sendError(limitError("the statement with its parameters has more than %d bytes", maxPacketBytes))
-	}
-	return c.query(st.bind(values), true)
+	return c.query(sql, true)
 }
 
+// maxBoundBytes bounds what an execution takes while its parameters are put
+// into the text: the literals and the text with them.
+const maxBoundBytes = 3 * maxPacketBytes
+
+// bound returns the statement's text with the parameters of an execution in it.
+// The text and all that is made on the way to it count as held before they are
+// made; what has become garbage is given back.
+func (st *prepared) bound(p *payload, cs *charset, held *holding) (string, error) {
+	if st.longError != nil {
+		return "", st.longError
+	}
+	values, err := st.values(p, cs, held)
+	if err != nil {
+		return "", err
+	}
+	n, before := st.boundBytes(values), int(held.used)
+	if n > maxPacketBytes {
+		return "", limitError("the statement with its parameters has more than %d bytes", maxPacketBytes)
+	}
+	if err := held.add(n); err != nil {
+		return "", err
+	}
+	sql := st.bind(values)
+	held.sub(before)
+	return sql, nil
+}
+
+const (
+	paramBytes   = 64  // of a parameter in a prepared statement, its type included
+	literalBytes = 16  // of a literal without its text
+	longBytes    = 100 // of a parameter that was sent ahead, without its bytes
+)
+
 // bytes is about how much memory the statement takes.
-func (st *prepared) bytes() int { return len(st.sql) + 200 + 32*len(st.params) }
+func (st *prepared) bytes() int { return len(st.sql) + 200 + paramBytes*len(st.params) }
 
 // boundBytes is the length of the text with the parameters in it.
 func (st *prepared) boundBytes(values []string) int {
@@ -221,12 +255,12 @@ func unknownStatement(id uint32) *Error {
 
 func (c *conn) dropLong(st *prepared) {
 	c.stmtsHeld.sub(st.longBytes)
-	clear(st.long)
-	st.longBytes, st.longError = 0, nil
+	st.long, st.longBytes, st.longError = nil, 0, nil
 }
 
 // longData is COM_STMT_SEND_LONG_DATA, which has no answer: an error is
-// reported at the execution. Beyond the limits nothing is kept.
+// reported at the execution. Beyond the limits nothing is kept: neither beyond
+// those of the session and the node, nor beyond that of a value.
 func (c *conn) longData(data []byte) {
 	p := &payload{b: data}
 	st := c.stmts[uint32(p.uint(4))]
@@ -237,13 +271,42 @@ func (c *conn) longData(data []byte) {
 	if st.longError != nil {
 		return
 	}
-	if err := c.stmtsHeld.add(len(p.b)); err != nil {
+	before, sentBefore := st.long[index]
+	need := 2 * len(p.b) // a slice that grows has up to twice the room
+	if !sentBefore {
+		need = longBytes + len(p.b)
+	}
+	err := checkParam(index, len(before)+len(p.b))
+	if err == nil {
+		err = c.stmtsHeld.add(need)
+	}
+	if err != nil {
 		c.dropLong(st)
 		st.longError = err
 		return
 	}
-	st.longBytes += len(p.b)
-	st.long[index] = append(st.long[index], p.b...)
+	if st.long == nil {
+		st.long = map[int][]byte{}
+	}
+	st.longBytes += need
+	st.long[index] = append(before, p.b...)
+}
+
+// refuseLongData is longData for a packet that was skipped.
+func (c *conn) refuseLongData(head []byte, err error) {
+	if st := c.stmts[uint32((&payload{b: head}).uint(4))]; st != nil && st.longError == nil {
+		c.dropLong(st)
+		st.longError = err
+	}
+}
+
+// checkParam refuses a parameter that is larger than a value may be. index
+// counts from 0.
+func checkParam(index, size int) error {
+	if size > maxValueBytes {
+		return limitError("parameter %d of the prepared statement has more than %d bytes", index+1, maxValueBytes)
+	}
+	return nil
 }
 
 // resetPrepared is COM_STMT_RESET: long data is forgotten.
@@ -259,8 +322,8 @@ func (c *conn) resetPrepared(data []byte) error {
 
 // values decodes the parameters into literals. Without the new-params flag the
 // types are those of the execution before.
-// Texts are in the client's character set.
-func (st *prepared) values(p *payload, cs *charset) ([]string, error) {
+// Texts are in the client's character set. The literals count as held.
+func (st *prepared) values(p *payload, cs *charset, held *holding) ([]string, error) {
 	n := len(st.params)
 	if n == 0 {
 		return nil, nil
@@ -275,16 +338,19 @@ func (st *prepared) values(p *payload, cs *charset) ([]string, error) {
 	if p.bad || len(st.types) != n {
 		return nil, errMalformed
 	}
+	if err := held.add(literalBytes * n); err != nil {
+		return nil, err
+	}
 	out := make([]string, n)
 	for i := range out {
 		long, isLong := st.long[i]
 		switch {
 		case isLong:
-			text, err := cs.text(string(long))
+			literal, err := st.textLiteral(i, long, cs, held)
 			if err != nil {
 				return nil, err
 			}
-			out[i] = st.quote(text)
+			out[i] = literal
 		case null[i/8]&(1<<(i%8)) != 0:
 			out[i] = "NULL"
 		default:
@@ -292,17 +358,50 @@ func (st *prepared) values(p *payload, cs *charset) ([]string, error) {
 			if !ok || p.bad {
 				return nil, errMalformed
 			}
+			out[i] = string(text)
 			if quoted {
 				var err error
-				if text, err = cs.text(text); err != nil {
+				if out[i], err = st.textLiteral(i, text, cs, held); err != nil {
 					return nil, err
 				}
-				text = st.quote(text)
+			} else if err := held.add(len(text)); err != nil {
+				return nil, err
 			}
-			out[i] = text
 		}
 	}
 	return out, nil
+}
+
+// textLiteral returns a text of the client's as a literal, which counts as held.
+// So do the texts on the way to it, until it is made.
+func (st *prepared) textLiteral(index int, b []byte, cs *charset, held *holding) (string, error) {
+	if err := checkParam(index, len(b)); err != nil {
+		return "", err
+	}
+	before := int(held.used)
+	if err := held.add(len(b)); err != nil {
+		return "", err
+	}
+	text, err := cs.textWithin(string(b), held)
+	if err != nil {
+		return "", err
+	}
+	if err := checkParam(index, len(text)); err != nil {
+		return "", err
+	}
+	size := st.quotedBytes(text)
+	onTheWay := int(held.used) - before
+	if err := held.add(size); err != nil {
+		return "", err
+	}
+	literal := st.quote(text)
+	held.sub(onTheWay)
+	return literal, nil
+}
+
+// quotedBytes returns the length of a text's literal, or a little more.
+func (st *prepared) quotedBytes(s string) int {
+	return len(s) + 2 + strings.Count(s, "'") + strings.Count(s, `\`) + strings.Count(s, "\x00")
 }
 
 // quote returns a literal under the statement's sql_mode.
@@ -315,18 +414,18 @@ func (st *prepared) quote(s string) string {
 
 // paramValue decodes one parameter (MySQL protocol, "Binary Protocol Value").
 // quoted is true for a text, which has to be quoted.
-func paramValue(p *payload, kind byte, unsigned bool) (text string, quoted, ok bool) {
-	whole := func(size int) string {
+func paramValue(p *payload, kind byte, unsigned bool) (text []byte, quoted, ok bool) {
+	whole := func(size int) []byte {
 		v := p.uint(size)
 		if unsigned {
-			return strconv.FormatUint(v, 10)
+			return strconv.AppendUint(nil, v, 10)
 		}
 		shift := 64 - 8*size
-		return strconv.FormatInt(int64(v<<shift)>>shift, 10)
+		return strconv.AppendInt(nil, int64(v<<shift)>>shift, 10)
 	}
 	switch kind {
 	case mysql.MYSQL_TYPE_NULL:
-		return "NULL", false, true
+		return []byte("NULL"), false, true
 	case mysql.MYSQL_TYPE_TINY:
 		return whole(1), false, true
 	case mysql.MYSQL_TYPE_SHORT, mysql.MYSQL_TYPE_YEAR:
@@ -336,19 +435,19 @@ func paramValue(p *payload, kind byte, unsigned bool) (text string, quoted, ok b
 	case mysql.MYSQL_TYPE_LONGLONG:
 		return whole(8), false, true
 	case mysql.MYSQL_TYPE_FLOAT:
-		return formatFloat(float64(math.Float32frombits(uint32(p.uint(4))))), false, true
+		return []byte(formatFloat(float64(math.Float32frombits(uint32(p.uint(4)))))), false, true
 	case mysql.MYSQL_TYPE_DOUBLE:
-		return formatFloat(math.Float64frombits(p.uint(8))), false, true
+		return []byte(formatFloat(math.Float64frombits(p.uint(8)))), false, true
 	case mysql.MYSQL_TYPE_DATE, mysql.MYSQL_TYPE_DATETIME, mysql.MYSQL_TYPE_TIMESTAMP:
-		return dateTimeParam(p, kind == mysql.MYSQL_TYPE_DATE), true, true
+		return []byte(dateTimeParam(p, kind == mysql.MYSQL_TYPE_DATE)), true, true
 	case mysql.MYSQL_TYPE_TIME:
-		return timeParam(p), true, true
+		return []byte(timeParam(p)), true, true
 	case mysql.MYSQL_TYPE_DECIMAL, mysql.MYSQL_TYPE_NEWDECIMAL, mysql.MYSQL_TYPE_VARCHAR, mysql.MYSQL_TYPE_BIT, mysql.MYSQL_TYPE_JSON,
 		mysql.MYSQL_TYPE_ENUM, mysql.MYSQL_TYPE_SET, mysql.MYSQL_TYPE_TINY_BLOB, mysql.MYSQL_TYPE_MEDIUM_BLOB, mysql.MYSQL_TYPE_LONG_BLOB,
 		mysql.MYSQL_TYPE_BLOB, mysql.MYSQL_TYPE_VAR_STRING, mysql.MYSQL_TYPE_STRING, mysql.MYSQL_TYPE_GEOMETRY:
-		return string(p.bytes()), true, true
+		return p.bytes(), true, true
 	}
-	return "", false, false
+	return nil, false, false
 }
 
 func dateTimeParam(p *payload, dateOnly bool) string {

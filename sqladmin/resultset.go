@@ -135,10 +135,11 @@ func (c *conn) sendRows(ctx context.Context, r *Result, asBinary bool) error {
 	held := c.server.memory.holding("a row of the result", maxSentRow)
 	defer held.drop()
 	for i, row := range r.Rows {
-		if n := int64(rowText(row)); n > held.used { // a column may be there a thousand times
-			if err := held.add(int(n - held.used)); err != nil {
+		if n := rowText(row) + maxNumberText*len(row); int64(n) > held.used { // a column may be there a thousand times
+			if err := held.set(n); err != nil {
 				return c.sendFailure(ctx, err)
 			}
+			b = make([]byte, 0, n)
 		}
 		if i%64 == 0 && ctx.Err() != nil { // an ERR packet may stand in the place of a row
 			return c.sendFailure(ctx, ctx.Err())
@@ -154,6 +155,10 @@ func (c *conn) sendRows(ctx context.Context, r *Result, asBinary bool) error {
 	}
 	return c.sendEOF(len(r.Warnings) + c.warnLost())
 }
+
+// maxNumberText is the length of the text of a number or time at most, and of
+// the length before a text.
+const maxNumberText = 32
 
 // rowText returns the bytes of the texts of a row.
 func rowText(row []any) int {
@@ -173,8 +178,8 @@ func (c *conn) warnLost() int {
 		return 0
 	}
 	cs := c.session.charset("character_set_results")
-	c.session.warnings = append(c.session.warnings, Warning{Level: "Warning", Code: CodeCannotConvert,
-		Message: fmt.Sprintf("%d character(s) of the result do not exist in %s and are shown as '?'", c.lost, cs.name), Remedy: "SET NAMES utf8mb4"})
+	c.session.setWarnings(append(c.session.warnings, Warning{Level: "Warning", Code: CodeCannotConvert,
+		Message: fmt.Sprintf("%d character(s) of the result do not exist in %s and are shown as '?'", c.lost, cs.name), Remedy: "SET NAMES utf8mb4"}))
 	return 1
 }
 

@@ -14,6 +14,7 @@ type session struct {
 	user      map[string]any // user variables
 	cipher    string         // of TLS, "" without
 	warnings  []Warning      // of the last statement that was not SHOW WARNINGS
+	held      *holding       // what the three take
 
 	lastOperation uint64 // id of the last statement that changed something: LAST_INSERT_ID()
 	rowCount      int64  // objects that the last statement changed; -1 after rows or an error: ROW_COUNT()
@@ -70,7 +71,37 @@ func (s *session) end() {
 // reset forgets everything but who is connected, as COM_RESET_CONNECTION asks.
 func (s *session) reset() {
 	s.variables, s.user, s.warnings = map[string]any{}, map[string]any{}, nil
+	s.held.drop()
 	s.lastOperation, s.rowCount, s.foundRows = 0, -1, 0
+}
+
+// keptBytes is about how much memory the session takes while it is idle.
+func (s *session) keptBytes() int {
+	n := variableBytes(s.variables) + variableBytes(s.user)
+	for _, w := range s.warnings {
+		n += warningBytes + len(w.Message) + len(w.Remedy)
+	}
+	return n
+}
+
+const warningBytes = 64 // of a warning without its texts
+
+// setWarnings keeps the warnings of a statement for SHOW WARNINGS: the first
+// maxWarnings, each text cut to maxWarningBytes. When the node has no memory for
+// them, only the first one is kept, and its texts are short.
+func (s *session) setWarnings(list []Warning) {
+	list = list[:min(len(list), maxWarnings)]
+	s.warnings = nil
+	for _, w := range list {
+		w.Message, w.Remedy = cut(w.Message, maxWarningBytes), cut(w.Remedy, maxWarningBytes)
+		s.warnings = append(s.warnings, w)
+	}
+	if err := s.held.set(s.keptBytes()); err != nil && len(s.warnings) > 0 {
+		first := s.warnings[0]
+		first.Message, first.Remedy = strings.Clone(cut(first.Message, 512)), strings.Clone(cut(first.Remedy, 512))
+		s.warnings = []Warning{first} // within freeKeptBytes of most sessions
+		s.held.set(s.keptBytes())     //nolint:errcheck // 1 KiB above what is counted at most
+	}
 }
 
 // setCharset is SET NAMES: how the client sends text and gets it.

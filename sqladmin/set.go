@@ -54,6 +54,10 @@ func (s *Set) run(_ context.Context, x *executor) (*Result, error) {
 		x.session.variables, x.session.user = before, beforeUser
 		return nil, limitError("the session's variables hold more than %d bytes", maxVariableBytes)
 	}
+	if err := x.session.held.set(x.session.keptBytes()); err != nil {
+		x.session.variables, x.session.user = before, beforeUser
+		return nil, err
+	}
 	return &Result{}, nil
 }
 
@@ -86,8 +90,11 @@ func (x *executor) assign(a *ast.VariableAssignment) error {
 	if err != nil {
 		return err
 	}
+	if s, ok := value.(string); ok {
+		value = strings.Clone(s) // a part of the statement's text would keep all of it
+	}
 	if !a.IsSystem {
-		x.session.user[strings.ToLower(a.Name)] = value
+		x.session.user[strings.Clone(strings.ToLower(a.Name))] = value
 		return nil
 	}
 	if _, ok := a.Value.(*ast.DefaultExpr); ok {
