@@ -31,8 +31,9 @@ type Cluster struct {
 	newcomers chan struct{} // asks Run to look for nodes that gossip does not know
 	strange   strange
 
-	statsMu sync.Mutex
-	stats   Stats
+	statsMu  sync.Mutex
+	stats    Stats
+	storeErr error // of the newest heartbeat that did not reach the store
 }
 
 // Open registers the node in the store, whose tables must exist, and joins the
@@ -200,6 +201,22 @@ func (c *Cluster) Addr() string { return c.gossip.addr() }
 
 // StoreOK says whether the last heartbeat reached the store.
 func (c *Cluster) StoreOK() bool { return c.gossip.storeOK.Load() }
+
+// StoreError returns why the last heartbeat did not reach the store, or nil.
+func (c *Cluster) StoreError() error {
+	c.statsMu.Lock()
+	defer c.statsMu.Unlock()
+	if c.StoreOK() {
+		return nil
+	}
+	return c.storeErr
+}
+
+func (c *Cluster) setStoreError(err error) {
+	c.statsMu.Lock()
+	c.storeErr = err
+	c.statsMu.Unlock()
+}
 
 // SetStats sets what the next heartbeat says about this node's load.
 func (c *Cluster) SetStats(s Stats) {

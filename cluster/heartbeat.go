@@ -85,7 +85,10 @@ func (c *Cluster) visit(ctx context.Context, beat, forced bool) error {
 		return nil
 	case errors.Is(err, ErrReplaced):
 		return err
-	case err != nil && c.StoreOK():
+	case err != nil && !c.StoreOK():
+		c.setStoreError(err)
+	case err != nil:
+		c.setStoreError(err) // first: StoreError must not return nil while StoreOK is false
 		c.log.Warn("the store cannot be reached: nothing is claimed until it can", "err", err)
 		c.gossip.setStoreOK(false)
 	case err == nil && !c.StoreOK():

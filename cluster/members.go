@@ -11,7 +11,7 @@ type State string
 
 // The states of a member.
 const (
-	Alive   State = "alive"   // both witnesses say so
+	Alive   State = "alive"   // both witnesses say so; gossip alone while this node cannot read the store
 	Suspect State = "suspect" // one witness says so: gossip, or a fresh heartbeat
 	Dead    State = "dead"    // neither does
 	Left    State = "left"    // it ended in order
@@ -58,17 +58,19 @@ func (c *Cluster) Members() []Member {
 	return list
 }
 
+// memberState judges a node by its row, which was read since ago, and by gossip. A row
+// whose heartbeat was fresh when it was read says nothing against the node while this
+// node cannot read the store: gossip decides then. A node that gossip does not hear is
+// Suspect for deadAfter, as its heartbeat may go on unseen, and Dead afterwards.
 func memberState(r nodeRow, since time.Duration, g gossipState) State {
 	heard := g == gossipAlive || g == gossipCut
-	// The view's own age must not make every node suspect while this node
-	// cannot read the store; deadAfter bounds that.
-	fresh := r.age <= staleAfter && r.age+since <= deadAfter
+	beats := r.age <= staleAfter
 	switch {
 	case r.left:
 		return Left
-	case heard && fresh:
+	case heard && beats:
 		return Alive
-	case heard || fresh:
+	case heard || beats && r.age+since <= deadAfter:
 		return Suspect
 	}
 	return Dead

@@ -57,6 +57,11 @@ func TestMemberState(t *testing.T) {
 		{"neither", nodeRow{age: 3 * time.Second}, 0, gossipDead, Dead},
 		{"left", nodeRow{left: true}, 0, gossipAlive, Left},
 		{"this node cannot read the store", nodeRow{}, 9 * time.Second, gossipAlive, Alive},
+		{"it has not read the store for long", nodeRow{age: time.Second}, time.Hour, gossipAlive, Alive},
+		{"nobody reads the store", nodeRow{age: time.Second}, time.Hour, gossipCut, Alive},
+		{"died while the store is not read", nodeRow{age: time.Second}, 5 * time.Second, gossipDead, Suspect},
+		{"died long ago while the store is not read", nodeRow{age: time.Second}, 12 * time.Second, gossipDead, Dead},
+		{"cut off before the store was not read", nodeRow{age: 3 * time.Second}, time.Hour, gossipCut, Suspect},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := memberState(c.row, c.since, c.g); got != c.want {

@@ -84,14 +84,24 @@ func (h *httpServer) close(ctx context.Context) error {
 
 // serveReady answers whether the node takes statements and can run channels.
 func (n *Node) serveReady(w http.ResponseWriter) {
+	if why := n.notReady(); why != "" {
+		http.Error(w, "not ready: "+why, http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ready")
+}
+
+// notReady returns why the node does not take statements or cannot run channels, or "".
+// /readyz and the metric sluice_gateway_ready both go by it.
+func (n *Node) notReady() string {
 	switch {
 	case n.stopping.Load():
-		http.Error(w, "not ready: the node stops", http.StatusServiceUnavailable)
+		return "the node stops"
 	case !n.http.ready.Load():
-		http.Error(w, "not ready: the node is starting: "+n.starting.state(), http.StatusServiceUnavailable)
-	case !n.services.cluster.StoreOK():
-		http.Error(w, "not ready: the store cannot be reached", http.StatusServiceUnavailable)
-	default:
-		fmt.Fprintln(w, "ready")
+		return "the node is starting: " + n.starting.state()
 	}
+	if err := n.services.cluster.StoreError(); err != nil {
+		return "the store cannot be reached: " + err.Error()
+	}
+	return ""
 }

@@ -166,25 +166,6 @@ func (c *controller) tablePages(ctx context.Context) (map[string][]catalog.Table
 	return lastKnown(ctx, c, "tables", c.catalog.Tables)
 }
 
-// knownMembers returns the nodes as of the time of what else is shown: while the
-// store is silent no heartbeat can be read, which says nothing about the nodes.
-func (c *controller) knownMembers() []cluster.Member {
-	if c.reading == nil {
-		return c.cluster.Members()
-	}
-	old := !c.reading.since().IsZero()
-	if old {
-		if k, ok := c.memory.get("members"); ok {
-			return k.value.([]cluster.Member)
-		}
-	}
-	list := c.cluster.Members()
-	if !old && c.pulse.silence() < pulseEvery {
-		c.memory.put("members", list)
-	}
-	return list
-}
-
 func (c *controller) sources(ctx context.Context) ([]*catalog.Source, error) {
 	return lastKnown(ctx, c, "sources", c.catalog.Sources)
 }
@@ -279,7 +260,6 @@ func (c *controller) knowOnce(ctx context.Context) (complete bool) {
 		func() { _, _ = r.channelStates(ctx) },
 		func() { _, _ = r.channelStatus(ctx) },
 		func() { _, _ = r.tablePages(ctx) },
-		func() { r.knownMembers() },
 		func() { _, _ = r.sources(ctx) },
 		func() { _, _ = r.targetList(ctx) },
 		func() { _, _ = r.secrets(ctx) },

@@ -86,13 +86,13 @@ func number(b bool) float64 {
 // what is in the store is as of the last look, some seconds ago.
 func (n *Node) writeMetrics(w io.Writer) {
 	e := &exposition{w: w}
-	ready := n.http.ready.Load()
-	e.one("sluice_gateway_ready", gauge, "1 from the end of the node's start until it stops, also while the store is silent.", number(ready))
+	started := n.http.ready.Load()
+	e.one("sluice_gateway_ready", gauge, "1 while the node takes statements and can run channels, as /readyz answers.", number(n.notReady() == ""))
 	e.open("sluice_gateway_info", gauge, "1; the label is the release.")
 	e.value(1, "version", Version())
 	e.one("sluice_gateway_store_up", gauge, "1 while the node reaches its store; 0 while it waits for it at its start.",
-		number(ready && n.services.cluster.StoreOK()))
-	if ready {
+		number(started && n.services.cluster.StoreOK()))
+	if started {
 		n.writeOwnMetrics(e)
 	}
 	writeProcess(e)
@@ -181,7 +181,8 @@ func writeChannels(e *exposition, samples []*channelSample) {
 //	no live node owns it   the first live node by name
 //
 // For some seconds after a change of owner or of the nodes, two may report it, or none,
-// since nodes read the store at different moments. runs are those of this node.
+// since nodes read the store at different moments. While the store is silent, owners are
+// those of the last look and gossip decides who lives. runs are those of this node.
 func (c *controller) channelSamples(runs map[string]migration.Status, now time.Time) (samples []*channelSample, desired int) {
 	states, rows := c.remembered()
 	members := c.cluster.Members()
@@ -232,15 +233,21 @@ func lagOf(st *migration.Status, now time.Time) float64 {
 	return math.NaN()
 }
 
-// firstAlive is the live node that reports channels without an owner.
+// firstAlive returns the live node that reports channels without a live owner. If no
+// node is Alive, as when the heartbeats of all are late, it is the first Suspect.
 func firstAlive(members []cluster.Member) string {
-	first := ""
-	for _, m := range members {
-		if m.State == cluster.Alive && (first == "" || m.Node < first) {
-			first = m.Node
+	for _, state := range []cluster.State{cluster.Alive, cluster.Suspect} {
+		first := ""
+		for _, m := range members {
+			if m.State == state && (first == "" || m.Node < first) {
+				first = m.Node
+			}
+		}
+		if first != "" {
+			return first
 		}
 	}
-	return first
+	return ""
 }
 
 // remembered returns the channels as of the last look at the store.

@@ -89,12 +89,18 @@ func (s *supervisor) publishOnce(ctx context.Context, now time.Time) {
 			changed = append(changed, catalog.ChannelStatus{Channel: r.state.Channel, Epoch: r.epoch, Status: b})
 		}
 	}
+	s.total(shown)
 	if err := s.catalog.WriteStatus(ctx, s.cfg.Name, changed); err != nil {
 		s.log.Debug("write the channels' status", "error", err.Error())
 		for _, r := range runs {
 			r.forget()
 		}
 	}
+}
+
+// total notes what the node's channels do, for metrics and the next heartbeat. A round
+// does so before it waits for a store that may be silent.
+func (s *supervisor) total(shown map[string]migration.Status) {
 	stats := s.sum(shown)
 	s.totals.mu.Lock()
 	s.totals.stats, s.totals.channels = stats, shown

@@ -17,6 +17,12 @@ import (
 // its channels counts as old.
 const silentAfter = 3 * time.Second
 
+// silentNode returns true if a node is not heard of. The heartbeats of live nodes grow
+// old too while this node cannot read the store: they are Alive by gossip then.
+func silentNode(m *cluster.Member) bool {
+	return m.State == cluster.Left || m.HeartbeatAge > silentAfter && m.State != cluster.Alive
+}
+
 // Statuses beyond the runner's own.
 const statusWaiting = "WAITING"
 
@@ -76,7 +82,7 @@ func (c *controller) lookAt(ctx context.Context, migrations []*catalog.Migration
 		return nil, err
 	}
 	s := &snapshot{migrations: migrations, channels: map[string][]*channelView{}}
-	nodes := c.knownMembers()
+	nodes := c.cluster.Members()
 	members := setOf(nodes)
 	quiet := map[string]bool{}
 	for _, state := range states {
@@ -121,7 +127,7 @@ func (c *controller) channelsOf(ctx context.Context, id string) ([]cluster.Chann
 func silentWarning(m cluster.Member) sqladmin.Warning {
 	return sqladmin.Warning{Level: "Warning", Code: sqladmin.CodeNodeSilent,
 		Message: fmt.Sprintf("node %s was last heard of %.0f s ago; its channels are shown as of then", m.Node, m.HeartbeatAge.Seconds()),
-		Remedy:  "its channels move by themselves when another node is there; SHOW NODES tells"}
+		Remedy:  "its channels move by themselves when another node and the store are there; SHOW NODES lists the nodes"}
 }
 
 // memberSet is what a channel's state depends on.
@@ -147,8 +153,7 @@ func newChannelView(state cluster.ChannelState, row catalog.ChannelStatus, membe
 		v.st, v.paged = s.Status, s.Paged
 	}
 	owner, known := members.byName[state.Owner]
-	v.silent = state.Owner != "" && known &&
-		(owner.HeartbeatAge > silentAfter || owner.Incarnation != state.OwnerIncarnation || owner.State == cluster.Left)
+	v.silent = state.Owner != "" && known && (silentNode(&owner) || owner.Incarnation != state.OwnerIncarnation)
 	v.phase, v.status = state.Phase, shownStatus(&v.ChannelState, v.silent, members.takes)
 	return v
 }

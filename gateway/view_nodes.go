@@ -67,11 +67,11 @@ func viewWorkers(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]a
 		rows     [][]any
 		warnings []sqladmin.Warning
 	)
-	for _, m := range c.knownMembers() {
+	for _, m := range c.cluster.Members() {
 		if m.State == cluster.Left {
 			continue
 		}
-		if m.HeartbeatAge > silentAfter {
+		if silentNode(&m) {
 			warnings = append(warnings, silentWarning(m))
 		}
 		rows = append(rows, workerRow(&m, number[m.Node], held[m.Node]))

@@ -129,7 +129,7 @@ func viewReplicas(c *controller, ctx context.Context, _ *sqladmin.Session) ([][]
 	if err != nil {
 		return nil, nil, err
 	}
-	members := setOf(c.knownMembers())
+	members := setOf(c.cluster.Members())
 	var rows [][]any
 	for _, m := range snap.migrations {
 		for _, ch := range snap.channels[m.ID] {
