@@ -26,6 +26,8 @@ import (
 //	only          the products it is for: mysql or mariadb (optional)
 //	expect-error  the number of the error that must stop it, or a line
 //	              "mysql 61104" for each product (optional)
+//	remedy.sql    what the remedy has to be done at the source before the
+//	              tables are copied again (optional)
 //
 // Both files run on one connection whose current database has the case's name.
 // Other databases of a case begin with its name and two underscores. A
@@ -93,22 +95,30 @@ func (c *endToEnd) run(r *rig) {
 	s.define(clauses)
 	defer func() { s.databases = c.databases(s) }() // for tidying up
 	if code := c.expected(); code != "" {
+		_, err := conn.ExecContext(c.t.Context(), "CREATE TABLE after_it (id INT PRIMARY KEY)")
+		must(c.t, err)
 		c.refused(s, conn, code)
 		return
 	}
 	s.start()
 	c.play(conn, "stream.sql")
+	c.compared(s)
+	errs, err := r.nodes.Query(c.t.Context(), "SHOW MIGRATION ERRORS FOR MIGRATION "+s.name)
+	must(c.t, err)
+	for _, e := range errs {
+		c.t.Errorf("an error was reported: %v", e)
+	}
+}
+
+// compared waits until all is applied, and compares.
+func (c *endToEnd) compared(s *stream) {
+	c.t.Helper()
 	s.caughtUp()
 	s.databases = c.databases(s)
 	if pairs := c.file("compare"); pairs != "" {
 		s.same(c.pairs(pairs))
 	} else {
 		s.equal()
-	}
-	errs, err := r.nodes.Query(c.t.Context(), "SHOW MIGRATION ERRORS FOR MIGRATION "+s.name)
-	must(c.t, err)
-	for _, e := range errs {
-		c.t.Errorf("an error was reported: %v", e)
 	}
 }
 
@@ -212,11 +222,31 @@ func (c *endToEnd) refused(s *stream, conn *sql.Conn, code string) {
 	}
 	s.start()
 	c.play(conn, "stream.sql")
-	c.stopped(s, code)
+	if remedy := c.stopped(s, code); strings.Contains(remedy, "RESET MIGRATION") {
+		c.copiedAgain(s, conn)
+	} else {
+		c.t.Errorf("the remedy %q does not name the way that always works", remedy)
+	}
+}
+
+// copiedAgain follows the remedy of a channel that cannot go on: STOP, RESET, drop the target's tables, START.
+func (c *endToEnd) copiedAgain(s *stream, conn *sql.Conn) {
+	c.play(conn, "remedy.sql")
+	for _, statement := range []string{"STOP MIGRATION ", "RESET MIGRATION "} {
+		must(c.t, s.rig.nodes.Exec(c.t.Context(), statement+s.name))
+	}
+	for _, db := range c.databases(s) {
+		_, err := s.to.ExecContext(c.t.Context(), "DROP DATABASE IF EXISTS `"+db+"`")
+		must(c.t, err)
+	}
+	s.start()
+	_, err := s.from.ExecContext(c.t.Context(), "INSERT INTO `"+c.name+"`.after_it VALUES (1)")
+	must(c.t, err)
+	c.compared(s)
 }
 
 // stopped waits for the error, and looks for it and its remedy where an operator does.
-func (c *endToEnd) stopped(s *stream, code string) {
+func (c *endToEnd) stopped(s *stream, code string) (remedy string) {
 	ctx := c.t.Context()
 	row := s.until(errorLimit, "it stops", func(row node.Row) bool { return row["Status"] == "ERROR" })
 	if row["Last_Errno"] != code || row["Remedy"] == "" {
@@ -227,4 +257,5 @@ func (c *endToEnd) stopped(s *stream, code string) {
 	if !slices.ContainsFunc(errs, func(e node.Row) bool { return e["Errno"] == code && e["Remedy"] != "" }) {
 		c.t.Errorf("SHOW MIGRATION ERRORS does not have error %s: %v", code, errs)
 	}
+	return row["Remedy"]
 }

@@ -65,7 +65,7 @@ var ownCodes = []errorCode{
 	{61109, "SOURCE", "INCIDENT", "the source logged an incident: its binlog may lack changes", "find the cause in the source's error log; then RESET MIGRATION"},
 	{61110, "SOURCE", "NO_GTID", "a transaction has no GTID, and the channel follows GTIDs", "SET GLOBAL gtid_mode=ON at the source; then RESET MIGRATION"},
 	{61111, "SOURCE", "MIXED_ENGINES", "a transaction of several engines was rolled back in part", "use InnoDB; then RESET MIGRATION"},
-	{61112, "DDL", "UNREADABLE_TEXT", "a statement's text cannot be decoded", "run it with character_set_client=utf8mb4, or leave the table out"},
+	{61112, "DDL", "UNREADABLE_TEXT", "a statement's text cannot be decoded", "leave the table out, or RESET MIGRATION copies it again; run such statements after SET NAMES utf8mb4"},
 	{61113, "DDL", "UNKNOWN_TABLE_VERSION", "rows came for a table whose definition is not known", "grant the source's account SELECT on its schema, RESET MIGRATION and start again"},
 	{61114, "SOURCE", "DDL_AFTER_ROWS", "a DDL comes after rows in one transaction", "SET GLOBAL binlog_format=ROW at the source; then RESET MIGRATION"},
 	{61115, "SOURCE", "CUT_TRANSACTION", "a transaction has no end in the binlog, and parts of it were applied", "RESET MIGRATION and start again"},

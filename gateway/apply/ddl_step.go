@@ -199,7 +199,8 @@ func ddlReason(err error) string {
 // the definition shows it: one that the statement does not change never does.
 func ddlError(err error, p *DDLPlan, i int) error {
 	remedy := "see SHOW MIGRATION DDL for both statements; bring the target's table by hand to the definition that the whole statement leads to, " +
-		"or remove what the target objects to, then START MIGRATION again"
+		"or remove what the target objects to, then START MIGRATION again; or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this " +
+		"migration, and START MIGRATION, which copies them again"
 	if len(p.Expected) > 0 && p.silent() {
 		remedy = "see SHOW MIGRATION DDL for both statements; remove what the target objects to, then START MIGRATION again; where that is not possible, " +
 			"leave the table out with REPLICATE_IGNORE_TABLE, or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, " +

@@ -341,7 +341,11 @@ func (x *alterTranslator) converted(was, now *columnDef) {
 		x.refuseRows(fmt.Sprintf(c.where, name), remedyOfRows(was, now), "the source converted column %s of %s from %s to %s, and %s",
 			was.name, x.c.Before, typeText(&was.typ), typeText(&now.typ), c.why)
 	default:
-		x.refuseRows("", remedyConversion, "the source converted column %s of %s from %s to %s, and TiDB may make other values of the rows that exist",
+		remedy := remedyConversion
+		if was.typ.charset != now.typ.charset && !asciiMembers(&was.typ) {
+			remedy = remedyMembers + remedy
+		}
+		x.refuseRows("", remedy, "the source converted column %s of %s from %s to %s, and TiDB may make other values of the rows that exist",
 			was.name, x.c.Before, typeText(&was.typ), typeText(&now.typ))
 	}
 	if was.nullable() && !now.nullable() && mode&strictModes == 0 {
@@ -366,11 +370,18 @@ const afterRepair = " (Ready_For_Cutover is No from then on, until all is copied
 
 const remedyConversion = "in the target, change the column to the new definition by hand and give its rows the values that they have at the source" + remedyComment +
 	", then START MIGRATION again" + afterRepair + "; where TiDB refuses the MODIFY, docs/limits.md says how to go about it; " +
-	"or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again"
+	remedyCopy
+
+// remedyCopy is the way out that is always there.
+const remedyCopy = "or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again"
+
+// remedyMembers comes before the others where the members of an ENUM or SET outside ASCII have another character set: MySQL
+// takes their bytes as they are, so that 'é' of latin1 becomes E9 in utf8mb4, which SHOW CREATE TABLE prints as ”.
+const remedyMembers = "if SELECT HEX(column) shows members that are not right, MODIFY the column at the source and UPDATE its rows first; then "
 
 func remedyOfRows(was, now *columnDef) string {
 	return fmt.Sprintf("in the target, give %s of those rows the values that they have at the source, in a form that %s keeps, then START MIGRATION again%s; "+
-		"or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again", was.name, typeText(&now.typ), afterRepair)
+		remedyCopy, was.name, typeText(&now.typ), afterRepair)
 }
 
 // typeText returns a type with its character set.

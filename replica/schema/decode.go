@@ -127,7 +127,7 @@ func damagedError(ddl replica.DDL, tokens []token) error {
 		return &replica.Error{Code: CodeText, Class: "DDL",
 			Message: fmt.Sprintf("a statement has bytes that are no text of its character set (%s), "+
 				"or a string whose conversion to character_set_connection (%s) is not known", clientCharset(ddl.CharsetID), clientCharset(ddl.ConnectionID)),
-			Remedy: "leave the table out with REPLICATE_IGNORE_TABLE, or run the statement after SET NAMES utf8mb4, RESET MIGRATION and start again"}
+			Remedy: "leave the table out with REPLICATE_IGNORE_TABLE; " + remedyCopy + " as they are at the source then; and have such statements run after SET NAMES utf8mb4"}
 	}
 	return nil
 }

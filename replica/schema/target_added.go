@@ -127,7 +127,7 @@ func (x *alterTranslator) addedColumn(c *columnDef) (*columnDef, error) {
 	} else if read && repeatable(tokens) {
 		added.def, added.hasDefault = "", false
 		cond := emptyTable(x.c.Before, x.name, "TiDB does not take the default of the new column "+c.name)
-		cond.Values, cond.Failed.Remedy = false, fmt.Sprintf("in the target, add the column %s by hand and give the rows that exist the default's value, then START MIGRATION again", c.name)
+		cond.Values, cond.Failed.Remedy = false, fmt.Sprintf("in the target, add the column %s by hand and give the rows that exist the default's value, then START MIGRATION again; "+remedyCopy, c.name)
 		x.conditions = append(x.conditions, cond)
 	} else {
 		added.def, added.hasDefault = "", false
