@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -333,6 +334,11 @@ func TestAnotherClusterKeyIsRefused(t *testing.T) {
 		_, err := Open(t.Context(), cfg)
 		if !errors.Is(err, ErrWrongKey) {
 			t.Errorf("by the store: %v", err)
+		}
+		var named *Error
+		if !errors.As(err, &named) || named.Code != 61082 || !strings.Contains(named.Message, "node a of this cluster, seen ") ||
+			!strings.Contains(named.Remedy, "if node a is stopped, start this node again in ") {
+			t.Errorf("it does not say which node, or what to do: %v", err)
 		}
 		// The same through gossip alone: the store knows nobody else.
 		if _, err := db.Exec(`DELETE FROM sluice_meta.nodes`); err != nil {

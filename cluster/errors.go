@@ -1,6 +1,10 @@
 package cluster
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+	"time"
+)
 
 // Error is an error that an operator reads: what happened and what to do about
 // it. The package's sentinels are of this type; use errors.Is for them and
@@ -10,6 +14,7 @@ type Error struct {
 	State   string // SQLSTATE
 	Message string
 	Remedy  string
+	kind    error // the sentinel that it is a case of, or nil
 }
 
 // Error returns the message and the remedy as one line.
@@ -19,6 +24,9 @@ func (e *Error) Error() string {
 	}
 	return e.Message + ". Remedy: " + e.Remedy
 }
+
+// Unwrap returns the sentinel that e is a case of.
+func (e *Error) Unwrap() error { return e.kind }
 
 var (
 	// ErrWrongKey is returned when this node and a running node of the cluster
@@ -45,6 +53,19 @@ var (
 	// ErrConfig is returned by Open when a Config field is missing or wrong.
 	ErrConfig = &Error{Code: 61004, State: "42000", Message: "bad cluster configuration"}
 )
+
+// wrongKeyOf returns ErrWrongKey with the node's name and when it was seen. A
+// node that ended without leaving, because it could not reach the store, counts
+// as running until its heartbeat is older than deadAfter.
+func wrongKeyOf(p Peer) error {
+	e := *ErrWrongKey
+	again := (max(deadAfter-p.Seen, 0) + time.Second).Round(time.Second)
+	e.Message = fmt.Sprintf("wrong cluster key: node %s of this cluster, seen %.1f s ago, has another one", p.Node, p.Seen.Seconds())
+	e.Remedy = fmt.Sprintf("if node %s is stopped, start this node again in %v, when %s no longer counts as running; if it runs, %s",
+		p.Node, again, p.Node, e.Remedy)
+	e.kind = ErrWrongKey
+	return &e
+}
 
 var (
 	// ErrNotAllowed is returned by Claim when the channel's owner is not known

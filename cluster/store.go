@@ -142,7 +142,7 @@ func (s *store) sameKey(ctx context.Context, tx *sql.Conn, check string) error {
 	}
 	for _, p := range peers {
 		if p.Live && !understands(check, strings.Join(p.Keys, ",")) {
-			return fmt.Errorf("node %s: %w", p.Node, ErrWrongKey)
+			return wrongKeyOf(p)
 		}
 	}
 	return nil

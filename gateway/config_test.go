@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"fmt"
 	"log/slog"
 	"os"
@@ -106,6 +108,55 @@ func TestLoadRefuses(t *testing.T) {
 		_, err = cfg.keys(store)
 		wantError(t, err, "fewer than 16", "openssl rand")
 	})
+}
+
+// TestWeakClusterKeys gives files that are no keys, and keys as the
+// documentation makes them.
+func TestWeakClusterKeys(t *testing.T) {
+	read := func(stated map[string][]string) error {
+		t.Helper()
+		all := map[string][]string{"name": {"n1"}, "store": {someStore}, "data-dir": {t.TempDir()}}
+		for k, v := range stated {
+			all[k] = v
+		}
+		cfg, err := Load("", all)
+		if err != nil {
+			return err
+		}
+		store, err := cfg.storeConfig()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = cfg.keys(store)
+		return err
+	}
+	good := make([]byte, 32)
+	rand.Read(good)
+	strong := write(t, "strong", hex.EncodeToString(good)+"\n")
+	for name, content := range map[string]string{
+		"blanks": strings.Repeat(" ", 64), "one byte": strings.Repeat("k", 64), "zeros": strings.Repeat("\x00", 64), "lines": strings.Repeat(" \r\n\t", 16),
+		"two bytes": strings.Repeat("01", 32),
+	} {
+		path := write(t, "weak", content)
+		wantError(t, read(map[string][]string{"cluster-key-file": {path}}), "--cluster-key-file", path+" is no key: it has ", "openssl rand -hex 32",
+			"--old-cluster-key-file "+path)
+		if err := read(map[string][]string{"cluster-key-file": {strong}, "old-cluster-key-file": {path}}); err != nil {
+			t.Errorf("%s: the remedy is refused: %v", name, err)
+		}
+	}
+	if _, err := os.Stat("/proc/self/environ"); err == nil {
+		for _, option := range []string{"cluster-key-file", "old-cluster-key-file"} {
+			wantError(t, read(map[string][]string{option: {"/proc/self/environ"}}), "--"+option, "the kernel makes it", "Remedy: ")
+		}
+	}
+	for range 100 {
+		for _, size := range []int{32, 16} {
+			rand.Read(good)
+			if err := read(map[string][]string{"cluster-key-file": {write(t, "key", hex.EncodeToString(good[:size]))}}); err != nil {
+				t.Errorf("a key of %d random bytes: %v", size, err)
+			}
+		}
+	}
 }
 
 // TestExposedFiles gives files with passwords and keys permissions that let

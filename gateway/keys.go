@@ -34,6 +34,12 @@ type keys struct {
 // guessed.
 const minClusterKeyBytes = 16
 
+// minClusterKeyKinds is how many different bytes a cluster key has at least. A
+// file of blanks, or of one repeated byte, is no key. Of the keys of 16 random
+// hexadecimal digits, one in two million has fewer; of those that the
+// documentation's command makes, none in the life of the universe.
+const minClusterKeyKinds = 5
+
 // keylessBefore is the value of --old-cluster-key-file for a cluster that had no
 // key.
 const keylessBefore = "none"
@@ -49,12 +55,17 @@ func (c *Config) keys(store *mysql.Config) (k keys, err error) {
 		if k.cluster, err = readClusterKey("cluster-key-file", c.ClusterKeyFile); err != nil {
 			return keys{}, err
 		}
+		if why := weakKey(k.cluster); why != "" {
+			return keys{}, badConfig("cluster-key-file", "make one with: openssl rand -hex 32 ; nodes that run with this key change it one after "+
+				"the other: --cluster-key-file NEW --old-cluster-key-file "+c.ClusterKeyFile, "%s is no key: %s", c.ClusterKeyFile, why)
+		}
 	}
 	switch c.OldClusterKeyFile {
 	case "":
 	case keylessBefore:
 		k.fromKeyless = true
 	default:
+		// It may be a weak one: a release before took it, and it is being replaced.
 		if k.old, err = readClusterKey("old-cluster-key-file", c.OldClusterKeyFile); err != nil {
 			return keys{}, err
 		}
@@ -75,6 +86,22 @@ func readClusterKey(option, path string) ([]byte, error) {
 		return nil, badConfig(option, "make one with: openssl rand -hex 32", "the key has %d bytes, fewer than %d", len(key), minClusterKeyBytes)
 	}
 	return []byte(key), nil
+}
+
+// weakKey returns why a key can be guessed, "" if nothing is known against it.
+func weakKey(key []byte) string {
+	var seen [256]bool
+	kinds := 0
+	for _, b := range key {
+		if !seen[b] {
+			seen[b] = true
+			kinds++
+		}
+	}
+	if kinds < minClusterKeyKinds {
+		return fmt.Sprintf("it has %d bytes, but only %d different ones", len(key), kinds)
+	}
+	return ""
 }
 
 // oldShared is the key before, as far as gossip needs it.
@@ -132,7 +159,7 @@ func ownKey(dataDir string, create bool) ([]byte, error) {
 		return nil, badConfig("data-dir", "make the file readable for this process", "read this node's key: %v", err)
 	}
 	key = bytes.TrimRight(key, "\r\n")
-	if len(key) < minClusterKeyBytes {
+	if len(key) < minClusterKeyBytes || weakKey(key) != "" {
 		return nil, badConfig("data-dir", "bring the file back from a backup; or remove it, and state the passwords again that it encrypted",
 			"%s has %d bytes and is no key", path, len(key))
 	}

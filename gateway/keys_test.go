@@ -104,7 +104,7 @@ func keys2(path, old string) map[string][]string {
 // name.
 func TestKeyOfASingleNode(t *testing.T) {
 	r := newKeyRig(t)
-	first, second := write(t, "first", strings.Repeat("1", 64)), write(t, "second", strings.Repeat("2", 64))
+	first, second := write(t, "first", strings.Repeat("1a2b3c4d", 8)), write(t, "second", strings.Repeat("2b3c4d5e", 8))
 	r.migrate(r.restart("n1", nil))
 	r.flows(r.restart("n1", nil)) // the same key
 
@@ -155,7 +155,7 @@ func TestKeyOfASingleNode(t *testing.T) {
 // while a migration runs.
 func TestKeyOfTwoNodes(t *testing.T) {
 	r := newKeyRig(t)
-	first, second := write(t, "first", strings.Repeat("1", 64)), write(t, "second", strings.Repeat("2", 64))
+	first, second := write(t, "first", strings.Repeat("1a2b3c4d", 8)), write(t, "second", strings.Repeat("2b3c4d5e", 8))
 	c := r.restart("n1", key(first))
 	r.restart("n2", key(first))
 	r.migrate(c)
@@ -188,7 +188,7 @@ func TestKeyOfTwoNodes(t *testing.T) {
 // until they have one, and a migration without a password runs on.
 func TestFirstKeyOfTwoNodes(t *testing.T) {
 	r := newKeyRig(t)
-	first := write(t, "first", strings.Repeat("1", 64))
+	first := write(t, "first", strings.Repeat("1a2b3c4d", 8))
 	c := r.restart("n1", nil)
 	r.restart("n2", nil)
 	for _, statement := range []string{"CREATE SECRET s PASSWORD 'x'", "CREATE SOURCE x SOURCE_HOST='h', SOURCE_PASSWORD='x'",

@@ -329,7 +329,7 @@ func TestFatal(t *testing.T) {
 	})
 	t.Run("wrong cluster key", func(t *testing.T) {
 		err := open(map[string][]string{"name": {"n2"}, "store": {root}, "cluster-key-file": {other}})
-		wantError(t, err, "another one", "Remedy: give")
+		wantError(t, err, "node n1 of this cluster", "another one", "Remedy: if node n1 is stopped, start this node again in ", "give every node")
 		if !catalog.HasCode(err, catalog.CodeWrongKey) && !errors.Is(err, cluster.ErrWrongKey) {
 			t.Errorf("got %v", err)
 		}

@@ -30,6 +30,10 @@ var (
 	// read or write.
 	ErrExposed = errors.New("other users of this machine can read or change it")
 
+	// ErrVirtual is returned for a file whose length is not what the file system
+	// says: the kernel makes it when it is read, as all of /proc.
+	ErrVirtual = errors.New("its content is not as long as the file system says: the kernel makes it, or it is being written")
+
 	errChanged = errors.New("it was replaced while it was opened")
 )
 
@@ -86,6 +90,13 @@ func content(f *os.File, seen fs.FileInfo, limit int) ([]byte, fs.FileInfo, erro
 	}
 	if err != nil {
 		return nil, nil, err
+	}
+	// The size of now: a file that was written just before has its whole content.
+	if info, err = f.Stat(); err != nil {
+		return nil, nil, err
+	}
+	if info.Size() != int64(len(b)) {
+		return nil, nil, fmt.Errorf("%s: %w", f.Name(), ErrVirtual)
 	}
 	return b, info, nil
 }

@@ -170,3 +170,20 @@ func TestReadPrivate(t *testing.T) {
 		}
 	}
 }
+
+// TestReadVirtual names files that the kernel makes. The file system calls them
+// regular, and says that they are empty or have a page.
+func TestReadVirtual(t *testing.T) {
+	for _, path := range []string{"/proc/self/environ", "/proc/self/cmdline", "/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"} {
+		if b, err := os.ReadFile(path); err != nil || len(b) == 0 {
+			continue // not on this system
+		}
+		if b, err := Read(path, MaxSecretBytes); !errors.Is(err, ErrVirtual) || b != nil {
+			t.Errorf("%s: %d bytes, %v", path, len(b), err)
+		}
+		dir, name := filepath.Split(path)
+		if b, err := ReadBelow(filepath.Clean(dir), name, MaxSecretBytes); err == nil || b != nil {
+			t.Errorf("%s, below its folder: %d bytes, %v", path, len(b), err)
+		}
+	}
+}
