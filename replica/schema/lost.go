@@ -20,12 +20,6 @@ func lostRows(table, what string) Condition {
 	return never(ddlError(nil, remedyLost, "table %s: %s changes rows of the source without a row event", table, what))
 }
 
-// ownRows are the engines that keep a table's rows themselves and copy them when
-// ALTER TABLE changes to them. The rows of other engines are somewhere else, or
-// nowhere.
-var ownRows = map[string]bool{"INNODB": true, "INNOBASE": true, "XTRADB": true, "MYISAM": true, "ARIA": true, "MARIA": true, "MEMORY": true, "HEAP": true, "ARCHIVE": true,
-	"CSV": true, "NDB": true, "NDBCLUSTER": true, "ROCKSDB": true, "TOKUDB": true, "MROONGA": true, "COLUMNSTORE": true}
-
 // engine returns the definition's storage engine in upper case, "" when it names
 // none.
 func (d *definition) engine() string {
@@ -37,9 +31,26 @@ func (d *definition) engine() string {
 	return ""
 }
 
+// findEngine finds out whether a new table that names no engine got one that keeps no rows: it is the session's
+// default_storage_engine, which is not in the binlog. Only a table that is still there shows it.
+func (s *step) findEngine(name [2]string, d *definition) error {
+	shown := s.shown(name)
+	if d.engine() != "" || shown == nil {
+		return nil
+	}
+	now, err := shown()
+	if err != nil || now == nil {
+		return err
+	}
+	if e := now.engine(); e != "" && !replica.KeepsRows(e) {
+		d.setOption("ENGINE", e)
+	}
+	return nil
+}
+
 // lostByCreate refuses a new table whose rows are not its own.
 func (d *definition) lostByCreate(table *replica.Table) []Condition {
-	if e := d.engine(); e != "" && !ownRows[e] {
+	if e := d.engine(); e != "" && !replica.KeepsRows(e) {
 		return []Condition{lostRows(table.String(), "a table of engine "+e+", which keeps no rows of its own,")}
 	}
 	return nil
@@ -48,7 +59,7 @@ func (d *definition) lostByCreate(table *replica.Table) []Condition {
 // lost refuses an ALTER TABLE that changes rows without row events.
 func (x *alterTranslator) lost() {
 	refuse := func(what string) { x.conditions = append(x.conditions, lostRows(x.c.Before.String(), what)) }
-	if e := x.after.d.engine(); e != x.before.d.engine() && e != "" && !ownRows[e] {
+	if e := x.after.d.engine(); e != x.before.d.engine() && e != "" && !replica.KeepsRows(e) {
 		refuse("ALTER TABLE .. ENGINE=" + e)
 	}
 	for i := range x.c.actions {

@@ -173,6 +173,9 @@ func (s *step) createTable(st *createTableStmt) error {
 		def = again.(*createTableStmt).def
 		def.name = st.name
 	}
+	if err := s.findEngine(name, def); err != nil {
+		return err
+	}
 	after, err := def.build(st.schema)
 	if err != nil {
 		return err

@@ -102,6 +102,11 @@ func (x *alterTranslator) addedColumn(c *columnDef) (*columnDef, error) {
 		x.conditions = append(x.conditions, emptyTable(x.c.Before, x.name, "it numbered them for the new column "+c.name))
 		return c, nil
 	}
+	if x.c.ddl.SQLMode&modeNoBackslashEscapes != 0 && strings.HasPrefix(c.def, "(") && strings.Contains(c.def, `\`) {
+		// MySQL writes an expression's backslash twice, and reads both in this mode.
+		x.conditions = append(x.conditions, emptyTable(x.c.Before, x.name, "the default of the new column "+c.name+" has a backslash, under NO_BACKSLASH_ESCAPES"))
+		return c, nil
+	}
 	if !c.hasDefault || c.generated != "" {
 		return c, nil
 	}

@@ -146,7 +146,7 @@ func (t *Tracker) ApplyAt(ddl replica.DDL, source Source) ([]Change, error) {
 	if err == nil {
 		step := &step{t: t, ddl: ddl, session: session, source: source, set: map[ruleset.TableName]*replica.Table{}, objects: objects{}}
 		if err = step.apply(st); err == nil && step.relevant() {
-			err = unreadSettings(ddl, session, serr)
+			err = unreadSettings(ddl, session, errors.Join(serr, parsedBefore(ddl, tokens)))
 		}
 		if err == nil {
 			step.commit()

@@ -55,6 +55,11 @@ func checkEngines(ctx context.Context, c *checker) error {
 					"keep the history on the source", "")
 				return
 			}
+			if rest[0] != "" && !replica.KeepsRows(rest[0]) {
+				c.addFor(t, t.object(), "engine", Error, fmt.Sprintf("tables of engine %s keep no rows of their own: what the binlog says of them is not what they have", rest[0]),
+					"leave the table out", "")
+				return
+			}
 			c.addFor(t, t.object(), "engine", Warning, fmt.Sprintf("engine %s has no transactions: a change may be seen before it is in the binlog", rest[0]),
 				"change the table to InnoDB before copying it, or do not change it during the copy", "ALTER TABLE "+replica.QuoteTable(t.Schema, t.Name)+" ENGINE=InnoDB")
 		})

@@ -1,0 +1,3 @@
+SET default_storage_engine='BLACKHOLE';
+CREATE TABLE u (id INT PRIMARY KEY);
+INSERT INTO u VALUES (1);

@@ -1,0 +1,2 @@
+CREATE TABLE u LIKE left_out;
+INSERT INTO u VALUES (1);
