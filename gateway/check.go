@@ -95,8 +95,42 @@ func refusal(m *catalog.Migration, findings []migration.Finding) error {
 	if blocking > 1 {
 		remedy = strings.TrimRight(remedy, ". ") + "; CHECK MIGRATION " + backquote(m.Name) + " shows all"
 	}
-	return sqladmin.Errorf(sqladmin.CodeCheckFailed, "%d check(s) of migration '%s' failed; first: %s %s: %s", blocking, m.Name, first.ID, first.Object, first.Finding).
+	e := sqladmin.Errorf(sqladmin.CodeCheckFailed, "%d check(s) of migration '%s' failed; first: %s %s: %s", blocking, m.Name, first.ID, first.Object, first.Finding).
 		WithRemedy("%s", named(remedy, m.Name))
+	if len(e.Error()) <= clientTextBytes {
+		return e
+	}
+	return shortRefusal(m, blocking, first)
+}
+
+// clientTextBytes is how much of an error's text the clients of MySQL and MariaDB
+// keep: their buffer has 512 bytes with the final zero (MYSQL_ERRMSG_SIZE). They
+// cut the rest without a mark.
+const clientTextBytes = 511
+
+// shortRefusal is refusal in clientTextBytes: what failed, where all of it can be
+// read, and as much of the finding and of its remedy as has room. It leaves the
+// statements of the remedy out, which CHECK MIGRATION has in a column of its own.
+func shortRefusal(m *catalog.Migration, blocking int, first migration.Finding) error {
+	shows := "CHECK MIGRATION " + backquote(clip(m.Name, 64)) + " shows the whole; "
+	head := fmt.Sprintf("%d check(s) of migration '%s' failed; first: %s %s: ", blocking, clip(m.Name, 64), first.ID, clip(first.Object, 64))
+	finding, remedy := first.Finding, named(first.Remedy, m.Name)
+	room := clientTextBytes - len(head) - len(". Remedy: ") - len(shows)
+	if len(finding)+len(remedy) > room {
+		// The remedy gets half of the room, or what the finding does not need.
+		remedy = clip(remedy, max(room/2, room-len(finding)))
+		finding = clip(finding, room-len(remedy))
+	}
+	return sqladmin.Errorf(sqladmin.CodeCheckFailed, "%s%s", head, finding).WithRemedy("%s%s", shows, remedy)
+}
+
+// clip returns at most n bytes of a text, with a mark where it is cut.
+func clip(s string, n int) string {
+	const mark = " .."
+	if len(s) <= n {
+		return s
+	}
+	return strings.ToValidUTF8(s[:max(n-len(mark), 0)], "") + mark
 }
 
 // checkSource connects to a source and checks the server, not its tables: these

@@ -170,7 +170,7 @@ func refused(list []*candidate, all bool) error {
 	}
 	remedy := e.Remedy
 	if failed > 1 {
-		remedy += "; SHOW WARNINGS has the reason of each of the others, and CHECK MIGRATION all that is wrong with one"
+		remedy = "SHOW WARNINGS has the reason of each, and CHECK MIGRATION all that is wrong with one; first: " + remedy
 	}
 	e = sqladmin.Errorf(e.Code, "%d of %d migrations were set running; '%s' cannot be: %s", set, len(list), first.m.Name, e.Message).
 		WithRemedy("%s", remedy)

@@ -104,21 +104,22 @@ func (s *scope) column(e *ast.ColumnNameExpr) (any, error) {
 			return v, nil
 		}
 	}
-	i, err := s.rel.find(e.Name)
+	i, err := s.rel.find(e.Name, fieldList)
 	if err != nil || i >= len(s.row) {
 		return nil, err
 	}
 	return s.row[i], nil
 }
 
-// find returns the index of a column; an unknown one is error 1054.
-func (r *relation) find(n *ast.ColumnName) (int, error) {
+// find returns the index of a column that stands in a clause; an unknown one is
+// error 1054.
+func (r *relation) find(n *ast.ColumnName, clause string) (int, error) {
 	if t := n.Table.O; t == "" || strings.EqualFold(t, r.alias) || r.alias == "" && strings.EqualFold(t, r.name) {
 		if i := columnIndex(r.columns, n.Name.O); i >= 0 {
 			return i, nil
 		}
 	}
-	e := Errorf(CodeUnknownColumn, "Unknown column '%s' in 'field list'", n.String())
+	e := unknownColumn(n.String(), clause)
 	var names []string
 	for _, c := range r.columns {
 		names = append(names, fold(c.Name))

@@ -1,8 +1,9 @@
 package sqladmin
 
 import (
-	"errors"
+	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -29,7 +30,7 @@ func (x *executor) query(sel *ast.SelectStmt, rel *relation) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkColumns(sel); err != nil {
+	if err := s.checkColumns(sel, len(items)); err != nil {
 		return nil, err
 	}
 	kept, err := s.filter(sel.Where)
@@ -117,13 +118,27 @@ func (s *scope) resultColumns(items []item) []Column {
 	return cols
 }
 
+// The places of a column, in the words of MySQL's error 1054.
+const (
+	fieldList    = "field list"
+	whereClause  = "where clause"
+	groupClause  = "group statement"
+	havingClause = "having clause"
+	orderClause  = "order clause"
+)
+
+func unknownColumn(name, clause string) *Error {
+	return Errorf(CodeUnknownColumn, "Unknown column '%s' in '%s'", name, cmp.Or(clause, fieldList))
+}
+
 // columnCheck looks for unknown columns, so that a query over no rows fails as
 // it would over some; and for aggregates.
 type columnCheck struct {
 	rel       *relation
 	aliases   map[string]bool
 	aggregate bool
-	where     bool // the columns are those of WHERE
+	clause    string // where the columns stand, in MySQL's words; "" is the field list
+	items     int    // columns of the result, which a position names
 	err       error
 }
 
@@ -134,13 +149,12 @@ func (c *columnCheck) Enter(n ast.Node) (ast.Node, bool) {
 		if n.Name.Table.O == "" && c.aliases[n.Name.Name.L] {
 			break
 		}
-		if _, err := c.rel.find(n.Name); err != nil && c.err == nil {
+		if _, err := c.rel.find(n.Name, c.clause); err != nil && c.err == nil {
 			c.err = err
-			if e := (*Error)(nil); c.where && errors.As(err, &e) {
-				inWhere := *e
-				inWhere.Message = strings.Replace(e.Message, "'field list'", "'where clause'", 1)
-				c.err = &inWhere
-			}
+		}
+	case *ast.PositionExpr:
+		if c.err == nil && (n.N < 1 || n.N > c.items) {
+			c.err = unknownColumn(strconv.Itoa(n.N), c.clause)
 		}
 	case *ast.AggregateFuncExpr:
 		c.aggregate = true
@@ -157,28 +171,30 @@ func (c *columnCheck) Enter(n ast.Node) (ast.Node, bool) {
 // Leave implements ast.Visitor.
 func (c *columnCheck) Leave(n ast.Node) (ast.Node, bool) { return n, true }
 
-func (s *scope) checkColumns(sel *ast.SelectStmt) error {
-	c := &columnCheck{rel: s.rel, aliases: map[string]bool{}}
+func (s *scope) checkColumns(sel *ast.SelectStmt, items int) error {
+	c := &columnCheck{rel: s.rel, aliases: map[string]bool{}, items: items}
 	for _, f := range sel.Fields.Fields {
 		if f.Expr != nil {
 			f.Expr.Accept(c)
 		}
 	}
 	if sel.Where != nil {
-		c.where = true
+		c.clause = whereClause
 		sel.Where.Accept(c)
-		c.where = false
 	}
 	for _, f := range sel.Fields.Fields {
 		c.aliases[f.AsName.L] = true
 	}
 	if sel.GroupBy != nil {
+		c.clause = groupClause
 		sel.GroupBy.Accept(c)
 	}
 	if sel.Having != nil {
+		c.clause = havingClause
 		sel.Having.Accept(c)
 	}
 	if sel.OrderBy != nil {
+		c.clause = orderClause
 		sel.OrderBy.Accept(c)
 	}
 	return c.err
@@ -293,7 +309,7 @@ func (x *executor) addToKey(key *strings.Builder, v any) error {
 func (s *scope) byItem(e ast.ExprNode, items []item) (any, error) {
 	if p, ok := e.(*ast.PositionExpr); ok {
 		if p.N < 1 || p.N > len(items) {
-			return nil, Errorf(CodeUnknownColumn, "Unknown column '%d' in 'order clause'", p.N)
+			return nil, unknownColumn(strconv.Itoa(p.N), orderClause) // checkColumns has found it before
 		}
 		return s.value(items[p.N-1])
 	}

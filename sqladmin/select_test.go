@@ -50,6 +50,41 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+// TestUnknownColumns names the clause of a column that does not exist, in the
+// words and the order of MySQL 9.7. The tables have rows or none.
+func TestUnknownColumns(t *testing.T) {
+	db := dial(t, open(t, newDouble()), "")
+	for query, want := range map[string]string{
+		"SELECT zz FROM migrations ORDER BY yy":                              "'zz' in 'field list'",
+		"SELECT SUM(zz) FROM migrations":                                     "'zz' in 'field list'",
+		"SELECT 1 FROM migrations WHERE ww GROUP BY gg HAVING hh ORDER BY o": "'ww' in 'where clause'",
+		"SELECT migration AS a FROM migrations WHERE a = 'x'":                "'a' in 'where clause'",
+		"SELECT 1 FROM (SELECT migration FROM migrations) d WHERE zz":        "'zz' in 'where clause'",
+		"SHOW MIGRATIONS WHERE zz = 1":                                       "'zz' in 'where clause'",
+		"SELECT 1 FROM migrations GROUP BY gg HAVING hh":                     "'gg' in 'group statement'",
+		"SELECT 1 FROM migrations WHERE 0 GROUP BY gg":                       "'gg' in 'group statement'",
+		"SELECT 1 FROM migrations GROUP BY 5":                                "'5' in 'group statement'",
+		"SELECT 1 FROM migrations WHERE 0 GROUP BY 5":                        "'5' in 'group statement'",
+		"SELECT 1 FROM migrations GROUP BY 1 HAVING hh ORDER BY o":           "'hh' in 'having clause'",
+		"SELECT 1 FROM migrations HAVING COUNT(zz) > 1":                      "'zz' in 'having clause'",
+		"SELECT 1 FROM migrations ORDER BY zz":                               "'zz' in 'order clause'",
+		"SELECT 1 FROM migrations ORDER BY COUNT(zz)":                        "'zz' in 'order clause'",
+		"SELECT migration a FROM migrations ORDER BY CONCAT(a, zz)":          "'zz' in 'order clause'",
+		"SELECT 1 FROM migrations WHERE 0 ORDER BY 5":                        "'5' in 'order clause'",
+		"SELECT 1 FROM migrations ORDER BY 0":                                "'0' in 'order clause'",
+	} {
+		_, err := db.ExecContext(t.Context(), query)
+		if code(err) != CodeUnknownColumn || !strings.Contains(err.Error(), "Unknown column "+want) {
+			t.Errorf("%s: %v, want %s", query, err, want)
+		}
+	}
+	for _, query := range []string{"SELECT *, 1 FROM migrations ORDER BY 3", "SELECT migration a FROM migrations GROUP BY a ORDER BY a", "SELECT 1 ORDER BY 1"} {
+		if _, err := db.ExecContext(t.Context(), query); err != nil {
+			t.Errorf("%s: %v", query, err)
+		}
+	}
+}
+
 func firstRow(t *testing.T, rows *sql.Rows) string {
 	t.Helper()
 	defer rows.Close()

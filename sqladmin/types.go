@@ -15,7 +15,7 @@ func (s *scope) typeOf(e ast.ExprNode) Type {
 	case *tidbsql.Literal:
 		return widen(Null, literal(e))
 	case *ast.ColumnNameExpr:
-		if i, err := s.rel.find(e.Name); err == nil {
+		if i, err := s.rel.find(e.Name, fieldList); err == nil {
 			return s.rel.columns[i].Type
 		}
 	case *ast.ParenthesesExpr:

@@ -147,10 +147,18 @@ func (d *ddlRunner) refuse(ctx context.Context, p *DDLPlan, state string, why *r
 	if len(p.Steps) > 0 {
 		sql = p.Steps[0].SQL
 	}
-	if err := d.record(ctx, p, 0, ddlRecord{state: state, fingerprint: fp}, sql, clipNote("not executed: "+why.Message)); err != nil {
+	if err := d.record(ctx, p, 0, ddlRecord{state: state, fingerprint: fp}, sql, clipNote("not executed: "+reason(why))); err != nil {
 		return err
 	}
 	return why
+}
+
+// reason returns why a DDL is refused, with the cause and without the remedy.
+func reason(why *replica.Error) string {
+	if why.Err == nil {
+		return why.Message
+	}
+	return why.Message + ": " + why.Err.Error()
 }
 
 // repaired judges the target's tables after a refusal: true if they were changed

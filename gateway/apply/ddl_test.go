@@ -387,3 +387,25 @@ func TestDDLThatLeavesTheDefinition(t *testing.T) {
 		}
 	}
 }
+
+// TestNoteOfARefusedDDL: the record of a DDL without a translation has the cause.
+func TestNoteOfARefusedDDL(t *testing.T) {
+	tt := newTarget(t, servers.TiDB)
+	a := tt.open(tt.claim(), tt.server.Addr(), nil)
+	defer func() { _ = a.Close() }()
+	tt.exec("CREATE TABLE a.d (id INT PRIMARY KEY)")
+	p := ddlPlan(1, "ALTER TABLE a.d ADD COLUMN g POINT")
+	p.Steps, p.Expected = nil, []Expected{{Table: [2]string{"a", "d"}, Differs: func(string) []string { return []string{"no column g"} }}}
+	p.Refused = &replica.Error{Code: 61053, Class: "DDL", Message: "translate a change of table a.d", Remedy: "add the column by hand",
+		Err: errors.New("column g: TiDB has no type point")}
+	if err := a.RunDDL(t.Context(), p); !errors.Is(err, p.Refused) {
+		t.Fatalf("a statement without a translation: %v", err)
+	}
+	var note string
+	if err := tt.db.QueryRowContext(t.Context(), "SELECT note FROM sluice_meta.ddl_log").Scan(&note); err != nil {
+		t.Fatal(err)
+	}
+	if note != "not executed: translate a change of table a.d: column g: TiDB has no type point" {
+		t.Errorf("the note is %q", note)
+	}
+}

@@ -83,6 +83,9 @@ func CheckAll(ctx context.Context, cfgs []Config, atOnce int) []Checked {
 			if err := replica.Safely(func() error { out[i] = r.check(ctx, look); return nil }); err != nil {
 				out[i] = Checked{Err: err}
 			}
+			for k := range out[i].Findings {
+				out[i].Findings[k].Remedy = r.cfg.Source.WithName(out[i].Findings[k].Remedy)
+			}
 			if out[i].Err != nil {
 				out[i].Err = targetError(out[i].Err, "answer the checks") // the source's errors have their names
 			}

@@ -198,6 +198,11 @@ func (r *Runner) name(err error) *replica.Error {
 
 // fail records an error for SHOW. io says that it is the receiver's.
 func (r *Runner) fail(e *replica.Error, io bool) {
+	if with := r.cfg.Source.WithName(e.Remedy); with != e.Remedy {
+		c := *e
+		c.Remedy = with
+		e = &c
+	}
 	r.mu.Lock()
 	now := time.Now()
 	if io || e.Class == "SOURCE" || e.Class == "NETWORK" {

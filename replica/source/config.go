@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -69,6 +70,30 @@ func (c Config) Address() string {
 // String returns the name and address: never the password or a key.
 func (c Config) String() string {
 	return fmt.Sprintf("source %s at %s", c.Name, c.Address())
+}
+
+// aboutSource finds ALTER SOURCE without a name.
+var aboutSource = regexp.MustCompile("\\bALTER SOURCE\\b( \\.\\.)?( [`'])?")
+
+// WithName returns a remedy whose ALTER SOURCE names this source. The packages
+// that find an error do not know the name.
+func (c Config) WithName(remedy string) string {
+	if c.Name == "" {
+		return remedy
+	}
+	return aboutSource.ReplaceAllStringFunc(remedy, func(match string) string {
+		if last := match[len(match)-1]; last == '`' || last == '\'' {
+			return match
+		}
+		return "ALTER SOURCE `" + strings.ReplaceAll(c.Name, "`", "``") + "`"
+	})
+}
+
+// named is Classify for an error of this source.
+func (c Config) named(err error) error {
+	e := *classify(err)
+	e.Remedy = c.WithName(e.Remedy)
+	return &e
 }
 
 // GoString is String, so that %#v prints no secret either.

@@ -1,5 +1,7 @@
 package source
 
+const expiredRemedy = "set a new password on the source, then STOP MIGRATION, ALTER SOURCE .. SOURCE_PASSWORD=.., START MIGRATION"
+
 // serverErrors says what a server's error code means to an operator here.
 // Codes that are not listed are reported as they are.
 var serverErrors = map[uint16]struct {
@@ -38,14 +40,14 @@ var serverErrors = map[uint16]struct {
 	1373: {message: "the source does not have the binlog file of this channel's position", remedy: "copy the tables again (RESET MIGRATION, empty the target's tables, START MIGRATION)"},
 	1381: {message: "the source writes no binlog", remedy: "start the source with log_bin, binlog_format=ROW and binlog_row_image=FULL"},
 	1412: {class: "DDL", message: "the table's definition changed while a snapshot was open", remedy: "none: the table is copied again", transient: true},
-	1820: {message: "the password of the source's account has expired", remedy: "set a new password on the source, then ALTER SOURCE .. SOURCE_PASSWORD"},
-	1862: {message: "the password of the source's account has expired", remedy: "set a new password on the source, then ALTER SOURCE .. SOURCE_PASSWORD"},
+	1820: {message: "the password of the source's account has expired", remedy: expiredRemedy},
+	1862: {message: "the password of the source's account has expired", remedy: expiredRemedy},
 	1927: {class: "NETWORK", message: "the source killed the connection", transient: true},
 	1969: {message: "the source's limit on statement time ended a read", remedy: "raise max_statement_time for the account", transient: true},
 	2013: {class: "NETWORK", message: "the connection to the source was lost", transient: true},
 	3024: {message: "the source's limit on statement time ended a read", remedy: "raise max_execution_time for the account", transient: true},
 	3118: {message: "the source's account is locked", remedy: "ALTER USER .. ACCOUNT UNLOCK on the source"},
-	3159: {message: "the source demands an encrypted connection", remedy: "set SOURCE_SSL_MODE=REQUIRED"},
+	3159: {message: "the source demands an encrypted connection", remedy: "STOP MIGRATION, ALTER SOURCE .. SOURCE_SSL_MODE=REQUIRED, START MIGRATION"},
 	4031: {class: "NETWORK", message: "the source closed an idle connection", transient: true},
 	4151: {message: "the source's account is locked", remedy: "ALTER USER .. ACCOUNT UNLOCK on the source"},
 }

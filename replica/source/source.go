@@ -73,7 +73,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 	defer cancel()
 	facts, err := readFacts(probeCtx, probe, cfg.Flavor)
 	if err != nil {
-		return nil, Classify(fmt.Errorf("connect to %s: %w", cfg, err))
+		return nil, cfg.named(fmt.Errorf("connect to %s: %w", cfg, err))
 	}
 	s.cfg, s.facts, s.plain = cfg, facts, plain.Load()
 	if s.facts.Encrypted = cfg.SSLMode != SSLDisabled && !s.plain; s.facts.Encrypted && cfg.SSLMode == SSLPreferred {
@@ -87,7 +87,7 @@ func Open(ctx context.Context, cfg Config) (*Source, error) {
 		return nil, errors.Join(err, s.db.Close())
 	}
 	if err := s.db.PingContext(probeCtx); err != nil {
-		return nil, errors.Join(Classify(fmt.Errorf("set up a session on %s: %w", cfg, err)), s.Close())
+		return nil, errors.Join(cfg.named(fmt.Errorf("set up a session on %s: %w", cfg, err)), s.Close())
 	}
 	opened = true
 	return s, nil

@@ -217,6 +217,9 @@ func TestOpenErrors(t *testing.T) {
 		wrong.User, wrong.Password = "u", "another-word"
 		_, err := source.Open(t.Context(), wrong)
 		wantError(t, err, 1045, "SOURCE", false)
+		if want := "STOP MIGRATION, ALTER SOURCE `" + wrong.Name + "` SOURCE_PASSWORD=.., START MIGRATION"; wrong.Name == "" || !strings.Contains(err.Error(), want) {
+			t.Errorf("the remedy does not name source %q: %v", wrong.Name, err)
+		}
 		if strings.Contains(err.Error(), "another-word") || strings.Contains(fmt.Sprintf("%v %+v %#v", wrong, wrong, wrong), "another-word") {
 			t.Errorf("a password is shown: %v", err)
 		}
