@@ -66,6 +66,9 @@ func (s *scope) arguments(e *ast.AggregateFuncExpr) ([]any, error) {
 				value = nil
 				break
 			}
+			if name := fold(e.F); name == "sum" || name == "avg" {
+				v = inNumbers(e.Args[i], v)
+			}
 			fmt.Fprintf(&key, "%s\x00", fold(asString(v)))
 			if key.Len() > maxValueBytes+n {
 				return nil, valueTooLong(e.F)

@@ -1,14 +1,16 @@
 package sqladmin
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"math/big"
 	"strconv"
 	"strings"
 
+	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/pingcap/tidb/pkg/parser/opcode"
+
+	"sluice/internal/tidbsql"
 )
 
 // arithmetic works on integers exactly, on all else as doubles. A result out of the
@@ -49,19 +51,52 @@ func arithmetic(op opcode.Op, a, b any) (any, error) {
 			f = decimals(f)
 		}
 	case opcode.IntDiv:
-		if f = math.Trunc(x / y); f >= math.MaxInt64 || f < math.MinInt64 {
-			return nil, outOfRange("BIGINT", operation(op, asString(a), asString(b)))
-		}
-		return int64(f), nil
+		return divide(op, a, b)
 	case opcode.Mod:
-		f = math.Mod(x, y)
+		if !isNumber(a) || !isNumber(b) { // a text is a double
+			return unsignedZero(math.Mod(x, y)), nil
+		}
+		return divide(op, a, b)
 	default:
 		return nil, NotSupported("operator " + op.String())
 	}
 	if math.IsInf(f, 0) || math.IsNaN(f) {
 		return nil, outOfRange("DOUBLE", operation(op, asString(a), asString(b)))
 	}
-	return f, nil
+	return unsignedZero(f), nil
+}
+
+// unsignedZero returns f, and 0 for -0, which no DECIMAL has.
+func unsignedZero(f float64) float64 { return f + 0 }
+
+// divide is DIV and % when an operand is no integer: exact for the decimal
+// numbers that the operands print as, so that 0.3 % 0.1 is 0. The divisor is
+// not 0.
+func divide(op opcode.Op, a, b any) (any, error) {
+	x, y := rational(a), rational(b)
+	// x/y is m/n with integers.
+	m, n := new(big.Int).Mul(x.Num(), y.Denom()), new(big.Int).Mul(x.Denom(), y.Num())
+	quotient := m.Quo(m, n)
+	if op == opcode.IntDiv {
+		unsigned, expression := isUint(a) || isUint(b), func() string { return operation(op, asString(a), asString(b)) }
+		if unsigned && quotient.Sign() < 0 {
+			return nil, outOfRange("BIGINT UNSIGNED", expression())
+		}
+		return fitting(quotient, unsigned, expression)
+	}
+	f, _ := x.Sub(x, y.Mul(y, new(big.Rat).SetInt(quotient))).Float64()
+	return unsignedZero(f), nil
+}
+
+// rational returns the number that a value prints as.
+func rational(v any) *big.Rat {
+	if n := integer(v); n != nil {
+		return new(big.Rat).SetInt(n)
+	}
+	if r, ok := new(big.Rat).SetString(formatFloat(asFloat(v))); ok {
+		return r
+	}
+	return new(big.Rat) // formatFloat prints nothing that is no number
 }
 
 // exact computes with integers of any size.
@@ -134,18 +169,86 @@ func bits(v any) uint64 {
 	case uint64:
 		return v
 	case string:
-		if u, err := strconv.ParseUint(strings.TrimSpace(v), 10, 64); err == nil || errors.Is(err, strconv.ErrRange) { // the greatest one then
-			return u
-		}
+		return leadingInteger(v)
 	}
 	return uint64(asInt(v)) // a double above BIGINT is its greatest value
+}
+
+// leadingInteger reads the integer that a text begins with, without a fraction
+// or an exponent, as MySQL does. One out of range is the greatest, or the least
+// BIGINT.
+func leadingInteger(s string) uint64 {
+	s = strings.TrimLeft(s, " \t\r\n")
+	sign := signLength(s)
+	word := s[:sign+digits(s[sign:])]
+	if strings.HasPrefix(word, "-") {
+		n, _ := strconv.ParseInt(word, 10, 64) // 0 when there is no digit
+		return uint64(n)
+	}
+	n, _ := strconv.ParseUint(strings.TrimPrefix(word, "+"), 10, 64)
+	return n
+}
+
+// inNumbers returns the value of an expression where a number is wanted. The
+// literals 0x.. and x'..' are BIGINT UNSIGNED there, and b'..' is an integer;
+// elsewhere they are texts.
+func inNumbers(e ast.ExprNode, v any) any {
+	for {
+		p, ok := e.(*ast.ParenthesesExpr)
+		if !ok {
+			break
+		}
+		e = p.Expr
+	}
+	l, ok := e.(*tidbsql.Literal)
+	if !ok {
+		return v
+	}
+	switch b := l.Value().(type) {
+	case tidbsql.Hex:
+		return number(string(b))
+	case tidbsql.Bits:
+		if n := number(string(b)); n > math.MaxInt64 {
+			return n
+		} else {
+			return int64(n)
+		}
+	}
+	return v
+}
+
+// number is the number of a binary literal, 0 for one that no BIGINT UNSIGNED
+// holds, as in MySQL 9.
+func number(b string) uint64 {
+	b = strings.TrimLeft(b, "\x00")
+	if len(b) > 8 {
+		return 0
+	}
+	n := uint64(0)
+	for i := range len(b) {
+		n = n<<8 | uint64(b[i])
+	}
+	return n
+}
+
+// comparands returns two values as they are compared: a binary literal beside a
+// number is a number.
+func comparands(l, r ast.ExprNode, a, b any) (any, any) {
+	x, y := a, b
+	if isNumber(b) {
+		x = inNumbers(l, a)
+	}
+	if isNumber(a) {
+		y = inNumbers(r, b)
+	}
+	return x, y
 }
 
 // negative returns -v.
 func negative(v any) (any, error) {
 	n := integer(v)
 	if n == nil {
-		return -asFloat(v), nil
+		return unsignedZero(-asFloat(v)), nil
 	}
 	if r := new(big.Int).Neg(n); r.IsInt64() {
 		return r.Int64(), nil

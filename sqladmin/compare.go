@@ -121,5 +121,26 @@ func field(s *scope, a []any) any {
 	return int64(0)
 }
 
-func greatest(s *scope, a []any) any { return valueOrError(s.x.stop.extreme(1, a)) }
-func least(s *scope, a []any) any    { return valueOrError(s.x.stop.extreme(-1, a)) }
+func greatest(s *scope, a []any) any { return valueOrError(s.x.stop.extreme(1, alike(a))) }
+func least(s *scope, a []any) any    { return valueOrError(s.x.stop.extreme(-1, alike(a))) }
+
+// alike returns texts and numbers as texts, as GREATEST and LEAST compare them:
+// the greatest of 2 and '10' is 2.
+func alike(values []any) []any {
+	texts, numbers := 0, 0
+	for _, v := range values {
+		if _, ok := v.(string); ok {
+			texts++
+		} else if isNumber(v) {
+			numbers++
+		}
+	}
+	if texts == 0 || numbers == 0 || texts+numbers < len(values) {
+		return values
+	}
+	out := make([]any, len(values))
+	for i, v := range values {
+		out[i] = asString(v)
+	}
+	return out
+}

@@ -68,7 +68,7 @@ func (s *scope) evaluate(e ast.ExprNode) (any, error) {
 		return int64(btoi((v == nil) != e.Not)), err
 	case *ast.IsTruthExpr:
 		v, err := s.eval(e.Expr)
-		return int64(btoi((v != nil && isTrue(v) == (e.True != 0)) != e.Not)), err
+		return int64(btoi((v != nil && isTrue(inNumbers(e.Expr, v)) == (e.True != 0)) != e.Not)), err
 	case *ast.CaseExpr:
 		return s.caseWhen(e)
 	case *ast.FuncCallExpr:
@@ -147,10 +147,16 @@ func (s *scope) binary(e *ast.BinaryOperationExpr) (any, error) {
 		return nil, err
 	}
 	if e.Op == opcode.NullEQ {
+		a, b = comparands(e.L, e.R, a, b)
 		return int64(btoi(a == nil && b == nil || a != nil && b != nil && compare(a, b) == 0)), nil
 	}
 	if a == nil || b == nil {
 		return nil, nil
+	}
+	if isComparison(e.Op) {
+		a, b = comparands(e.L, e.R, a, b)
+	} else {
+		a, b = inNumbers(e.L, a), inNumbers(e.R, b)
 	}
 	switch e.Op {
 	case opcode.EQ:
@@ -169,12 +175,17 @@ func (s *scope) binary(e *ast.BinaryOperationExpr) (any, error) {
 	return arithmetic(e.Op, a, b)
 }
 
+func isComparison(op opcode.Op) bool {
+	return op == opcode.EQ || op == opcode.NE || op == opcode.LT || op == opcode.LE || op == opcode.GT || op == opcode.GE
+}
+
 // logic is AND, OR and XOR with NULL as unknown.
 func (s *scope) logic(e *ast.BinaryOperationExpr) (any, error) {
 	a, err := s.eval(e.L)
 	if err != nil {
 		return nil, err
 	}
+	a = inNumbers(e.L, a)
 	if e.Op == opcode.LogicAnd && a != nil && !isTrue(a) {
 		return int64(0), nil
 	}
@@ -182,6 +193,7 @@ func (s *scope) logic(e *ast.BinaryOperationExpr) (any, error) {
 		return int64(1), nil
 	}
 	b, err := s.eval(e.R)
+	b = inNumbers(e.R, b)
 	switch {
 	case err != nil:
 		return nil, err
@@ -201,6 +213,9 @@ func (s *scope) unary(e *ast.UnaryOperationExpr) (any, error) {
 	v, err := s.eval(e.V)
 	if err != nil || v == nil {
 		return nil, err
+	}
+	if e.Op != opcode.Plus {
+		v = inNumbers(e.V, v)
 	}
 	switch e.Op {
 	case opcode.Minus:
@@ -251,7 +266,11 @@ func (s *scope) in(e *ast.PatternInExpr) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if found, err := s.x.stop.equals(wanted, w); found || err != nil {
+		same := wanted
+		if v, other := comparands(e.Expr, item, wanted.value, w); v != wanted.value || other != w {
+			same, w = &operand{value: v}, other
+		}
+		if found, err := s.x.stop.equals(same, w); found || err != nil {
 			return int64(btoi(!e.Not)), err
 		}
 		null = null || w == nil
@@ -271,7 +290,9 @@ func (s *scope) between(e *ast.BetweenExpr) (any, error) {
 	if err != nil || v == nil || low == nil || high == nil {
 		return nil, err
 	}
-	return int64(btoi((compare(v, low) >= 0 && compare(v, high) <= 0) != e.Not)), nil
+	below, least := comparands(e.Expr, e.Left, v, low)
+	above, most := comparands(e.Expr, e.Right, v, high)
+	return int64(btoi((compare(below, least) >= 0 && compare(above, most) <= 0) != e.Not)), nil
 }
 
 func (s *scope) caseWhen(e *ast.CaseExpr) (any, error) {
@@ -288,7 +309,7 @@ func (s *scope) caseWhen(e *ast.CaseExpr) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		found := e.Value == nil && isTrue(v)
+		found := e.Value == nil && isTrue(inNumbers(when.Expr, v))
 		if e.Value != nil {
 			if found, err = s.x.stop.equals(wanted, v); err != nil {
 				return nil, err
@@ -310,9 +331,16 @@ func (s *scope) cast(e *ast.FuncCastExpr) (any, error) {
 		return nil, err
 	}
 	switch castType(e) {
+	case Int, Uint, Double:
+		v = inNumbers(e.Expr, v)
+	}
+	switch castType(e) {
 	case Int:
 		if u, ok := v.(uint64); ok {
 			return int64(u), nil
+		}
+		if text, ok := v.(string); ok {
+			return int64(leadingInteger(text)), nil
 		}
 		return asInt(v), nil
 	case Uint:

@@ -229,6 +229,9 @@ const (
 
 // variable returns @@x or @x.
 func (x *executor) variable(e *ast.VariableExpr) (any, error) {
+	if e.Value != nil {
+		return nil, NotSupported("an assignment within an expression").WithRemedy("use SET @%s = ..", cut(e.Name, 64))
+	}
 	if !e.IsSystem {
 		return x.session.userVariable(e.Name), nil
 	}

@@ -59,8 +59,8 @@ var functions = map[string]function{
 	"collation":    {1, 1, String, false, func(*scope, []any) any { return defaultCharset.collation }},
 	"coercibility": {1, 1, Int, false, func(*scope, []any) any { return int64(4) }},
 	"hex": {1, 1, Text, true, func(_ *scope, a []any) any {
-		if n, ok := a[0].(int64); ok {
-			return strings.ToUpper(strconv.FormatUint(uint64(n), 16))
+		if isNumber(a[0]) {
+			return strings.ToUpper(strconv.FormatUint(hexNumber(a[0]), 16))
 		}
 		return strings.ToUpper(hex.EncodeToString([]byte(asString(a[0]))))
 	}},
@@ -163,12 +163,26 @@ func (s *scope) call(e *ast.FuncCallExpr) (any, error) {
 			if args[i], err = s.eval(arg); err != nil {
 				return nil, err
 			}
+			if takesNumber(name, i) {
+				args[i] = inNumbers(arg, args[i])
+			}
 		}
 		if args[i] == nil && f.strict {
 			return nil, nil
 		}
 	}
 	return s.computed(e.FnName.L, f.call(s, args))
+}
+
+// takesNumber returns true if a function reads an argument as a number.
+func takesNumber(name string, arg int) bool {
+	switch name {
+	case "abs", "round", "floor", "ceil", "ceiling", "mod", "format", "sec_to_time", "from_unixtime":
+		return true
+	case "if":
+		return arg == 0
+	}
+	return false
 }
 
 // computed counts a value that function name returned.

@@ -18,6 +18,14 @@ func absolute(_ *scope, a []any) any {
 	return math.Abs(asFloat(a[0]))
 }
 
+// hexNumber is the number that HEX prints: a double is rounded.
+func hexNumber(v any) uint64 {
+	if f, ok := v.(float64); ok {
+		return uint64(asInt(math.Round(f)))
+	}
+	return bits(v)
+}
+
 func round(_ *scope, a []any) any {
 	digits := 0.0
 	if len(a) > 1 {
@@ -38,12 +46,12 @@ func round(_ *scope, a []any) any {
 		if f = math.Round(f/unit) * unit; math.IsInf(f, 0) {
 			return outOfRange("DOUBLE", "round("+asString(a[0])+","+asString(a[1])+")")
 		}
-		return f
+		return unsignedZero(f)
 	}
 	if scaled := f * unit; math.Abs(scaled) < 1<<53 { // a larger one has no digits to round
 		f = math.Round(scaled) / unit
 	}
-	return f
+	return unsignedZero(f)
 }
 
 // roundInteger rounds n to a multiple of ten to the power of zeros, half away

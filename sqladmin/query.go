@@ -215,7 +215,7 @@ func (s *scope) filter(where ast.ExprNode) ([][]any, error) {
 		if err != nil {
 			return nil, err
 		}
-		if isTrue(v) {
+		if isTrue(inNumbers(where, v)) {
 			kept = append(kept, row)
 		}
 	}
@@ -363,7 +363,7 @@ func project(sel *ast.SelectStmt, items []item, scopes []*scope) ([]resultRow, e
 			if err != nil {
 				return nil, err
 			}
-			if !isTrue(v) {
+			if !isTrue(inNumbers(sel.Having.Expr, v)) {
 				continue
 			}
 		}

@@ -27,8 +27,11 @@ func (s *scope) typeOf(e ast.ExprNode) Type {
 	case *ast.BinaryOperationExpr:
 		return s.binaryType(e)
 	case *ast.UnaryOperationExpr:
-		if t := s.typeOf(e.V); e.Op == opcode.Minus && t != Uint {
-			return numeric(t)
+		if e.Op == opcode.Plus {
+			return s.typeOf(e.V)
+		}
+		if t := s.numericType(e.V); e.Op == opcode.Minus && t != Uint {
+			return t
 		}
 		return Int
 	case *ast.PatternLikeOrIlikeExpr, *ast.PatternRegexpExpr, *ast.PatternInExpr, *ast.BetweenExpr, *ast.IsNullExpr, *ast.IsTruthExpr:
@@ -55,7 +58,7 @@ func (s *scope) typeOf(e ast.ExprNode) Type {
 func (s *scope) binaryType(e *ast.BinaryOperationExpr) Type {
 	switch e.Op {
 	case opcode.Plus, opcode.Minus, opcode.Mul, opcode.Mod:
-		l, r := numeric(s.typeOf(e.L)), numeric(s.typeOf(e.R))
+		l, r := s.numericType(e.L), s.numericType(e.R)
 		if l == Double || r == Double {
 			return Double
 		}
@@ -78,7 +81,7 @@ func (s *scope) functionType(e *ast.FuncCallExpr) Type {
 	}
 	args := e.Args
 	if e.FnName.L == "round" && len(args) > 0 {
-		return numeric(s.typeOf(args[0]))
+		return s.numericType(args[0])
 	}
 	if e.FnName.L == "if" && len(args) == 3 {
 		args = args[1:]
@@ -97,9 +100,17 @@ func (s *scope) aggregateType(e *ast.AggregateFuncExpr) Type {
 	}
 	t = s.typeOf(e.Args[0])
 	if fold(e.F) == "sum" {
-		return numeric(t)
+		return s.numericType(e.Args[0])
 	}
 	return t
+}
+
+// numericType is the type of an expression where a number is wanted.
+func (s *scope) numericType(e ast.ExprNode) Type {
+	if n := inNumbers(e, nil); n != nil {
+		return widen(Null, n)
+	}
+	return numeric(s.typeOf(e))
 }
 
 // numeric returns the type that arithmetic on t has.
