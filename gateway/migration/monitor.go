@@ -41,6 +41,7 @@ func (x *run) look(ctx context.Context, all bool) {
 	x.progress.observe(rows, bytes, txns)
 	qctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
+	asked := time.Now()
 	executed, err := x.src.ExecutedGTIDs(qctx)
 	if err != nil {
 		return
@@ -76,6 +77,7 @@ func (x *run) look(ctx context.Context, all bool) {
 		x.live.logs = logs
 	}
 	x.live.executed, x.live.sourceEnd, x.live.clockOffset, x.live.seen = executed, end, offset, time.Now()
+	x.live.asked = asked.Add(offset)
 	if all {
 		x.live.expires = expires
 	}
@@ -148,6 +150,11 @@ func (x *run) fill(st *Status) {
 
 // fillLag computes what is missing and how far behind it is, by the source's
 // clock. An idle source is 0 behind when all that it executed is applied.
+//
+// st.AppliedUntil is the channel's so far. It only grows: by a look at the source that
+// found everything applied, and by the commit time of the newest applied transaction.
+// The latter alone is not enough, since a transaction that follows a quiet hour would
+// make the channel an hour behind until it is applied.
 func (x *run) fillLag(st *Status, base replica.Position, newest time.Time) {
 	l := &x.live
 	st.SecondsBehind, st.Missing, st.LagBytes = nil, nil, nil
@@ -175,19 +182,37 @@ func (x *run) fillLag(st *Status, base replica.Position, newest time.Time) {
 	if !st.SourceSeen {
 		st.Missing, st.LagBytes = nil, nil
 	}
-	if newest.IsZero() {
-		newest = l.current
+	if !l.connected {
+		return // not known
 	}
-	if !l.connected || !l.caughtUp && newest.IsZero() {
+	now := time.Now().Add(l.clockOffset)
+	st.AppliedUntil = x.appliedUntil(st.AppliedUntil, newest, now)
+	if st.AppliedUntil.IsZero() {
 		return // not known
 	}
 	behind := int64(0)
-	st.AppliedUntil = time.Now().Add(l.clockOffset).UTC()
 	if !l.caughtUp {
-		behind = max(0, int64(st.AppliedUntil.Sub(newest).Seconds()))
-		st.AppliedUntil = newest.UTC()
+		behind = max(0, int64(now.Sub(st.AppliedUntil).Seconds()))
 	}
 	st.SecondsBehind = &behind
+}
+
+// appliedUntil returns the new AppliedUntil. It is not after now: a session of the source
+// may date its transactions into the future, and the source's clock may be set back.
+func (x *run) appliedUntil(before, newest, now time.Time) time.Time {
+	if newest.IsZero() {
+		newest = x.live.current
+	}
+	if x.live.caughtUp {
+		newest = x.live.asked
+	}
+	if newest.After(before) {
+		before = newest
+	}
+	if before.After(now) {
+		before = now
+	}
+	return before.UTC()
 }
 
 // bytesBetween returns how much binlog lies between two places; logs has the

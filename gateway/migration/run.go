@@ -56,6 +56,7 @@ type live struct {
 	retrieved   replica.Position        // handed on to the applier
 	sourceEnd   replica.Coordinates
 	executed    string    // the source's
+	asked       time.Time // when it was asked for executed and sourceEnd, by its clock
 	seen        time.Time // when it was asked last, and answered
 	diverged    uint64    // see Status.Diverged
 	caughtUp    bool      // all that the source had at the last look is applied
