@@ -323,6 +323,7 @@ const strictModes = 1<<21 | 1<<22
 // converted adds the conditions under which the rows that exist get the source's
 // values from a MODIFY, CHANGE or CONVERT TO.
 func (x *alterTranslator) converted(was, now *columnDef) {
+	x.keepsValues(was, now)
 	c := conversionOf(&was.typ, &now.typ)
 	mode := x.c.ddl.SQLMode
 	if x.c.ignore { // ALTER IGNORE cuts values as without strict mode

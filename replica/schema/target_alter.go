@@ -31,6 +31,7 @@ type alterTranslator struct {
 	same          map[*keyDef]bool // added ones that the target has already
 	notes         []string
 	name          string // the target table, quoted
+	lenient       bool   // the statement runs without strict mode: see keepsValues
 	usesZone      bool   // the meaning of a statement depends on the session's time zone
 	conditions    []Condition
 	aside         map[string]string     // columns that have another name while the statement runs
@@ -98,6 +99,9 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 	}
 	var err error
 	t.Session, err = c.targetSession(x.usesZone)
+	if x.lenient {
+		t.Session.SQLMode = targetModes(c.ddl.SQLMode &^ strictModes)
+	}
 	return t, err
 }
 
