@@ -123,7 +123,11 @@ func targetError(err error, what string) error {
 		e.Err, e.Remedy = err, "give the target's user the rights on the schemas of the migration and on sluice_meta"
 	case 1146, 1049, 1054:
 		e.Err, e.Remedy = err, "the target's table was changed by somebody else: restore it, or RESET MIGRATION and start again"
-	case 1264, 1265, 1292, 1366, 1406, 1048, 3140, 1690, 1062, 1136, 8025, 8004, 1153, 1217, 1451, 1452, 3819:
+	case 8025:
+		e.Class, e.Message = "DATA", what+": the target refuses a row ("+dataReason[me.Number]+")"
+		e.Remedy = "in the target, SET GLOBAL tidb_txn_entry_size_limit to more than the row's size, at most 125829120 (before TiDB 7.6 performance.txn-entry-size-limit " +
+			"in its configuration; above 8 MB TiKV needs a larger raftstore.raft-entry-max-size, too), then START MIGRATION again"
+	case 1264, 1265, 1292, 1366, 1406, 1048, 3140, 1690, 1062, 1136, 8004, 1153, 1217, 1451, 1452, 3819:
 		e.Class = "DATA"
 		e.Message = what + ": the target refuses a row (" + dataReason[me.Number] + ")"
 		e.Remedy = "compare the target's column definitions with the source's; widen the target's column or repair the row on the source"

@@ -285,6 +285,12 @@ func collationNumber(c *cursor) uint16 {
 // difference means that the schema history is wrong, and is never guessed at.
 func (m *TableMap) match(t *replica.Table) error {
 	if len(t.Columns) != len(m.types) {
+		if hash := len(m.types) > len(t.Columns); hash && m.hidden(len(t.Columns)) {
+			return &replica.Error{Code: 61131, Class: "DATA", Table: t.String(),
+				Message: fmt.Sprintf("the rows of %s in the binlog have a hidden column, as those of a MariaDB table with a UNIQUE key over a TEXT, a BLOB or long columns have", t),
+				Remedy: "leave the table out with REPLICATE_IGNORE_TABLE; or at the source, drop that key or make it one of prefixes, " +
+					"then RESET MIGRATION and start again"}
+		}
 		return Mismatch(t, fmt.Sprintf("the binlog has %d columns, the known definition has %d", len(m.types), len(t.Columns)))
 	}
 	if m.names != nil {
@@ -356,4 +362,14 @@ func Mismatch(t *replica.Table, what string) error {
 		Message: fmt.Sprintf("the definition of %s known at this position does not fit its rows: %s", t, what),
 		Remedy: "the table was changed by a session with sql_log_bin=0, or its history is incomplete: " +
 			"set binlog_row_metadata=FULL on the source, then RESET MIGRATION and start again"}
+}
+
+// hidden returns true if the columns from the nth on may be those that MariaDB hides: the hashes of long unique keys.
+func (m *TableMap) hidden(n int) bool {
+	for i, t := range m.types[n:] {
+		if t != colLongLong || m.names != nil && !strings.HasPrefix(m.names[n+i], "DB_ROW_HASH_") {
+			return false
+		}
+	}
+	return true
 }

@@ -56,9 +56,21 @@ func (x *alterTranslator) partitionAction(a *action) error {
 			x.conditions = append(x.conditions, lostRows(x.c.Before.String(), "EXCHANGE PARTITION with a table that is not replicated"))
 			return nil
 		}
-		x.alone("EXCHANGE PARTITION " + replica.Quote(a.old) + " WITH TABLE " + replica.QuoteTable(x.rules.Target(a.name[0], a.name[1])))
+		to := replica.QuoteTable(x.rules.Target(a.name[0], a.name[1]))
+		x.conditions = append(x.conditions, x.grown(x.rules.Target(x.c.Schema, x.c.Table)), x.grown(x.rules.Target(a.name[0], a.name[1])))
+		x.alone("EXCHANGE PARTITION " + replica.Quote(a.old) + " WITH TABLE " + to)
 	}
 	return nil
+}
+
+// grown returns the condition that no column was added to a table of the target. TiDB exchanges rows as they lie, and the
+// value of an added column's default is in its table's definition, not in the rows that were there.
+func (x *alterTranslator) grown(schemaName, table string) Condition {
+	name := "j.db_name=" + quoteString(schemaName) + " AND j.table_name=" + quoteString(table)
+	return Condition{Values: true,
+		Query: "SELECT 1 FROM information_schema.ddl_jobs j WHERE (" + name + " OR j.table_id=(SELECT t.tidb_table_id FROM information_schema.tables t WHERE t.table_schema=" +
+			quoteString(schemaName) + " AND t.table_name=" + quoteString(table) + ")) AND j.job_type LIKE 'add column%' AND j.state IN ('synced', 'done') LIMIT 1",
+		Failed: ddlError(nil, remedyLost, "table %s: TiDB exchanges rows without the values that added columns have by their defaults, and a column was added to %s.%s", x.c.Before, schemaName, table)}
 }
 
 // unpartitioned handles an action on the partitions of a table that has none

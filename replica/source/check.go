@@ -37,7 +37,7 @@ type Finding struct {
 var checks = []func(context.Context, *checker) error{
 	checkEncryption, checkVersion, checkServerID, checkLogBin, checkBinlogFormat, checkRowImage, checkRowValueOptions, checkRowMetadata,
 	checkGTID, checkLogUpdates, checkRetention, checkReplicationClient, checkReplicationSlave, checkBinlogFilters,
-	checkXA, checkTableRights, checkEngines, checkColumns, checkForeignKeys, checkKeys, checkLockRights,
+	checkXA, checkTableRights, checkEngines, checkColumns, checkForeignKeys, checkHashKeys, checkKeys, checkLockRights,
 }
 
 // checker is what the checks share.

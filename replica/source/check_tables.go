@@ -111,6 +111,24 @@ func checkForeignKeys(ctx context.Context, c *checker) error {
 	return err
 }
 
+// checkHashKeys finds MariaDB's UNIQUE keys over a TEXT, a BLOB or columns too long for an index: their tables have hidden
+// columns, which the binlog's rows have too.
+func checkHashKeys(ctx context.Context, c *checker) error {
+	if c.facts.Flavor != FlavorMariaDB {
+		return nil
+	}
+	err := c.each(ctx, `SELECT DISTINCT s.TABLE_SCHEMA, s.TABLE_NAME, s.INDEX_NAME FROM information_schema.STATISTICS s
+		JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = s.TABLE_SCHEMA AND t.TABLE_NAME = s.TABLE_NAME
+		WHERE s.INDEX_TYPE = 'HASH' AND s.NON_UNIQUE = 0 AND t.ENGINE <> 'MEMORY'`,
+		func(t TableInfo, rest []string) {
+			c.addFor(t, t.object(), "hash_key", Error, fmt.Sprintf("unique key %s is one of hashes, in a hidden column that the binlog's rows have too: they cannot be read", replica.Quote(rest[0])),
+				"drop the key or make it one of prefixes, or leave the table out",
+				"ALTER TABLE "+replica.QuoteTable(t.Schema, t.Name)+" DROP KEY "+replica.Quote(rest[0]))
+		})
+	c.fine("hash_key", "no unique key is one of hashes")
+	return err
+}
+
 // checkKeys finds tables without a key that identifies a row.
 func checkKeys(ctx context.Context, c *checker) error {
 	keyed := map[string]bool{}

@@ -1,0 +1,1 @@
+ALTER TABLE u DROP KEY k;
