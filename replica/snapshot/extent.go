@@ -2,6 +2,7 @@ package snapshot
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"sluice/replica"
@@ -38,7 +39,7 @@ func (s *Splitter) Measure(ctx context.Context, conn Conn) error {
 		}
 		e.known = e.hi > e.lo
 	}
-	if err := rows.Err(); err != nil {
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
 		return source.Classify(fmt.Errorf("measure %s: %w", s.key.table, err))
 	}
 	s.mu.Lock()

@@ -265,7 +265,7 @@ func (s *Splitter) oneKey(ctx context.Context, conn Conn, query string) (Bound, 
 			return nil, badValue(s.key.table, s.key.columns[i].column)
 		}
 	}
-	return b, rows.Err()
+	return b, rows.Close() // reads the end of the answer, where an error can be
 }
 
 // isNoKey says whether err is MySQL's "key does not exist in table".

@@ -109,7 +109,7 @@ func (c *checker) granted(ctx context.Context, rights ...string) (bool, error) {
 			return false, err
 		}
 		if grantsAll(line, rights...) {
-			return true, nil
+			return true, rows.Close() // reads the end of the answer, where an error can be
 		}
 	}
 	return false, rows.Err()

@@ -200,7 +200,7 @@ func firstRow(ctx context.Context, db queryer, query string) (map[string]string,
 			m[strings.ToLower(name)] = values[i].String
 		}
 	}
-	return m, rows.Err()
+	return m, rows.Close() // reads the end of the answer, where an error can be
 }
 
 // driverLog passes on what the MySQL driver prints, which names no value.

@@ -9,6 +9,7 @@ import (
 
 	"sluice/replica"
 	"sluice/replica/identity"
+	"sluice/replica/protocol"
 )
 
 // oneServer makes connections to the server of the facts only. Behind a proxy
@@ -69,7 +70,8 @@ func (s *Source) Ask(ctx context.Context, query string) ([][]string, error) {
 	return out, rows.Err()
 }
 
-// whoIs asks a connection which server it is to.
+// whoIs asks a connection which server it is to. The answer is read to its end: what is wrong
+// there would otherwise show at the next query, which a driver reports as a connection that is bad.
 func whoIs(ctx context.Context, conn driver.Conn, f Facts) (id, uuid string, err error) {
 	q, ok := conn.(driver.QueryerContext)
 	if !ok {
@@ -86,7 +88,11 @@ func whoIs(ctx context.Context, conn driver.Conn, f Facts) (id, uuid string, err
 	if err != nil {
 		return "", "", err
 	}
-	defer rows.Close()
+	defer func() {
+		if closeErr := rows.Close(); err == nil && closeErr != nil {
+			id, uuid, err = "", "", closeErr
+		}
+	}()
 	values := make([]driver.Value, 2)
 	if err := rows.Next(values); err != nil {
 		if err == io.EOF {
@@ -94,7 +100,15 @@ func whoIs(ctx context.Context, conn driver.Conn, f Facts) (id, uuid string, err
 		}
 		return "", "", err
 	}
-	return text(values[0]), text(values[1]), nil
+	id, uuid = text(values[0]), text(values[1])
+	switch err := rows.Next(values); err {
+	case io.EOF:
+		return id, uuid, nil
+	case nil:
+		return "", "", &protocol.Malformed{What: "a second row, where one was asked for"}
+	default:
+		return "", "", err
+	}
 }
 
 func text(v driver.Value) string {

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -60,10 +61,8 @@ func (s *Source) gtids(ctx context.Context, db queryer, query string) (string, e
 	var set sql.NullString
 	if rows.Next() {
 		err = rows.Scan(&set)
-	} else {
-		err = rows.Err()
 	}
-	if err != nil {
+	if err = errors.Join(err, rows.Err(), rows.Close()); err != nil {
 		return "", Classify(fmt.Errorf("read GTID set: %w", err))
 	}
 	return strings.NewReplacer("\n", "", "\r", "", " ", "").Replace(set.String), nil

@@ -131,7 +131,7 @@ func (s *Source) showCreate(ctx context.Context, schema, table string) (string, 
 	if err := rows.Scan(&name, &create); err != nil {
 		return "", err
 	}
-	return create, rows.Err()
+	return create, rows.Close() // reads the end of the answer, where an error can be
 }
 
 // errNotBase is the cause when a definition is asked of what is no base table.
