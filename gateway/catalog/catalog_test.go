@@ -190,7 +190,12 @@ func TestSecrets(t *testing.T) {
 	must(t, db, `UPDATE sluice_meta.secrets SET spec = '{"backend":"FILE","path":"none/such"}' WHERE name = 'f'`)
 	_, err = c.Secret(t.Context(), "f")
 	refused(t, err, CodeSecretUnreadable)
-	if !errors.Is(err, os.ErrNotExist) {
+	if text := err.Error(); !errors.Is(err, os.ErrNotExist) || strings.Contains(text, "statat") ||
+		!strings.Contains(text, filepath.Join(c.secretsDir, "none/such")+", below --secrets-dir ("+c.secretsDir+")") {
+		t.Error(err)
+	}
+	must(t, db, `UPDATE sluice_meta.secrets SET spec = '{"backend":"FILE","path":"none"}' WHERE name = 'f'`)
+	if _, err = c.Secret(t.Context(), "f"); !errors.Is(err, os.ErrNotExist) || strings.Contains(err.Error(), "statat") {
 		t.Error(err)
 	}
 	keyless, err := Open(t.Context(), db, Config{})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -200,9 +201,9 @@ func (c *Catalog) readFile(name, path string) (string, error) {
 			"secret '%s' (file %s) is not read on this node", name, path)
 	}
 	if err != nil {
-		return "", secretUnreadable(err, "put a regular file, no link, of at most 64 KiB at the same place below "+
+		return "", secretUnreadable(plainCause(err), "put a regular file, no link, of at most 64 KiB at the same place below "+
 			"--secrets-dir of every node, readable for the process",
-			"secret '%s' (file %s) cannot be read on this node", name, path)
+			"secret '%s' cannot be read on this node: its file is %s, below --secrets-dir (%s)", name, c.fileOf(path), c.secretsDir)
 	}
 	value := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
 	switch {
@@ -212,6 +213,15 @@ func (c *Catalog) readFile(name, path string) (string, error) {
 		return "", fail(CodeSecretUnreadable, "write the password into the file as text", "secret '%s' (file %s) has a NUL byte, which no password has", name, path)
 	}
 	return value, nil
+}
+
+// plainCause returns an error of the file system without the name of the call that failed, which only programmers know.
+func plainCause(err error) error {
+	var e *fs.PathError
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
 }
 
 // fileOf returns the whole path of a file below the node's folder of secrets.
