@@ -170,15 +170,15 @@ func (c *controller) checkSource(ctx context.Context, name string) ([]migration.
 // checkTarget connects to a target and looks at what it is and may do.
 func (c *controller) checkTarget(ctx context.Context, name string) (findings []migration.Finding, err error) {
 	err = c.withTargetNamed(ctx, name, func(ctx context.Context, tg *target) error {
-		var version string
-		if err := tg.db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+		version, wrong, err := migration.TargetKind(ctx, tg.db)
+		if err != nil {
 			return err
+		}
+		if wrong != nil {
+			return wrong
 		}
 		connect := migration.Finding{ID: "target.connect", Severity: "OK", Scope: "TARGET", Object: tg.name, Finding: "the target answers", Blocks: "-"}
 		kind := migration.Finding{ID: "target.version", Severity: "OK", Scope: "TARGET", Object: tg.name, Finding: "the target is " + version, Blocks: "-"}
-		if !strings.Contains(version, "TiDB") {
-			kind.Severity, kind.Finding, kind.Remedy = "WARNING", "the target is no TiDB: "+version, "other servers are for tests"
-		}
 		rights, err := targetRights(ctx, tg)
 		findings = []migration.Finding{connect, kind, rights, tg.encryption().Finding(tg.name)}
 		return err

@@ -107,11 +107,18 @@ func (s *session) waitForever() {
 }
 
 func (s *session) setUp(ctx context.Context, foreignKeys bool) error {
-	row, err := s.queryRow(ctx, "SELECT VERSION(), CONNECTION_ID()")
+	row, err := s.queryRow(ctx, "SELECT VERSION(), CONNECTION_ID(), @@version_comment")
 	if err != nil {
 		return fmt.Errorf("open a session: %w", err)
 	}
-	s.tidb = strings.Contains(row[0], "TiDB")
+	if s.tidb = strings.Contains(row[0]+row[2], "TiDB"); !s.tidb { // both are settings of TiDB's
+		var me *mysql.MySQLError
+		_, other := s.queryRow(ctx, "SELECT TIDB_VERSION()") // a function that no other server has
+		if other != nil && !errors.As(other, &me) {
+			return fmt.Errorf("open a session: %w", other)
+		}
+		s.tidb = other == nil
+	}
 	if _, err := fmt.Sscan(row[1], &s.id); err != nil {
 		return fmt.Errorf("open a session: connection id: %w", err)
 	}

@@ -311,7 +311,7 @@ var simTag = regexp.MustCompile(`'%(\w+)%'`)
 func (db *simDB) query(c *simConn, x *simTxn, sql string) ([][]string, error) {
 	switch {
 	case strings.HasPrefix(sql, "SELECT VERSION()"):
-		return [][]string{{"8.0.11-TiDB-sim", strconv.FormatUint(c.id, 10)}}, nil
+		return [][]string{{"8.0.11-TiDB-sim", strconv.FormatUint(c.id, 10), "TiDB Server"}}, nil
 	case strings.HasPrefix(sql, "SELECT @@SESSION."):
 		var row []string
 		for _, name := range strings.Split(strings.TrimPrefix(sql, "SELECT "), ",") {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"github.com/go-sql-driver/mysql"
+
 	"sluice/cluster"
 )
 
@@ -59,14 +61,32 @@ func Open(ctx context.Context, db *sql.DB, cfg Config) (*Catalog, error) {
 	return c, nil
 }
 
+// isTiDB returns true if a server says that it is TiDB, or has TiDB's own function:
+// server-version and version-comment are settings of TiDB's.
+func (c *Catalog) isTiDB(ctx context.Context, says string) (bool, error) {
+	if strings.Contains(says, "TiDB") {
+		return true, nil
+	}
+	var me *mysql.MySQLError
+	err := c.db.QueryRowContext(ctx, "SELECT TIDB_VERSION()").Scan(&says)
+	if errors.As(err, &me) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // prepare creates what is missing. The version is checked before any other
 // table is touched.
 func (c *Catalog) prepare(ctx context.Context) error {
-	var version string
-	if err := c.db.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+	var version, comment string
+	if err := c.db.QueryRowContext(ctx, "SELECT VERSION(), @@version_comment").Scan(&version, &comment); err != nil {
 		return err
 	}
-	if !strings.Contains(version, "TiDB") {
+	is, err := c.isTiDB(ctx, version+comment)
+	if err != nil {
+		return err
+	}
+	if !is {
 		return &Error{Code: CodeNotTiDB, State: "HY000", Message: "the store is no TiDB: it says that it is " + version,
 			Remedy: "name a TiDB with --store; sources are stated later, with CREATE SOURCE"}
 	}

@@ -2,9 +2,14 @@ package migration
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
-	"strings"
 
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/replica"
+	"sluice/replica/protocol"
 	"sluice/replica/source"
 )
 
@@ -12,18 +17,17 @@ import (
 // reached.
 const whichServer = "SELECT CONCAT_WS(':', @@hostname, @@port, @@datadir)"
 
-// checkKind finds a target that is no TiDB, and one that is the source itself: hosts
+// checkKind refuses a target that is no TiDB, and one that is the source itself: hosts
 // and ports that were mixed up.
 func (r *Runner) checkKind(ctx context.Context, src *source.Source) ([]Finding, error) {
-	var version string
-	if err := r.cfg.Target.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
+	_, wrong, err := TargetKind(ctx, r.cfg.Target)
+	if err != nil {
 		return nil, fmt.Errorf("ask the target for its version: %w", err)
 	}
-	if strings.Contains(version, "TiDB") {
+	if wrong == nil {
 		return nil, nil
 	}
-	out := []Finding{{ID: "target.version", Severity: "WARNING", Scope: "TARGET", Object: r.cfg.Migration, Blocks: "-",
-		Finding: "the target is no TiDB: " + version, Remedy: "other servers are for tests: see whether the target's host and port are those of TiDB"}}
+	out := []Finding{blocking("target.version", "TARGET", r.cfg.Migration, wrong)}
 	var here, there string
 	if err := r.cfg.Target.QueryRowContext(ctx, whichServer).Scan(&there); err != nil {
 		return out, nil // a server that is not of the source's kind
@@ -32,8 +36,29 @@ func (r *Runner) checkKind(ctx context.Context, src *source.Source) ([]Finding, 
 		return nil, source.Classify(err)
 	}
 	if here == there {
-		out = append(out, Finding{ID: "target.is_source", Severity: "ERROR", Scope: "TARGET", Object: r.cfg.Migration, Blocks: "START",
-			Finding: "the target is the source itself: Sluice would follow its own writes", Remedy: "see which host and port the source and the target name"})
+		out = append([]Finding{{ID: "target.is_source", Severity: "ERROR", Scope: "TARGET", Object: r.cfg.Migration, Blocks: "START",
+			Finding: "the target is the source itself: Sluice would follow its own writes", Remedy: "see which host and port the source and the target name"}}, out...)
 	}
 	return out, nil
+}
+
+// TargetKind asks a target what it is. wrong is not nil for a server that is no
+// TiDB: Sluice writes into TiDB only, and no other server's behaviour was tested.
+func TargetKind(ctx context.Context, db *sql.DB) (version string, wrong *replica.Error, err error) {
+	var comment string
+	if err := db.QueryRowContext(ctx, protocol.KindQuery).Scan(&version, &comment); err != nil {
+		return "", nil, err
+	}
+	other := protocol.NotTiDB(version, comment)
+	if other == nil {
+		return version, nil, nil
+	}
+	var me *mysql.MySQLError
+	switch err := db.QueryRowContext(ctx, protocol.TiDBQuery).Scan(&comment); {
+	case err == nil:
+		return version, nil, nil
+	case !errors.As(err, &me):
+		return "", nil, err
+	}
+	return version, protocol.Named(other, "target", "TARGET"), nil
 }

@@ -61,7 +61,7 @@ func (r *Runner) checkRights(ctx context.Context, look *sourceLook) ([]Finding, 
 // that shows roles by their names alone.
 func (r *Runner) grants(ctx context.Context) (list grants.List, account string, err error) {
 	var version string
-	if err := r.cfg.Target.QueryRowContext(ctx, "SELECT VERSION(), CURRENT_USER()").Scan(&version, &account); err != nil {
+	if err := r.cfg.Target.QueryRowContext(ctx, "SELECT CONCAT(VERSION(), @@version_comment), CURRENT_USER()").Scan(&version, &account); err != nil {
 		return nil, "", fmt.Errorf("read the rights of the target's account: %w", err)
 	}
 	if i := strings.LastIndexByte(account, '@'); i >= 0 {

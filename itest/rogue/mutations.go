@@ -201,6 +201,13 @@ func GreetsAs(was, is string) Mutation {
 	}}
 }
 
+// SaysInRows changes the rows that answer commands with text in them: each of was becomes is, of the same length.
+func SaysInRows(text, was, is string) Mutation {
+	return Mutation{Name: "rows with " + is, At: Row, Text: text, Do: func(s *Stream, p []byte) {
+		s.Packet(bytes.ReplaceAll(p, []byte(was), []byte(is)))
+	}}
+}
+
 // Refuses answers with an error packet of this number to commands with text in them.
 func Refuses(number uint16, text string) Mutation {
 	p := append(binary.LittleEndian.AppendUint16([]byte{0xff}, number), "#HY000a made-up error"...)

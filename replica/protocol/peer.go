@@ -11,9 +11,10 @@ import (
 )
 
 // WrongServer is the error of a server that speaks MySQL's protocol and can never be what the connection is for: its
-// host or port is that of another one. No user name or password was sent to it.
+// host or port is that of another one. One that greets as a node of Sluice, or as the TiDB that a source cannot be,
+// gets no user name or password.
 type WrongServer struct {
-	What    string // "TiDB", or "a node of Sluice"
+	What    string // "TiDB", "MySQL", "MariaDB" or "a node of Sluice"
 	Version string // as it says itself
 }
 
@@ -55,6 +56,28 @@ func foreign(version string, noTiDB bool) error {
 // NotASource returns an error if a version_comment is that of TiDB or Sluice. TiDB's server-version is a setting, so
 // that the greeting may name another server.
 func NotASource(comment string) error { return foreign(comment, true) }
+
+// KindQuery asks a server for what NotTiDB takes.
+const KindQuery = "SELECT VERSION(), @@version_comment"
+
+// TiDBQuery is an error on every server but TiDB.
+const TiDBQuery = "SELECT TIDB_VERSION()"
+
+// NotTiDB returns a *WrongServer unless a server's version or version_comment is TiDB's. Both are settings of TiDB's, and
+// a proxy can have a comment of its own: one of the two is enough, and TiDBQuery decides when it is neither.
+func NotTiDB(version, comment string) error {
+	both := version + " " + comment
+	what := "MySQL"
+	switch {
+	case strings.Contains(both, "TiDB"):
+		return nil
+	case strings.Contains(both, "Sluice"):
+		what = "a node of Sluice"
+	case strings.Contains(both, "MariaDB"), strings.Contains(both, "mariadb"):
+		what = "MariaDB"
+	}
+	return &WrongServer{what, version}
+}
 
 // printable bounds and cleans a text of a server's.
 func printable(s string) string {

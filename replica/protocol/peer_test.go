@@ -11,6 +11,26 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
+// TestNotTiDB has what servers say of themselves.
+func TestNotTiDB(t *testing.T) {
+	for said, want := range map[[2]string]string{
+		{"8.0.11-TiDB-v8.5.0", "TiDB Server (Apache License 2.0)"}:       "",
+		{"5.7.25", "TiDB Server (Apache License 2.0) Community Edition"}: "", // server-version is a setting
+		{"8.0.11-TiDB-v8.5.0", "(ProxySQL)"}:                             "",
+		{"9.7.4-2", "(Debian)"}:                                          "MySQL",
+		{"8.4.0", ""}:                                                    "MySQL",
+		{"10.11.18-MariaDB-0+deb12u1-log", "Debian 12"}:                  "MariaDB",
+		{"11.8.1", "mariadb.org binary distribution"}:                    "MariaDB",
+		{"8.0.36-Sluice-1.0", "x"}:                                       "a node of Sluice",
+	} {
+		err := NotTiDB(said[0], said[1])
+		var wrong *WrongServer
+		if (err != nil) != (want != "") || err != nil && (!errors.As(err, &wrong) || wrong.What != want) {
+			t.Errorf("%v: %v, want %q", said, err, want)
+		}
+	}
+}
+
 // greetedBy logs in to a server that greets with a version.
 func greetedBy(t *testing.T, version string, noTiDB bool) (s *script, err error) {
 	t.Helper()
