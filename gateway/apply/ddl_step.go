@@ -137,7 +137,11 @@ func (d *ddlRunner) executeStep(ctx context.Context, p *DDLPlan, i, attempt int)
 	defer runner.drop()
 	runner.sess.waitForever()
 	tag := newTag()
-	if err := runner.sess.assume(ctx, p.Session); err != nil {
+	as := p.Session
+	if isBatch(p.Steps[i].SQL) {
+		as = movesRows
+	}
+	if err := runner.sess.assume(ctx, as); err != nil {
 		return d.refusedBy(ctx, err, p, i, attempt, tag)
 	}
 	fp, err := d.fingerprint(ctx, p.Steps[i].Tables, p.Steps[i].Schema)

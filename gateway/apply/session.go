@@ -22,7 +22,7 @@ import (
 // STRICT_TRANS_TABLES refuses what would be cut. Automatic retry would run a
 // transaction again whose guard matched no row, and commit its rows.
 var sessionVars = []sessionVar{
-	{"sql_mode", "'STRICT_TRANS_TABLES,ALLOW_INVALID_DATES,NO_AUTO_VALUE_ON_ZERO'", "STRICT_TRANS_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"},
+	{"sql_mode", Literal(movesRows.SQLMode), movesRows.SQLMode},
 	{"time_zone", "'+00:00'", "+00:00"},
 	{"autocommit", "1", "1"},
 	{"tidb_txn_mode", "'optimistic'", "optimistic"},
@@ -251,10 +251,18 @@ func (s *session) exec(ctx context.Context, sql []byte) ([]int64, error) {
 	return s.conn.Exec(ctx, append(wire.BeginQuery(make([]byte, 0, len(sql)+8)), sql...))
 }
 
+// isBatch returns true for TiDB's BATCH.
+func isBatch(sql string) bool { return strings.HasPrefix(sql, "BATCH ") }
+
+// movesRows is the session of a BATCH. It moves rows as they are, whatever the sql_mode of the source's session: ALTER TABLE
+// keeps the number 0 of an AUTO_INCREMENT column, and dates that the mode does not allow. Its expressions have the same
+// values in every session.
+var movesRows = DDLSession{TimeZone: "+00:00", SQLMode: "STRICT_TRANS_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"}
+
 // execStep executes a step of a DDL. TiDB's BATCH, which copies rows in many
 // transactions, returns a row; it fails with the first transaction that does.
 func (s *session) execStep(ctx context.Context, sql string) error {
-	if strings.HasPrefix(sql, "BATCH ") {
+	if isBatch(sql) {
 		_, err := s.conn.Query(ctx, sql)
 		return err
 	}

@@ -42,7 +42,7 @@ func (x *alterTranslator) fill(c *columnDef) bool {
 	}
 	x.refuseRows(bounds, remedyGeneratedRows(c), "the source computed the new generated column %s of %s, and a row's value does not fit %s, or comes from a date of zeros",
 		c.name, x.c.Before, typeText(&c.typ))
-	x.fills = append(x.fills, x.batch(replica.Quote(c.name)+"="+translateExpression(c.generated)))
+	x.fills = append(x.fills, x.batch(replica.Quote(c.name)+"="+translateExpression(c.generated), c))
 	return true
 }
 

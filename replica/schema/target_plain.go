@@ -59,7 +59,7 @@ func (x *alterTranslator) replaced(was, c *columnDef, pos position) bool {
 		def += " AFTER " + replica.Quote(was.name)
 	}
 	x.alone("ADD COLUMN " + def)
-	x.items = append(x.items, targetItem{sql: x.batch(replica.Quote(n.name) + "=" + replica.Quote(was.name)), whole: true})
+	x.items = append(x.items, targetItem{sql: x.batch(replica.Quote(n.name)+"="+replica.Quote(was.name), c), whole: true})
 	x.alone("DROP COLUMN " + replica.Quote(was.name))
 	x.alone("RENAME COLUMN " + replica.Quote(n.name) + " TO " + replica.Quote(c.name))
 	x.note("column " + c.name + " is another one with the same values, as TiDB makes no plain column of a VIRTUAL one")
@@ -91,15 +91,15 @@ func (x *alterTranslator) dependedOn(c *columnDef) bool {
 }
 
 // batch returns the statement that updates all rows of the table in transactions of
-// rebuildRows. It assigns the columns with ON UPDATE to themselves: TiDB would set them
-// to the present time.
-func (x *alterTranslator) batch(set string) string {
+// rebuildRows, at the end of the statement, for a column of it. It assigns the columns with ON UPDATE
+// to themselves, those that the statement adds, too: TiDB would set them to the present time.
+func (x *alterTranslator) batch(set string, of *columnDef) string {
 	on := ""
 	if k := x.before.d.primary(); k != nil {
 		on = "ON " + x.name + "." + replica.Quote(k.parts[0].column) + " "
 	}
-	for _, c := range x.before.d.columns {
-		if c.onUpdate != "" {
+	for _, c := range x.after.d.columns {
+		if c.onUpdate != "" && c != of {
 			set += ", " + replica.Quote(c.name) + "=" + replica.Quote(c.name)
 		}
 	}
