@@ -56,7 +56,7 @@ func newConn(s *Server, nc net.Conn, id uint32) *conn {
 	}
 	l := &line{net: nc}
 	c := &conn{server: s, wire: newWire(l), line: l, from: addressOf(nc.RemoteAddr()), stmts: map[uint32]*prepared{},
-		stmtsHeld: s.memory.keeping("the session's prepared statements", maxPreparedBytes, 0)}
+		stmtsHeld: s.memory.keeping("the session's prepared statements", maxPreparedBytes, freeKeptBytes)}
 	ctx, cancel := context.WithCancelCause(s.base)
 	c.ctx = ctx
 	c.session = &session{Session: Session{ID: id, Host: host}, command: "Connect", since: time.Now(), close: cancel,

@@ -56,7 +56,7 @@ const (
 	// is always possible: 1,000 connections take 64 MB of them at most.
 	freeBytes = 64 << 10
 	// freeKeptBytes of what a session keeps are not counted: the variables that
-	// drivers set when they connect.
+	// drivers set when they connect, and a short prepared statement.
 	freeKeptBytes = 8 << 10
 	// stepBytes is how much of the node's memory is taken at a time, so that its
 	// lock is taken rarely.

@@ -310,6 +310,45 @@ func TestRefusedPacketsWithoutAnswer(t *testing.T) {
 	}
 }
 
+// TestAFullNodeCanBeHelped: when the clients hold all that they may, another one
+// can log in, set its variables, find the large ones and end them, by text and by
+// prepared statements.
+func TestAFullNodeCanBeHelped(t *testing.T) {
+	s, clients := memoryClients(t, 1, 2<<20)
+	st, err := clients[0].prepare("SELECT ?")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients[0].send(mysql.COM_STMT_SEND_LONG_DATA, string(longDataHead(st, 0))+strings.Repeat("x", 500_000))
+	if err := clients[0].do(`\ping`).err; err != nil {
+		t.Fatal(err)
+	}
+	s.memory.mu.Lock()
+	s.memory.limit = s.memory.used
+	s.memory.mu.Unlock()
+	r, err := rawDial(t, s, rawOptions{password: testPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.do("SET NAMES utf8mb4, @a = 'x', autocommit = 1").err; err != nil {
+		t.Error(err)
+	}
+	if err := r.do("SHOW PROCESSLIST").err; err != nil {
+		t.Error(err)
+	}
+	if st, err = r.prepare("KILL ?"); err != nil {
+		t.Fatal(err)
+	}
+	r.execute(st, true, nil, float64(clients[0].id))
+	if _, _, err := r.rows(); err != nil {
+		t.Fatal(err)
+	}
+	running(t, s, clients[0].id, false)
+	if err := r.do("SELECT 1").err; err != nil || usedBytes(s) != 0 {
+		t.Errorf("after KILL: %d bytes, %v", usedBytes(s), err)
+	}
+}
+
 // TestSessionsReturnMemory checks that the node gets back what a session kept
 // when the session forgets it, by each way there is.
 func TestSessionsReturnMemory(t *testing.T) {
