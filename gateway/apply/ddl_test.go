@@ -378,7 +378,7 @@ func TestDDLThatLeavesTheDefinition(t *testing.T) {
 		if err := a.RunDDL(t.Context(), p); !errors.As(err, &refused) {
 			t.Fatalf("a statement that the target refuses: %v", err)
 		}
-		if strings.Contains(refused.Remedy, "by hand") == silent || strings.Contains(refused.Remedy, "RESET MIGRATION") != silent {
+		if strings.Contains(refused.Remedy, "by hand") == silent || !strings.Contains(refused.Remedy, "RESET MIGRATION") {
 			t.Errorf("silent %v: the remedy is %s", silent, refused.Remedy)
 		}
 		tt.exec("ALTER TABLE a.d COMMENT 'by hand'")
