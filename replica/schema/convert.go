@@ -335,6 +335,9 @@ func (x *alterTranslator) converted(was, now *columnDef) {
 	if now.typ.base == "timestamp" && was.typ.base != "timestamp" && !x.fixedZone() {
 		c = never0 // a zone with daylight saving time lacks some times and has others twice
 	}
+	if from, to := families[was.typ.base], families[now.typ.base]; mode&modeInvalidDates != 0 && from == familyText && (to == familyDate || to == familyDateTime) {
+		c = never0 // MariaDB makes zeros of a text with a day that its month does not have
+	}
 	name := replica.Quote(was.name)
 	switch {
 	case c.how == howAlways, c.how == howStrict && mode&strictModes != 0:
@@ -349,7 +352,15 @@ func (x *alterTranslator) converted(was, now *columnDef) {
 		x.refuseRows("", remedy, "the source converted column %s of %s from %s to %s, and TiDB may make other values of the rows that exist",
 			was.name, x.c.Before, typeText(&was.typ), typeText(&now.typ))
 	}
-	if was.nullable() && !now.nullable() && mode&strictModes == 0 {
+	if was.nullable() && !now.nullable() && now.typ.base == "timestamp" {
+		value := "the time of the statement"
+		if at := x.c.ddl.At; !at.IsZero() {
+			value = "'" + at.UTC().Format("2006-01-02 15:04:05.000000") + "' in UTC, rounded to the column's digits"
+		}
+		x.refuseRows(name+" IS NULL", fmt.Sprintf("in the target, give %s of the rows where it is NULL the value that it has at the source (UPDATE .. WHERE %s IS NULL): %s; "+
+			"then START MIGRATION again%s; "+remedyCopy, was.name, was.name, value, afterRepair),
+			"column %s of %s became TIMESTAMP NOT NULL, and the source replaced each NULL by the time of the statement", was.name, x.c.Before)
+	} else if was.nullable() && !now.nullable() && mode&strictModes == 0 {
 		x.refuseRows(name+" IS NULL", fmt.Sprintf("in the target, give %s of the rows where it is NULL the value that it has at the source (UPDATE .. WHERE %s IS NULL), "+
 			"then START MIGRATION again", was.name, was.name),
 			"column %s of %s became NOT NULL without strict mode, and the source replaced each NULL by a value that is not in the binlog", was.name, x.c.Before)

@@ -125,9 +125,7 @@ func (x *alterTranslator) recomputed() {
 		if was.generated == "" || now == nil || now.generated == "" || !changed[strings.ToLower(was.name)] {
 			continue
 		}
-		// Whether the target has it as a plain column was decided by the definition
-		// of then, and is not known here.
-		x.refuseRows(fmt.Sprintf("EXISTS (SELECT 1 FROM information_schema.columns WHERE %s AND COALESCE(generation_expression, '') = '')", x.inTarget(was.name)),
+		x.refuseRows(x.plainInTarget(was),
 			remedyGeneratedRows(now), "the source computed column %s of %s again, as a column that it depends on has another type, and TiDB may compute other values",
 			was.name, x.c.Before)
 	}

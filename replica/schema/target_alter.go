@@ -76,6 +76,7 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 		}
 	}
 	x.recomputed()
+	x.rewritten()
 	implicit := x.implicit()
 	x.additions()
 	x.items = append(append(x.items, x.last...), implicit...)

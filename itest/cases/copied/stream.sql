@@ -1,0 +1,9 @@
+-- Statements that copy a table whose rows they leave as they are.
+SET sql_mode='';
+ALTER TABLE v MODIFY n BIGINT NOT NULL;
+ALTER TABLE u ADD COLUMN x INT NOT NULL DEFAULT 5;
+ALTER TABLE u MODIFY n INT NOT NULL COMMENT 'n', ADD KEY (n);
+SET sql_mode='NO_ZERO_IN_DATE,NO_ZERO_DATE';
+ALTER TABLE w MODIFY d TIMESTAMP NOT NULL, MODIFY e DATETIME(3);
+SET sql_mode=DEFAULT;
+INSERT INTO u (id, n, x) VALUES (3, 3, 3);

@@ -1,0 +1,2 @@
+SET time_zone='+05:00';
+ALTER TABLE u MODIFY n BIGINT NOT NULL;

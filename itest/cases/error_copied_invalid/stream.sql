@@ -1,0 +1,2 @@
+SET sql_mode='';
+ALTER TABLE u MODIFY d DATETIME(3);
