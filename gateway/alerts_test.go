@@ -334,6 +334,7 @@ func TestEachAlertFires(t *testing.T) {
 		{"sluice_gateway_channel_running", map[string]string{"channel": "m", "instance": "n1"}, 1},
 		{"sluice_gateway_channel_lag_seconds", map[string]string{"channel": "m", "instance": "n1"}, 3},
 		{"sluice_gateway_channel_errors", map[string]string{"channel": "m", "class": "DATA", "instance": "n1"}, 0},
+		{"sluice_gateway_channel_retries_total", map[string]string{"channel": "m", "instance": "n1"}, 7},
 		{"sluice_gateway_channels_desired", map[string]string{"instance": "n1"}, 1},
 		{"sluice_gateway_channels_desired", map[string]string{"instance": "n2"}, 1},
 		{"sluice_gateway_channels_by_status", map[string]string{"status": "RUNNING", "instance": "n1"}, 1},
@@ -372,6 +373,7 @@ func TestEachAlertFires(t *testing.T) {
 	cases := map[string][]point{
 		"SluiceChannelInError":     set("sluice_gateway_channel_status", 1, "status", "ERROR"),
 		"SluiceChannelRetrying":    set("sluice_gateway_channel_status", 1, "status", "RETRYING"),
+		"SluiceChannelFlapping":    set("sluice_gateway_channel_retries_total", 8),
 		"SluiceChannelWaiting":     set("sluice_gateway_channel_status", 1, "status", "WAITING"),
 		"SluiceChannelNotRunning":  set("sluice_gateway_channel_running", 0),
 		"SluiceChannelBehind":      set("sluice_gateway_channel_lag_seconds", 301),

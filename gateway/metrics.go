@@ -48,6 +48,8 @@ var channelMetrics = []channelMetric{
 			}
 			return float64(*s.st.LagBytes)
 		}},
+	{family{"sluice_gateway_channel_retries_total", counter, "Failures after which the channel tried again, of all its owners."}, true,
+		func(s *channelSample) float64 { return float64(s.st.Retries) }},
 	{family{"sluice_gateway_channel_rows_copied", gauge, "Rows of the first copy that are in the target."}, false,
 		func(s *channelSample) float64 { return float64(s.st.RowsCopied) }},
 	{family{"sluice_gateway_channel_bytes_copied", gauge, "Bytes of the first copy that are in the target."}, false,

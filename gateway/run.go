@@ -152,8 +152,19 @@ func (r *run) configure(ctx context.Context) (cfg migration.Config, tg *target, 
 	}
 	cfg.Epoch, cfg.Log, cfg.Report = r.epoch, r.log, (*reporter)(r)
 	cfg.Directory = currentDirectory{r.services}
+	cfg.Health = r.health()
 	cfg.Until = migration.Until{Phase: until.Phase, AfterGTIDs: until.AfterGTIDs}
 	return cfg, tg, done, nil
+}
+
+// health returns what the channel's next runner goes on with.
+func (r *run) health() migration.Health {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.runner != nil {
+		return r.runner.Status().Inherited(migration.StatusRetrying)
+	}
+	return r.before.Health
 }
 
 // rotated says whether the channel's credentials are others than those used: a
@@ -181,6 +192,7 @@ func (r *run) readBefore(ctx context.Context) {
 	}
 	var st storedStatus
 	if row, ok := all[r.state.Channel]; ok && json.Unmarshal(row.Status, &st) == nil {
+		st.Health = st.Inherited(st.Status.Status)
 		r.mu.Lock()
 		r.before = st
 		r.mu.Unlock()
@@ -196,16 +208,18 @@ func (r *run) status() migration.Status {
 	if runner != nil {
 		st = runner.Status()
 	}
-	if st.Status == migration.StatusStarting && (st.IOErrno != 0 || st.SQLErrno != 0) || st.Status == migration.StatusError {
-		// The runner begins anew after an error, or will with other credentials: only conclude says that it does not.
-		st.Status = migration.StatusRetrying
+	if runner == nil {
+		st.Health, st.Status = before.Health, beginning(before.Health)
+	}
+	if st.Status == migration.StatusError {
+		st.Status = migration.StatusRetrying // perhaps with other credentials: only conclude says that it does not
+	}
+	if st.Failing && st.IOErrno == 0 && st.SQLErrno == 0 {
+		copyErrors(&st, &before.Status) // the failure is of an earlier run
 	}
 	if st.Phase != "" && st.Phase != migration.PhaseNew || before.Phase == "" {
 		if st.Phase == "" {
 			st.Phase = migration.PhaseNew
-		}
-		if st.Status == "" {
-			st.Status = migration.StatusStarting
 		}
 		if st.AppliedUntil.IsZero() {
 			st.AppliedUntil = before.AppliedUntil
@@ -214,14 +228,23 @@ func (r *run) status() migration.Status {
 	}
 	// The runner has not read the channel's state yet.
 	b := before.Status
-	b.Status, b.Connected, b.SecondsBehind, b.ReceiverState, b.ApplierState = st.Status, false, nil, "", ""
-	if b.Status == "" {
-		b.Status = migration.StatusStarting
-	}
+	b.Status, b.Health, b.Connected, b.SecondsBehind, b.ReceiverState, b.ApplierState = st.Status, st.Health, false, nil, "", ""
 	b.RowsPerSec, b.BytesPerSec, b.TrxPerSec, b.QueueBytes, b.Lanes = 0, 0, 0, 0, 0
-	b.IOErrno, b.IOError, b.IOErrorAt = st.IOErrno, st.IOError, st.IOErrorAt
-	b.SQLErrno, b.SQLError, b.SQLErrorAt, b.Remedy = st.SQLErrno, st.SQLError, st.SQLErrorAt, st.Remedy
+	copyErrors(&b, &st)
 	return b
+}
+
+// beginning returns the status of a channel that begins.
+func beginning(h migration.Health) string {
+	if h.Failing {
+		return migration.StatusRetrying
+	}
+	return migration.StatusStarting
+}
+
+func copyErrors(to, from *migration.Status) {
+	to.IOErrno, to.IOError, to.IOErrorAt = from.IOErrno, from.IOError, from.IOErrorAt
+	to.SQLErrno, to.SQLError, to.SQLErrorAt, to.Remedy = from.SQLErrno, from.SQLError, from.SQLErrorAt, from.Remedy
 }
 
 // conclude records how the run ended, for operators and for the next owner:
@@ -270,7 +293,7 @@ func (r *run) stopped(cause error, st *migration.Status) {
 		r.cluster.BackOff(r.state.Channel, retryMost)
 		r.record("RELEASED", "node "+r.cfg.Name+" does not reach the source: another node may try")
 	default: // the node stops, or hands the channel over
-		st.Status = migration.StatusStarting
+		st.Status = beginning(st.Health)
 		r.record("RELEASED", "released by node "+r.cfg.Name)
 	}
 }
@@ -286,7 +309,11 @@ func (r *run) failed(ctx context.Context, err error, st *migration.Status) {
 		(*reporter)(r).Error(e, "", "")
 		st.SQLErrno, st.SQLError, st.SQLErrorAt, st.Remedy = int(e.Code), e.Error(), time.Now().UTC(), e.Remedy
 	}
-	if e.Transient || e.Code == catalog.CodeSecretUnreadable {
+	again := e.Transient || e.Code == catalog.CodeSecretUnreadable
+	if !began {
+		st.Fail(time.Now(), again)
+	}
+	if again {
 		st.Status = migration.StatusRetrying
 		r.cluster.BackOff(r.state.Channel, r.nextTry())
 		return

@@ -98,6 +98,7 @@ type Config struct {
 	PlainGenerated     bool          // generated columns become plain ones in the target
 	Heartbeat          time.Duration // 0: 1 s
 	RetryEvery         time.Duration // the longest pause between connection attempts; 0: 10 s
+	Health             Health        // of the channel's earlier runs
 
 	Log    *slog.Logger
 	Report Reporter
@@ -110,7 +111,7 @@ type Config struct {
 type Reporter interface {
 	// Error is told of an error of the channel: table and position may be "".
 	Error(e *replica.Error, table, position string)
-	// Recovered says that the channel runs again after errors.
+	// Recovered says that the channel works again after errors.
 	Recovered()
 	// Event is told what happened: kinds are PHASE, TABLE, DDL, SOURCE, CONFLICT.
 	Event(kind, message string)

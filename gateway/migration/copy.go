@@ -97,7 +97,6 @@ func (x *run) copyOnce(ctx context.Context) error {
 		return nil
 	}
 	x.r.enter(PhaseCopy)
-	x.r.recovered()
 	sort.SliceStable(keyed, func(i, j int) bool { return keyed[i].state.bytesEstimated > keyed[j].state.bytesEstimated })
 	return x.throttled(ctx, func(ctx context.Context, t *throttle) error {
 		if err := x.copyKeyed(ctx, t, keyed); err != nil {
@@ -201,6 +200,7 @@ func (x *run) recordCopied(ctx context.Context, c *copying, done tableState) err
 	}
 	*c.state = done
 	x.progress.copied(c.state.key())
+	x.copies()
 	x.r.event("TABLE", fmt.Sprintf("%s copied", c.table))
 	return nil
 }

@@ -127,6 +127,7 @@ func (p *pipe) write(ctx context.Context, lane int) error {
 		l.rows = nil
 		p.memory.Release(l.held)
 		p.x.progress.chunk(l.copy.state.key(), l.record.Rows, l.record.Bytes)
+		p.x.copies()
 		if err := l.committed(ctx, time.Since(began)); err != nil {
 			return err
 		}

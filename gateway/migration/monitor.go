@@ -21,6 +21,7 @@ func (x *run) monitor(ctx context.Context) {
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		x.look(ctx, n%10 == 0)
+		x.follows()
 		select {
 		case <-ctx.Done():
 			return

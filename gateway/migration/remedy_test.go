@@ -16,7 +16,7 @@ import (
 func TestRemedyNamesTheSource(t *testing.T) {
 	r := &Runner{cfg: Config{Source: source.Config{Name: "s`2"}, Log: slog.New(slog.DiscardHandler)}}
 	e := r.name(&mysql.MySQLError{Number: 1045, Message: "Access denied for user 'u'@'h'"})
-	r.fail(e, true)
+	r.fail(e, true, false)
 	const want = "STOP MIGRATION, ALTER SOURCE `s``2` SOURCE_PASSWORD=.., START MIGRATION"
 	if !strings.Contains(r.st.Remedy, want) || !strings.Contains(r.st.IOError, want) {
 		t.Errorf("the remedy is %q, the error %q", r.st.Remedy, r.st.IOError)
@@ -33,7 +33,7 @@ func TestRemedyNamesTheSource(t *testing.T) {
 		}
 	}
 	other := &replica.Error{Code: 1, Remedy: "ALTER SOURCE .. X"}
-	if r.fail(other, false); other.Remedy != "ALTER SOURCE .. X" {
+	if r.fail(other, false, false); other.Remedy != "ALTER SOURCE .. X" {
 		t.Error("an error that others may hold was changed")
 	}
 }

@@ -43,6 +43,7 @@ type run struct {
 	base     replica.Position // the position while there is no applier
 	live     live
 	waiting  int                 // lanes that cannot reach the target
+	commits  uint64              // of the applier when the first of them could not
 	holding  string              // why the copy waits for the source; "": it does not
 	applying replica.Coordinates // the end of the newest applied transaction
 	origin   origin

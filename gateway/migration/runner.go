@@ -22,8 +22,8 @@ type Runner struct {
 	mu      sync.Mutex
 	st      Status
 	run     *run   // the attempt under way; nil between attempts
-	failing bool   // an error was reported and not yet recovered from
-	failed  string // the table that it is about
+	failed  string // the table that the error is about which the channel has not recovered from
+	applier bool   // that error may be of the applier's half: something has to be applied
 
 	reporting sync.Mutex // one call of Config.Report at a time
 
@@ -46,7 +46,7 @@ func New(cfg Config) (*Runner, error) {
 	if cfg.Source.UUID == "" {
 		cfg.Source.UUID = replicaUUID(cfg.Channel)
 	}
-	return &Runner{cfg: cfg, st: Status{Phase: PhaseNew, Status: StatusStarting}}, nil
+	return &Runner{cfg: cfg, st: Status{Phase: PhaseNew, Status: StatusStarting, Health: cfg.Health}}, nil
 }
 
 // replicaID is a channel's server id at its source: the same on every node, so
@@ -98,12 +98,11 @@ func (r *Runner) Run(ctx context.Context) error {
 		if e.Code == replica.CodePanic {
 			e = r.panicked(e, began)
 		}
-		r.fail(e, false)
+		r.fail(e, false, e.Transient)
 		if !e.Transient {
 			r.setStatus(StatusError)
 			return e
 		}
-		r.setStatus(StatusRetrying)
 		if time.Since(began) > time.Minute {
 			attempt = 0
 		}
@@ -196,8 +195,9 @@ func (r *Runner) name(err error) *replica.Error {
 		Remedy: "START MIGRATION tries again; if it stays, report it with the node's log"}
 }
 
-// fail records an error for SHOW. io says that it is the receiver's.
-func (r *Runner) fail(e *replica.Error, io bool) {
+// fail records an error for SHOW. io says that it is the receiver's, again that the
+// channel tries again by itself.
+func (r *Runner) fail(e *replica.Error, io, again bool) {
 	if with := r.cfg.Source.WithName(e.Remedy); with != e.Remedy {
 		c := *e
 		c.Remedy = with
@@ -208,10 +208,13 @@ func (r *Runner) fail(e *replica.Error, io bool) {
 	if io || e.Class == "SOURCE" || e.Class == "NETWORK" {
 		r.st.IOErrno, r.st.IOError, r.st.IOErrorAt = int(e.Code), e.Error(), now
 	} else {
+		r.applier = true
 		r.st.SQLErrno, r.st.SQLError, r.st.SQLErrorAt = int(e.Code), e.Error(), now
 	}
 	r.st.Remedy = e.Remedy
-	r.failing, r.failed = true, e.Table
+	r.st.Fail(now, again)
+	r.st.Status = StatusRetrying // at once: a recovery that comes later must not be undone
+	r.failed = e.Table
 	r.refresh()
 	pos := r.st.Executed
 	if pos == "" && r.st.ExecFile != "" {
@@ -226,12 +229,19 @@ func (r *Runner) fail(e *replica.Error, io bool) {
 	r.report(func(to Reporter) { to.Error(e, e.Table, pos) })
 }
 
-// recovered clears the errors once the channel works again.
-func (r *Runner) recovered() {
+// works notes that the channel works, if ok, which is called under r.mu, agrees. It
+// clears the errors once the channel has recovered. applied says that something has to
+// be applied first.
+func (r *Runner) works(ok func(applied bool) bool) {
 	r.mu.Lock()
-	was := r.failing
-	r.failing, r.failed = false, ""
-	r.st.IOErrno, r.st.IOError, r.st.SQLErrno, r.st.SQLError, r.st.Remedy = 0, "", 0, "", ""
+	was := r.st.Failing && ok(r.applier) && r.st.works(time.Now())
+	if was {
+		r.failed, r.applier = "", false
+		r.st.IOErrno, r.st.IOError, r.st.SQLErrno, r.st.SQLError, r.st.Remedy = 0, "", 0, "", ""
+		if r.st.Status == StatusRetrying {
+			r.st.Status = StatusRunning
+		}
+	}
 	r.mu.Unlock()
 	if was {
 		r.report(Reporter.Recovered)
@@ -292,6 +302,9 @@ func (r *Runner) Status() Status {
 	if r.run != nil {
 		r.run.fill(&st)
 		r.st = st
+	}
+	if st.Failing && (st.Status == StatusStarting || st.Status == StatusRunning) {
+		st.Status = StatusRetrying
 	}
 	if r.failed != "" {
 		st.Tables = slices.Clone(st.Tables)

@@ -72,6 +72,8 @@ type Status struct {
 	SQLErrorAt time.Time `json:"sql_error_at"`
 	Remedy     string    `json:"remedy"`
 
+	Health
+
 	Tables []TableStatus `json:"tables"`
 }
 

@@ -130,15 +130,47 @@ func (x *run) away(err error) {
 		x.waiting++
 	}
 	first, last := err != nil && x.waiting == 1, err == nil && x.waiting == 0
+	if first {
+		x.commits = x.committed()
+	}
 	x.mu.Unlock()
 	switch {
 	case first:
-		x.r.fail(x.r.name(err), false)
-		x.r.setStatus(StatusRetrying)
+		x.r.fail(x.r.name(err), false, true)
 	case last:
-		x.r.recovered()
-		x.r.setStatus(StatusRunning)
+		x.follows()
 	}
+}
+
+// committed returns how many transactions of the target the applier has committed. x.mu
+// must be held.
+func (x *run) committed() uint64 {
+	if x.applier == nil {
+		return 0
+	}
+	return x.applier.Stats().Commits
+}
+
+// follows notes that the channel follows its source, if it does: the receiver has its
+// stream, and no lane waits for the target. After a failure of the applier something has
+// to be committed, unless there is nothing to apply: a target that accepts connections
+// may be dead. It is called at each change of these, and once a second.
+func (x *run) follows() {
+	x.r.works(func(applied bool) bool {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.applier != nil && x.live.connected && x.waiting == 0 &&
+			(!applied || x.applier.CaughtUp() || x.committed() > x.commits)
+	})
+}
+
+// copies notes that a chunk was copied.
+func (x *run) copies() {
+	x.r.works(func(bool) bool {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.waiting == 0
+	})
 }
 
 // count adds committed rows to their table's totals.
@@ -225,8 +257,7 @@ func (x *run) receive(ctx context.Context, pipe chan<- items, budget *semaphore.
 			}
 			return nil
 		}
-		x.r.fail(e, true)
-		x.r.setStatus(StatusRetrying)
+		x.r.fail(e, true, true)
 		if time.Since(began) > 30*time.Second {
 			attempt = 0
 		}
@@ -279,8 +310,7 @@ func (x *run) receiveOnce(ctx context.Context, pipe chan<- items, budget *semaph
 		if len(batch.list) > 0 {
 			if first {
 				x.setConnected(true)
-				x.r.setStatus(StatusRunning)
-				x.r.recovered()
+				x.follows()
 			}
 			if err := x.handOver(ctx, batch, pipe, budget); err != nil {
 				return err
