@@ -153,6 +153,11 @@ func TestAlertsOfAFlappingChannel(t *testing.T) {
 				}
 				return g.cuts.Load() >= cuts+6 && time.Since(from) > 20*time.Second
 			})
+			if !c.target { // it follows in between, and that much is known
+				until(t, "the lag in bytes of a channel that follows", 20*time.Second, func() bool {
+					return slices.Equal(valuesOf(scrape(t, n), "sluice_gateway_channel_lag_bytes", "channel", "m"), []float64{0})
+				})
+			}
 			if fires := firing(t, scrape(t, n), well); !slices.Equal(fires["SluiceChannelFlapping"], []string{"m"}) {
 				t.Errorf("alerts: %v", fires)
 			}

@@ -43,7 +43,7 @@ var channelMetrics = []channelMetric{
 		func(s *channelSample) float64 { return s.lag }},
 	{family{"sluice_gateway_channel_lag_bytes", gauge, "Binlog that is not applied yet; NaN while the channel is not connected."}, true,
 		func(s *channelSample) float64 {
-			if !s.st.Connected || s.status != migration.StatusRunning || s.st.LagBytes == nil {
+			if !s.st.Connected || s.st.LagBytes == nil {
 				return math.NaN()
 			}
 			return float64(*s.st.LagBytes)
