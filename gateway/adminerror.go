@@ -47,7 +47,7 @@ func adminError(err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return err // the admin port says why
 	case unreachable(err):
-		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store cannot be reached: %s", err.Error()).
+		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store cannot be reached: %s", protocol.Plain(err).Error()).
 			WithRemedy("repeat the statement when the store is there; whether a change was made is unknown if it broke off meanwhile")
 	}
 	return err

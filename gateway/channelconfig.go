@@ -71,6 +71,7 @@ func (s *services) channelConfig(ctx context.Context, d definition) (cfg migrati
 		return cfg, nil, nil, err
 	}
 	cfg.Connector, cfg.Target, cfg.TargetEncryption = tg.connector, tg.db, tg.encryption
+	cfg.TargetName = tg.String()
 	return cfg, tg, done, nil
 }
 

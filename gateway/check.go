@@ -3,12 +3,14 @@ package gateway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"sluice/gateway/catalog"
 	"sluice/gateway/migration"
+	"sluice/replica"
 	"sluice/replica/source"
 	"sluice/sqladmin"
 )
@@ -66,8 +68,12 @@ func (c *controller) serverError(ctx, bounded context.Context, err error, what s
 		return context.Cause(ctx)
 	}
 	if bounded.Err() != nil {
-		return sqladmin.Errorf(sqladmin.CodeUnknown, "%s: no answer within the time allowed", what).
-			WithRemedy("see whether the source and the target are reachable from node %s", c.cfg.Name)
+		var e *replica.Error
+		if errors.As(err, &e) && e.Server != "" {
+			return e // says which server, and at which check
+		}
+		return sqladmin.Errorf(sqladmin.CodeUnreachable, "%s: the servers answered, and the checks were not done within %s", what, checkPatience).
+			WithRemedy("see the load of the source and of the target, and the network between them and node %s; then repeat the statement", c.cfg.Name)
 	}
 	e := operatorError(source.Classify(err))
 	return fmt.Errorf("%s: %w", what, e)
@@ -144,6 +150,7 @@ func (c *controller) checkSource(ctx context.Context, name string) ([]migration.
 	if err != nil {
 		return nil, err
 	}
+	cfg.AnswerTimeout = migration.CheckAnswer
 	bounded, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()
 	src, err := source.Open(bounded, cfg)

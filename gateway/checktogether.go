@@ -121,7 +121,10 @@ func (d *definitions) config(ctx context.Context, m *catalog.Migration, src stri
 		}
 		d.targets[m.Spec.Target] = def.target
 	}
-	cfg, _, done, err := d.channelConfig(ctx, def)
+	cfg, tg, done, err := d.channelConfig(ctx, def)
+	if err == nil {
+		cfg.Target = tg.checks
+	}
 	cfg.Directory = d.directory
 	return cfg, done, err
 }
@@ -131,6 +134,7 @@ func (c *controller) checkSourceOf(ctx context.Context, of []job, atOnce int) []
 	cfgs := make([]migration.Config, len(of))
 	for i, j := range of {
 		cfgs[i] = j.cfg
+		cfgs[i].Source.AnswerTimeout = migration.CheckAnswer
 	}
 	bounded, cancel := context.WithTimeout(ctx, checkPatience)
 	defer cancel()

@@ -56,7 +56,7 @@ func (r *rogueTest) arrived(id int64) bool {
 const lostWait = 20 * time.Second
 
 // lostCodes are rogueCodes, and a server that did not answer in time. A lost connection is what cutting it led to.
-var lostCodes = append(slices.Clone(rogueCodes), "2003")
+var lostCodes = append(slices.Clone(rogueCodes), "2003", "61228")
 
 // losses runs mutations over all workers.
 func losses(t *testing.T, target bool, list []rogue.Mutation) {

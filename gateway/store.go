@@ -102,8 +102,8 @@ func unreachable(err error) bool {
 		ne net.Error
 		me *mysql.MySQLError
 	)
-	if protocol.IsMalformed(err) {
-		return true // what answers there is no server
+	if protocol.IsBroken(err) {
+		return true // what answers there is no server, or nothing answers
 	}
 	if errors.As(err, &me) {
 		// Shutting down, starting, or without its storage.

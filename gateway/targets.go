@@ -46,11 +46,16 @@ type target struct {
 	name      string
 	connector apply.Connector // for lanes
 	db        *sql.DB         // for reading and claiming
-	plain     atomic.Bool     // PREFERRED, and a host offered no TLS
-	tls       *tls.Config     // of its hosts; nil without TLS
+	checks    *sql.DB         // for checks: answers have migration.CheckAnswer
+	addrs     []string
+	plain     atomic.Bool // PREFERRED, and a host offered no TLS
+	tls       *tls.Config // of its hosts; nil without TLS
 	users     int
 	key       [sha256.Size]byte // of everything that connections depend on
 }
+
+// String returns the name and addresses.
+func (t *target) String() string { return "target " + t.name + " at " + strings.Join(t.addrs, ", ") }
 
 func newTargets(c *catalog.Catalog, store *mysql.Config, password *storePassword) *targets {
 	return &targets{catalog: c, store: store, storePassword: password, open: map[[sha256.Size]byte]*target{}}
@@ -90,6 +95,7 @@ func (t *targets) release(tg *target) {
 	}
 	t.mu.Unlock()
 	if last {
+		_ = tg.checks.Close()
 		_ = tg.db.Close() // nothing can be done about a connection that does not close
 	}
 }
@@ -156,7 +162,7 @@ func targetTLSError(err error) error {
 // target DEFAULT, and nil for others, whose password is in configs.
 func openTarget(name string, configs []*mysql.Config, password *storePassword) (*target, error) {
 	t := &target{name: name, tls: configs[0].TLS}
-	var reading pooled
+	var reading, checking pooled
 	var writing hosts[apply.Conn]
 	for _, cfg := range configs {
 		r, err := t.reader(cfg)
@@ -164,6 +170,7 @@ func openTarget(name string, configs []*mysql.Config, password *storePassword) (
 			return nil, err
 		}
 		reading.driver = r.Driver()
+		t.addrs = append(t.addrs, cfg.Addr)
 		w := cfg.Clone()
 		// A lane sends a batch as one packet. An answer that was lost on the way
 		// never comes: the lane connects again and finds out whether it committed.
@@ -173,20 +180,29 @@ func openTarget(name string, configs []*mysql.Config, password *storePassword) (
 		if err != nil {
 			return nil, err
 		}
-		read, write := r.Connect, wc
+		// A check makes nothing but temporary tables, and its client waits for it.
+		k := cfg.Clone()
+		k.ReadTimeout = migration.CheckAnswer
+		kc, err := t.reader(k)
+		if err != nil {
+			return nil, err
+		}
+		checking.driver = kc.Driver()
+		read, check, write := r.Connect, kc.Connect, wc
 		if password != nil {
-			read = ownAccount(login(password, cfg, func(cfg *mysql.Config) (func(context.Context) (driver.Conn, error), error) {
+			connect := func(cfg *mysql.Config) (func(context.Context) (driver.Conn, error), error) {
 				r, err := t.reader(cfg)
 				if err != nil {
 					return nil, err
 				}
 				return r.Connect, nil
-			}))
+			}
+			read, check = ownAccount(login(password, cfg, connect)), ownAccount(login(password, k, connect))
 			write = ownAccount(login(password, w, t.writer))
 		}
-		reading.connect, writing.connect = append(reading.connect, read), append(writing.connect, write)
+		reading.connect, checking.connect, writing.connect = append(reading.connect, read), append(checking.connect, check), append(writing.connect, write)
 	}
-	t.connector, t.db = &writing, pool(&reading, targetConnections, targetIdle)
+	t.connector, t.db, t.checks = &writing, pool(&reading, targetConnections, targetIdle), pool(&checking, targetConnections, targetIdle)
 	return t, nil
 }
 

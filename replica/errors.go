@@ -10,6 +10,8 @@ type Error struct {
 	Remedy    string
 	Transient bool  // trying again can help without anybody's action
 	Err       error // the cause; may be nil
+	// Server is "source", "target" or "store": the one whose connection failed, where Class does not say so; "" else.
+	Server string
 	// Table is the table that it is about, as schema.table; "" for none.
 	Table string
 }

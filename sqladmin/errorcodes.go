@@ -98,6 +98,7 @@ var ownCodes = []errorCode{
 	{61225, "CONFIG", "TOO_MANY_TABLES", "the source lists more tables than one migration can have", "name fewer in REPLICATE_DO_DB or REPLICATE_DO_TABLE"},
 	{61226, "INTERNAL", "CHANNEL_CRASHED", "a channel ended the process several times, and waits for an operator", "see the node's log; START MIGRATION tries again"},
 	{61227, "CONFIG", "WRONG_SERVER", "a source is a TiDB or a node of Sluice, or a target is no TiDB, or the store is a node of Sluice", "check SOURCE_HOST and SOURCE_PORT, TARGET_HOSTS or --store"},
+	{61228, "NETWORK", "NO_ANSWER", "a source, a target or the store is connected, and did not answer a statement in time", "see the server's load and locks, and what is between the node and it"},
 	{61240, "CONFIG", "NO_SHARED_KEY", "a password literal cannot be stored, because not every node could decrypt it", "start all nodes with one --cluster-key-file, or use FROM FILE or FROM ENV"},
 	{61300, "SOURCE", "LOWER_CASE_CHANGED", "the source's lower_case_table_names changed", "initialize the source with the old value, or RESET MIGRATION"},
 	{61301, "SOURCE", "SOURCE_CHANGED_IN_COPY", "the source is another server before the copy's tables are caught up", "ALTER SOURCE to the first server, or RESET MIGRATION"},

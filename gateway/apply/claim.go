@@ -64,7 +64,7 @@ func Claim(ctx context.Context, db *sql.DB, channel string, epoch uint64, lanes 
 		if o := classify(err); o != outcomeRetry && o != outcomeLost {
 			return nil, err
 		}
-		if attempt >= claimAttempts || protocol.IsMalformed(err) && attempt >= malformedAttempts {
+		if attempt >= claimAttempts || protocol.IsBroken(err) && attempt >= malformedAttempts {
 			return nil, passing(err)
 		}
 		if err := pause(ctx, attempt); err != nil {
@@ -88,8 +88,8 @@ func passing(err error) error {
 // claimAttempts is how often a claim is tried again, which takes half a minute or so.
 const claimAttempts = 20
 
-// malformedAttempts is how often a claim is tried again whose answer was none of a server's: that is seldom the
-// network's doing, and an operator should see it.
+// malformedAttempts is how often a claim is tried again whose answer was none of a server's, or did not come: that is
+// seldom the network's doing, and an operator should see it.
 const malformedAttempts = 2
 
 func claimOnce(ctx context.Context, db *sql.DB, channel string, epoch uint64, lanes int) (*Claimed, error) {

@@ -75,7 +75,7 @@ func classify(err error) outcome {
 		return outcomeConflict
 	case wire.UnknownStatement(err):
 		return outcomeLost // it is another connection now
-	case protocol.IsMalformed(err):
+	case protocol.IsBroken(err):
 		return outcomeLost // what it did is not known
 	case errors.As(err, &me):
 		if me.Number == 1062 {
@@ -114,7 +114,7 @@ func targetError(err error, what string) error {
 	}
 	var me *mysql.MySQLError
 	if !errors.As(err, &me) {
-		return &replica.Error{Code: 61070, Class: "TARGET", Message: what, Err: err, Transient: isConnection(err),
+		return &replica.Error{Code: 61070, Class: "TARGET", Message: what, Err: protocol.Plain(Once(what, err)), Transient: isConnection(err),
 			Remedy: "see whether the target is reachable and healthy"}
 	}
 	e := &replica.Error{Code: me.Number, State: string(me.SQLState[:]), Class: "TARGET", Message: what}
@@ -135,6 +135,15 @@ func targetError(err error, what string) error {
 		e.Err, e.Remedy = err, "look the target's error up, mend its cause, then START MIGRATION again"
 	}
 	return e
+}
+
+// Once returns the cause of err where err's first words are what, and so would be said twice after it; err otherwise.
+func Once(what string, err error) error {
+	inner := errors.Unwrap(err)
+	if inner != nil && err.Error() == what+": "+inner.Error() {
+		return inner
+	}
+	return err
 }
 
 // dataReason says what a data error means without the value that MySQL's own

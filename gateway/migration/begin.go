@@ -245,7 +245,7 @@ func (x *run) makeTables(ctx context.Context, tables []sourceTable) error {
 		ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
 		have, err := targetColumns(ctx, x.cfg.Target, ts, tt)
 		if err != nil {
-			return x.targetError(err, "read its columns")
+			return x.targetError(err, "read the target's columns")
 		}
 		if have == nil {
 			missing = append(missing, t)
@@ -327,7 +327,7 @@ func (x *run) madeByOthers(ctx context.Context, t *sourceTable, owned map[[2]str
 	ts, tt := x.cfg.Rules.Target(t.info.Schema, t.info.Name)
 	have, err := targetColumns(ctx, x.cfg.Target, ts, tt)
 	if err != nil {
-		return x.targetError(err, "read its columns")
+		return x.targetError(err, "read the target's columns")
 	}
 	if owned[[2]string{strings.ToLower(ts), strings.ToLower(tt)}] {
 		return x.adoptOrRemake(ctx, t, ts, tt, have)

@@ -141,43 +141,38 @@ func (l *sourceLook) tablesOf(ctx context.Context, r *Runner) ([]sourceTable, er
 
 // check checks one channel.
 func (r *Runner) check(ctx context.Context, look *sourceLook) (c Checked) {
-	rights, err := r.checkRights(ctx, look)
+	var rights []Finding
+	err := r.step(ctx, "target.rights", func(ctx context.Context) (err error) {
+		rights, err = r.checkRights(ctx, look)
+		return err
+	})
 	if err != nil || len(rights) > 0 {
 		c.Findings, c.Err = append(r.checkSource(look, r.copies()), rights...), err
 		return c // without them nothing else can be read
 	}
-	started, copies, err := r.progressed(ctx)
-	if err != nil {
+	var started, copies bool
+	if err := r.step(ctx, "target.progress", func(ctx context.Context) (err error) {
+		started, copies, err = r.progressed(ctx)
+		return err
+	}); err != nil {
 		c.Err = err
 		return c
 	}
 	c.Findings = r.checkSource(look, copies)
-	history, err := r.checkHistory(ctx, look.src)
-	if err != nil {
-		c.Err = err
+	if c.Err = r.add(ctx, &c, "source.history", func(ctx context.Context) ([]Finding, error) { return r.checkHistory(ctx, look.src) }); c.Err != nil {
 		return c
 	}
-	c.Findings = append(c.Findings, history...)
 	if !started {
-		startAt, err := r.checkStartAt(ctx, look.src)
-		if err != nil {
-			c.Err = err
+		if c.Err = r.add(ctx, &c, "source.start", func(ctx context.Context) ([]Finding, error) { return r.checkStartAt(ctx, look.src) }); c.Err != nil {
 			return c
 		}
-		c.Findings = append(c.Findings, startAt...)
 	}
-	diverged, err := r.checkDiverged(ctx)
-	if err != nil {
-		c.Err = err
+	if c.Err = r.add(ctx, &c, "target.diverged", r.checkDiverged); c.Err != nil {
 		return c
 	}
-	c.Findings = append(c.Findings, diverged...)
-	kind, err := r.checkKind(ctx, look.src)
-	if err != nil {
-		c.Err = err
+	if c.Err = r.add(ctx, &c, "target.kind", func(ctx context.Context) ([]Finding, error) { return r.checkKind(ctx, look.src) }); c.Err != nil {
 		return c
 	}
-	c.Findings = append(c.Findings, kind...)
 	tables, err := look.tablesOf(ctx, r)
 	if err != nil {
 		c.Findings = append(c.Findings, blocking("source.definition", "TABLE", r.cfg.Source.Name, r.name(err)))
@@ -190,6 +185,15 @@ func (r *Runner) check(ctx context.Context, look *sourceLook) (c Checked) {
 	}
 	c.Err = r.checkTables(ctx, &c, look, tables, started)
 	return c
+}
+
+// add is step for a check that returns findings, which it adds to c.
+func (r *Runner) add(ctx context.Context, c *Checked, check string, f func(context.Context) ([]Finding, error)) error {
+	return r.step(ctx, check, func(ctx context.Context) error {
+		found, err := f(ctx)
+		c.Findings = append(c.Findings, found...)
+		return err
+	})
 }
 
 // checkSource lists what the source's checks found for the channel.
@@ -278,8 +282,12 @@ func (r *Runner) checkTables(ctx context.Context, c *Checked, look *sourceLook, 
 		names[i][0], names[i][1] = r.cfg.Rules.Target(t.info.Schema, t.info.Name)
 		c.Targets = append(c.Targets, strings.ToLower(names[i][0]+"\x00"+names[i][1]))
 	}
-	shared, stale, err := r.otherWriters(ctx, names)
-	if err != nil {
+	var shared []Finding
+	var stale []Written
+	if err := r.step(ctx, "target.shared", func(ctx context.Context) (err error) {
+		shared, stale, err = r.otherWriters(ctx, names)
+		return err
+	}); err != nil {
 		return err
 	}
 	c.Findings, c.Stale = append(c.Findings, shared...), stale
@@ -288,11 +296,11 @@ func (r *Runner) checkTables(ctx context.Context, c *Checked, look *sourceLook, 
 		defer look.trials.giveBack(r, trial)
 		d := dialect(&r.cfg, look.src.Facts())
 		for i, t := range tables {
-			f, err := r.checkTarget(ctx, trial, t.table, names[i][0], names[i][1], d)
-			if err != nil {
+			if err := r.add(ctx, c, "target.columns", func(ctx context.Context) ([]Finding, error) {
+				return r.checkTarget(ctx, trial, t.table, names[i][0], names[i][1], d)
+			}); err != nil {
 				return err
 			}
-			c.Findings = append(c.Findings, f...)
 		}
 	}
 	if r.cfg.TargetEncryption != nil {

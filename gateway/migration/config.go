@@ -69,6 +69,9 @@ type Until struct {
 
 // Config says what a channel does. All of it is fixed while it runs.
 type Config struct {
+	// TargetName is the target's name and addresses, for messages.
+	TargetName string
+
 	Channel   string // the key: migration id/source
 	Name      string // for people
 	Migration string

@@ -285,7 +285,7 @@ func targetError(err error, what string) error {
 		return e
 	}
 	var me *mysql.MySQLError
-	e := &replica.Error{Code: 61070, Class: "TARGET", Message: "the target did not " + what, Err: err,
+	e := &replica.Error{Code: 61070, Class: "TARGET", Message: "the target did not " + what, Err: protocol.Plain(apply.Once(what, err)),
 		Transient: !errors.As(err, &me), Remedy: "see whether the target is reachable, healthy, and its user has its rights"}
 	if me != nil {
 		e.Code = me.Number

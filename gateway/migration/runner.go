@@ -205,7 +205,7 @@ func (r *Runner) fail(e *replica.Error, io, again bool) {
 	}
 	r.mu.Lock()
 	now := time.Now()
-	if io || e.Class == "SOURCE" || e.Class == "NETWORK" {
+	if e.Server != "target" && (io || e.Class == "SOURCE" || e.Class == "NETWORK") {
 		r.st.IOErrno, r.st.IOError, r.st.IOErrorAt = int(e.Code), e.Error(), now
 	} else {
 		r.applier = true

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -43,7 +44,8 @@ const (
 // It is for one goroutine, as the library uses it, but for Close and deadlines.
 type checked struct {
 	*Conn
-	most int64 // bytes of one answer; 0: any number
+	most int64         // bytes of one answer; 0: any number
+	wait time.Duration // the library's read timeout; 0: none
 
 	// buf[r:v] was checked and not handed on, buf[v:s] was checked and is held back until what belongs to it was
 	// checked too, buf[s:w] was not looked at.
@@ -66,12 +68,12 @@ type checked struct {
 }
 
 // newChecked shows the library a greeting.
-func newChecked(c *Conn, most int64) *checked {
+func newChecked(c *Conn, most int64, wait time.Duration) *checked {
 	results := 1
 	if c.caps&capMultiStatements != 0 {
 		results = mostResults
 	}
-	k := &checked{Conn: c, most: most, answer: Answer{most: results}}
+	k := &checked{Conn: c, most: most, wait: wait, answer: Answer{most: results}}
 	// A method without a password; the capabilities are those that the server agreed on.
 	caps := c.caps&^capTLS | capLongPassword
 	g := append([]byte{10}, "8.0.0-sluice\x00"...)
@@ -126,6 +128,10 @@ func (k *checked) fill() error {
 		var m *Malformed
 		if errors.As(err, &m) {
 			k.fail(m)
+			return nil
+		}
+		if k.overdue(err) {
+			k.silent()
 			return nil
 		}
 		if err != nil {
@@ -265,11 +271,7 @@ func (k *checked) room(n int) {
 
 // fail puts an error packet in the place of what is held back, and breaks the connection.
 func (k *checked) fail(m *Malformed) {
-	var err error = m
-	k.broken.CompareAndSwap(nil, &err)
-	_ = k.Conn.Close()
-	text := binary.LittleEndian.AppendUint16([]byte{errPacket}, CodeMalformed)
-	k.put(k.first, append(append(text, "#HY000"...), "the server sent "+m.Error()...))
+	k.breakWith(m, CodeMalformed, "the server sent "+m.Error())
 }
 
 // Write follows the library's commands on their way to the server.

@@ -47,7 +47,8 @@ func ConfigOf(cfg *mysql.Config) (Config, error) {
 	return c, nil
 }
 
-// NewConnector returns go-sql-driver's connector for a *sql.DB, whose connections are checked. What the settings
+// NewConnector returns go-sql-driver's connector for a *sql.DB, whose connections are checked. An answer that does not
+// come within cfg.ReadTimeout is an error for which IsSilent returns true. What the settings
 // say of authentication methods is not used: a password is sent by this package's rules.
 func NewConnector(cfg *mysql.Config, o Options) (driver.Connector, error) {
 	inner := cfg.Clone()
@@ -68,7 +69,7 @@ func NewConnector(cfg *mysql.Config, o Options) (driver.Connector, error) {
 		if err != nil {
 			return nil, err
 		}
-		return newChecked(c, o.AnswerBytes), nil
+		return newChecked(c, o.AnswerBytes, cfg.ReadTimeout), nil
 	}
 	c, err := mysql.NewConnector(inner)
 	if err != nil {

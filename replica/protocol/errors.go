@@ -16,6 +16,8 @@ const (
 	CodeClearPassword = 61222
 	CodeKey           = 61223
 	CodeWrongServer   = 61227
+	// CodeSilent is also the number of the error packet that a library reads in place of an answer that did not come.
+	CodeSilent = 61228
 
 	codeMethod  = 1251 // ER_NOT_SUPPORTED_AUTH_MODE
 	codeTLS     = 2026 // CR_SSL_CONNECTION_ERROR
@@ -32,7 +34,7 @@ func Named(err error, server, options string) *replica.Error {
 		verify, plain, class = "set --store-ssl-mode=VERIFY_CA and --store-ssl-ca", "set --store-ssl-mode=PREFERRED", "CONFIG"
 	}
 	address := map[string]string{"SOURCE": "SOURCE_HOST and SOURCE_PORT", "TARGET": "TARGET_HOSTS", "": "host and port of --store"}[options]
-	e := &replica.Error{State: "08S01", Class: class, Err: err}
+	e := &replica.Error{State: "08S01", Class: class, Server: server, Err: Plain(err)}
 	var (
 		wrong *WrongServer
 		mute  *NoGreeting
@@ -57,6 +59,10 @@ func Named(err error, server, options string) *replica.Error {
 		e.Code, e.Class, e.Transient = CodeMalformed, "NETWORK", true
 		e.Message = "the " + server + " sent bytes that are no answer of a MySQL server"
 		e.Remedy = "it is tried again; if it stays, check " + address + ": the port may be another program's; then check what is between this node and it"
+	case IsSilent(err):
+		e.Code, e.Class, e.Transient = CodeSilent, "NETWORK", true
+		e.Message = "the " + server + " did not answer in time"
+		e.Remedy = "it is tried again; if it stays, see the " + server + "'s load and locks (SHOW PROCESSLIST), and what is between this node and it"
 	case errors.Is(err, ErrClearPassword):
 		e.Code, e.State = CodeClearPassword, "08004"
 		e.Message = "the " + server + "'s account needs its password in clear text"

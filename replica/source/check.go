@@ -33,11 +33,34 @@ type Finding struct {
 }
 
 // checks are all the checks of a source, in the order of their findings. Each
-// is a file-local function; to add one, write it and add it here.
-var checks = []func(context.Context, *checker) error{
-	checkEncryption, checkVersion, checkServerID, checkLogBin, checkBinlogFormat, checkRowImage, checkRowValueOptions, checkRowMetadata,
-	checkGTID, checkLogUpdates, checkRetention, checkReplicationClient, checkReplicationSlave, checkBinlogFilters,
-	checkXA, checkTableRights, checkEngines, checkColumns, checkForeignKeys, checkHashKeys, checkKeys, checkLockRights,
+// is a file-local function; to add one, write it and add it here. The name is for
+// the error of a server that does not answer.
+var checks = []struct {
+	name string
+	run  func(context.Context, *checker) error
+}{
+	{"encryption", checkEncryption},
+	{"version", checkVersion},
+	{"server_id", checkServerID},
+	{"log_bin", checkLogBin},
+	{"binlog_format", checkBinlogFormat},
+	{"row_image", checkRowImage},
+	{"row_value_options", checkRowValueOptions},
+	{"row_metadata", checkRowMetadata},
+	{"gtid", checkGTID},
+	{"log_updates", checkLogUpdates},
+	{"retention", checkRetention},
+	{"replication_client", checkReplicationClient},
+	{"replication_slave", checkReplicationSlave},
+	{"binlog_filters", checkBinlogFilters},
+	{"xa", checkXA},
+	{"table_rights", checkTableRights},
+	{"engines", checkEngines},
+	{"columns", checkColumns},
+	{"foreign_keys", checkForeignKeys},
+	{"hash_keys", checkHashKeys},
+	{"keys", checkKeys},
+	{"lock_rights", checkLockRights},
 }
 
 // checker is what the checks share.

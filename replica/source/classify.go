@@ -107,7 +107,7 @@ func tlsError(err error) *replica.Error {
 
 // networkError classifies what did not come from the server.
 func networkError(err error) *replica.Error {
-	e := &replica.Error{Code: codeOther, State: "HY000", Class: "SOURCE", Message: "reading the source failed", Err: err,
+	e := &replica.Error{Code: codeOther, State: "HY000", Class: "SOURCE", Message: "reading the source failed", Err: protocol.Plain(err),
 		Remedy: "mend the cause that the message names, then START MIGRATION again; if it names none, report it with the node's log"}
 	var (
 		dns *net.DNSError

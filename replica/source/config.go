@@ -54,7 +54,9 @@ type Config struct {
 
 	Flavor         Flavor        // "" means FlavorAuto
 	ConnectTimeout time.Duration // dial and handshake; 0 means 10 s
-	Log            *slog.Logger  // nil means slog.Default()
+	// AnswerTimeout is how long the server may take for the next piece of an answer; 0 means 15 min.
+	AnswerTimeout time.Duration
+	Log           *slog.Logger // nil means slog.Default()
 }
 
 const (
@@ -115,6 +117,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = defaultConnectTimeout
+	}
+	if c.AnswerTimeout == 0 {
+		c.AnswerTimeout = answerTimeout
 	}
 	if c.Log == nil {
 		c.Log = slog.Default()

@@ -190,7 +190,7 @@ func openPool(cfg Config, k *sockets, settings map[string]string, facts Facts, o
 	c.User, c.Passwd = cfg.User, cfg.Password
 	c.Net, c.Addr = "tcp", cfg.Address()
 	c.Timeout = cfg.ConnectTimeout
-	c.DialFunc, c.ReadTimeout = k.dial, answerTimeout
+	c.DialFunc, c.ReadTimeout = k.dial, cfg.AnswerTimeout
 	c.TLS = t
 	c.AllowFallbackToPlaintext = cfg.SSLMode == SSLPreferred
 	c.Params = settings

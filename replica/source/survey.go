@@ -29,20 +29,28 @@ type Need struct {
 func (s *Source) Survey(ctx context.Context, wanted func(schema, table string) bool) (*Survey, error) {
 	facts, err := readFacts(ctx, s.db, FlavorAuto)
 	if err != nil {
-		return nil, Classify(fmt.Errorf("check source: %w", err))
+		return nil, s.unchecked("variables", err)
 	}
 	facts.Encrypted = s.facts.Encrypted
 	tables, err := s.listTables(ctx, wanted)
 	if err != nil {
-		return nil, err
+		return nil, s.unchecked("tables", err)
 	}
 	c := &checker{src: s, facts: facts, tables: tables}
 	for _, check := range checks {
-		if err := check(ctx, c); err != nil {
-			return nil, Classify(fmt.Errorf("check source: %w", err))
+		if err := check.run(ctx, c); err != nil {
+			return nil, s.unchecked(check.name, err)
 		}
 	}
 	return &Survey{name: s.cfg.Name, serverID: facts.ServerID, tables: tables, findings: c.findings, may: c.may}, nil
+}
+
+// unchecked names the server and the check that an error of a connection ended.
+func (s *Source) unchecked(check string, err error) error {
+	e := *classify(err)
+	e.Message = fmt.Sprintf("%s (check source.%s of %s)", e.Message, check, s.cfg)
+	e.Remedy = s.cfg.WithName(e.Remedy)
+	return &e
 }
 
 // keyLater is how a table gets a primary key while a migration follows it: TiDB
