@@ -28,6 +28,8 @@ const (
 //     nothing changed, the refused step is tried again. Otherwise somebody changed
 //     them by hand: if they are now as the whole DDL leads to, all of it is done;
 //     if not, the error names the differences;
+//   - where the definition does not say whether a DDL was executed, the refused step is
+//     tried again after a change by hand, and the tables are compared after the last step;
 //   - its conditions are checked before the first step, and never after one, as
 //     a step changes what they ask for.
 //
@@ -87,6 +89,9 @@ func (d *ddlRunner) run(ctx context.Context, p *DDLPlan) error {
 		if err := d.runStep(ctx, p, i); err != nil {
 			return err
 		}
+	}
+	if begun || failed >= 0 {
+		return d.compared(ctx, p)
 	}
 	return nil
 }
@@ -176,25 +181,63 @@ func (d *ddlRunner) repaired(ctx context.Context, p *DDLPlan, rec *ddlRecord) (b
 		return true, nil
 	}
 	if p.silent() && len(p.Conditions) == 0 {
-		return false, nil
+		return false, d.compareAfterwards(ctx, p)
 	}
-	var differs []string
-	for _, e := range p.Expected {
-		create, err := d.create(ctx, "SHOW CREATE TABLE "+replica.QuoteTable(e.Table[0], e.Table[1]))
-		if err != nil {
-			return false, targetError(err, "read the target's definitions")
-		}
-		for _, what := range e.Differs(create) {
-			differs = append(differs, e.Table[0]+"."+e.Table[1]+": "+what)
-		}
-	}
-	if len(differs) == 0 {
-		return true, nil
+	differs, err := d.differences(ctx, p)
+	if err != nil || len(differs) == 0 {
+		return err == nil, err
 	}
 	return false, &replica.Error{Code: 61053, Class: "DDL", Table: p.SourceTable,
 		Message: fmt.Sprintf("the target was changed by hand after the DDL of transaction %s on %s (%s) was refused, and is not as the whole statement leads to: %s",
 			p.Txn.ID, p.SourceTable, p.Txn.DDL.Excerpt(), clipNote(strings.Join(differs, "; "))),
 		Remedy: "change the target's table until nothing of this differs, or undo the change by hand so that Sluice tries the statement again; then START MIGRATION"}
+}
+
+// differences compares the target's tables with what the whole DDL leads to.
+func (d *ddlRunner) differences(ctx context.Context, p *DDLPlan) ([]string, error) {
+	var differs []string
+	for _, e := range p.Expected {
+		create, err := d.create(ctx, "SHOW CREATE TABLE "+replica.QuoteTable(e.Table[0], e.Table[1]))
+		if err != nil {
+			return nil, targetError(err, "read the target's definitions")
+		}
+		for _, what := range e.Differs(create) {
+			differs = append(differs, e.Table[0]+"."+e.Table[1]+": "+what)
+		}
+	}
+	return differs, nil
+}
+
+// compareAfterwards records that the target was changed by hand before Sluice executes
+// the steps again: what was removed so that the target takes them, an index for one, is
+// then missing. The record's number is that after the last step's. It is written before
+// any step runs again, so that whoever goes on after a crash compares, too.
+func (d *ddlRunner) compareAfterwards(ctx context.Context, p *DDLPlan) error {
+	return d.record(ctx, p, len(p.Steps), ddlRecord{state: ddlFailed}, "", "the target was changed by hand: it is compared with what the statement leads to")
+}
+
+// compared returns an error as long as a target that was changed by hand is not as the
+// executed DDL leads to.
+func (d *ddlRunner) compared(ctx context.Context, p *DDLPlan) error {
+	last := len(p.Steps)
+	rec, err := d.lookupStep(ctx, p, last)
+	if err != nil {
+		return targetError(err, "read the DDL log")
+	}
+	if rec == nil || rec.state == ddlDone {
+		return nil
+	}
+	differs, err := d.differences(ctx, p)
+	if err != nil {
+		return err
+	}
+	if len(differs) == 0 {
+		return d.closeStep(ctx, p, last, ddlDone, "", "the target is as the statement leads to")
+	}
+	return &replica.Error{Code: 61053, Class: "DDL", Table: p.SourceTable,
+		Message: fmt.Sprintf("the DDL of transaction %s on %s (%s) is executed, and what was changed by hand in the target before that is not as the statement leads to: %s",
+			p.Txn.ID, p.SourceTable, p.Txn.DDL.Excerpt(), clipNote(strings.Join(differs, "; "))),
+		Remedy: "make in the target what is missing (an index that was removed so that the target takes the statement) until nothing of this differs, then START MIGRATION again"}
 }
 
 // closeAll records all of a DDL as done, in one commit.
