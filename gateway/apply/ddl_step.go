@@ -138,7 +138,7 @@ func (d *ddlRunner) executeStep(ctx context.Context, p *DDLPlan, i, attempt int)
 	runner.sess.waitForever()
 	tag := newTag()
 	as := p.Session
-	if isBatch(p.Steps[i].SQL) {
+	if writesRows(p.Steps[i].SQL) {
 		as = movesRows
 	}
 	if err := runner.sess.assume(ctx, as); err != nil {

@@ -29,6 +29,7 @@ var sessionVars = []sessionVar{
 	{"tidb_disable_txn_auto_retry", "1", "1"},
 	{"tidb_constraint_check_in_place", "0", "0"},
 	{"allow_auto_random_explicit_insert", "1", "1"},
+	{"tidb_allow_remove_auto_inc", "1", "1"},
 }
 
 // Conn is a connection to the target for one goroutine; *wire.Conn is one, and
@@ -254,7 +255,12 @@ func (s *session) exec(ctx context.Context, sql []byte) ([]int64, error) {
 // isBatch returns true for TiDB's BATCH.
 func isBatch(sql string) bool { return strings.HasPrefix(sql, "BATCH ") }
 
-// movesRows is the session of a BATCH. It moves rows as they are, whatever the sql_mode of the source's session: ALTER TABLE
+// writesRows returns true for a step of a DDL that is no DDL.
+func writesRows(sql string) bool {
+	return isBatch(sql) || strings.HasPrefix(sql, "REPLACE ") || strings.HasPrefix(sql, "UPDATE ")
+}
+
+// movesRows is the session of such a step. It moves rows as they are, whatever the sql_mode of the source's session: ALTER TABLE
 // keeps the number 0 of an AUTO_INCREMENT column, and dates that the mode does not allow. Its expressions have the same
 // values in every session.
 var movesRows = DDLSession{TimeZone: "+00:00", SQLMode: "STRICT_TRANS_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES"}

@@ -25,6 +25,9 @@ func (r *reader) complete(d *definition) {
 		for _, p := range pk.parts {
 			if c := d.column(p.column); c != nil {
 				c.null = nullNo
+				if c.hasDefault && strings.EqualFold(c.def, "NULL") { // of the column that it was
+					c.def, c.hasDefault = "", false
+				}
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"sluice/replica"
@@ -238,9 +239,11 @@ func columnsIn(expr string) []string {
 }
 
 // trimmed handles the indexes from which the source drops a part because its
-// column goes: TiDB refuses that, so such an index is dropped and made anew.
+// column goes, and those over a column that gets another collation: TiDB refuses
+// that, so such an index is dropped and made anew. Nothing of this channel is applied
+// in between. If another channel writes rows that a unique one forbids, its ADD INDEX fails.
 func (x *alterTranslator) trimmed() {
-	dropped := map[string]bool{}
+	dropped := x.recollated()
 	for _, a := range x.c.actions {
 		if a.kind == dropColumn {
 			dropped[strings.ToLower(a.old)] = true
@@ -266,6 +269,23 @@ func (x *alterTranslator) trimmed() {
 			}
 		}
 	}
+}
+
+// recollated returns the columns, in lower case, that get another collation in the target.
+func (x *alterTranslator) recollated() map[string]bool {
+	out := map[string]bool{}
+	for _, was := range x.before.d.columns {
+		now := x.becomes(was)
+		if now == nil || was.typ.charset == "" || now.typ.charset == "" {
+			continue
+		}
+		a, errA := x.before.typ(was)
+		b, errB := x.after.typ(now)
+		if errA == nil && errB == nil && (a.charset != b.charset || a.collation != b.collation) {
+			out[strings.ToLower(was.name)] = true
+		}
+	}
+	return out
 }
 
 func (x *alterTranslator) explicitDrops() map[string]bool {
@@ -326,6 +346,9 @@ func (x *alterTranslator) additions() {
 			continue
 		}
 		if s := x.after.key(k); s != "" {
+			if k.kind == keyPrimary {
+				x.neverNull(k)
+			}
 			// TiDB cannot cluster a table that exists by another key.
 			x.add("ADD "+strings.Replace(s, "] CLUSTERED */", "] NONCLUSTERED */", 1), keyUses(k)...)
 		}
@@ -337,6 +360,20 @@ func (x *alterTranslator) additions() {
 	}
 	for _, f := range x.c.added.foreign {
 		x.note("foreign key " + f.name + " is left out")
+	}
+}
+
+// neverNull makes columns of a new primary key NOT NULL, as the sources do by themselves.
+func (x *alterTranslator) neverNull(k *keyDef) {
+	for _, p := range k.parts {
+		was, now := x.before.d.column(x.oldName(p.column)), x.after.d.column(p.column)
+		if was == nil || now == nil || !was.nullable() || x.adds[strings.ToLower(p.column)] != nil ||
+			slices.ContainsFunc(x.c.actions, func(a action) bool { return a.kind == changeColumn && strings.EqualFold(a.new, p.column) }) {
+			continue
+		}
+		if def, err := x.after.column(now); err == nil {
+			x.add("MODIFY COLUMN "+def, useColumn(p.column))
+		}
 	}
 }
 

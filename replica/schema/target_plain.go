@@ -1,7 +1,6 @@
 package schema
 
 import (
-	"fmt"
 	"strings"
 
 	"sluice/replica"
@@ -94,14 +93,10 @@ func (x *alterTranslator) dependedOn(c *columnDef) bool {
 // rebuildRows, at the end of the statement, for a column of it. It assigns the columns with ON UPDATE
 // to themselves, those that the statement adds, too: TiDB would set them to the present time.
 func (x *alterTranslator) batch(set string, of *columnDef) string {
-	on := ""
-	if k := x.before.d.primary(); k != nil {
-		on = "ON " + x.name + "." + replica.Quote(k.parts[0].column) + " "
-	}
 	for _, c := range x.after.d.columns {
 		if c.onUpdate != "" && c != of {
 			set += ", " + replica.Quote(c.name) + "=" + replica.Quote(c.name)
 		}
 	}
-	return fmt.Sprintf("BATCH %sLIMIT %d UPDATE %s SET %s", on, rebuildRows, x.name, set)
+	return x.inBatches() + "UPDATE " + x.name + " SET " + set
 }

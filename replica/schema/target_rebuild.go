@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 
 	"sluice/replica"
@@ -12,7 +13,7 @@ import (
 const rebuildRows = 5000
 
 // TiDB cannot drop or add the primary key that clusters a table, nor drop a
-// column of it, nor make a column AUTO_INCREMENT. Such an ALTER TABLE becomes a new table that takes the rows and
+// column of it, nor give one another collation or sign, nor make a column AUTO_INCREMENT. Such an ALTER TABLE becomes a new table that takes the rows and
 // then the name:
 //
 //	DROP TABLE IF EXISTS new; CREATE TABLE new ..
@@ -40,12 +41,8 @@ func (x *alterTranslator) rebuild(targetSchema, to string) ([]string, bool) {
 		return nil, false
 	}
 	clustered := old != nil && x.clusters(x.before, old)
-	if !x.numbers() && (!clustered || x.samePrimary(old, now)) {
+	if !x.numbers() && !(clustered && x.retyped(old)) && (!clustered || x.samePrimary(old, now)) {
 		return nil, false
-	}
-	on := "" // TiDB's own row number
-	if clustered {
-		on = "ON " + x.name + "." + replica.Quote(old.parts[0].column) + " "
 	}
 	var into, from, add []string
 	for i, c := range x.after.d.columns {
@@ -69,8 +66,7 @@ func (x *alterTranslator) rebuild(targetSchema, to string) ([]string, bool) {
 			continue
 		}
 		was := x.before.d.column(x.oldName(c.name))
-		if was == nil || c.generated != "" || was.generated != "" || c.rowStart || c.rowEnd || c.implicit ||
-			c.typ.sql() != was.typ.sql() || c.typ.charset != was.typ.charset || c.typ.collation != was.typ.collation {
+		if was == nil || c.generated != "" || was.generated != "" || c.rowStart || c.rowEnd || c.implicit || !x.moves(was, c) {
 			return nil, false
 		}
 		into, from = append(into, replica.Quote(c.name)), append(from, replica.Quote(was.name))
@@ -87,11 +83,58 @@ func (x *alterTranslator) rebuild(targetSchema, to string) ([]string, bool) {
 	return append(add,
 		"DROP TABLE IF EXISTS "+side("new"),
 		create,
-		fmt.Sprintf("BATCH %sLIMIT %d REPLACE INTO %s (%s) SELECT %s FROM %s", on, rebuildRows,
-			side("new"), strings.Join(into, ","), strings.Join(from, ","), x.name),
+		fmt.Sprintf("%sREPLACE INTO %s (%s) SELECT %s FROM %s", x.inBatches(), side("new"), strings.Join(into, ","), strings.Join(from, ","), x.name),
 		"RENAME TABLE "+x.name+" TO "+side("old")+", "+side("new")+" TO "+to,
 		"DROP TABLE IF EXISTS "+side("old"),
 	), true
+}
+
+// inBatches returns the beginning of a statement that moves rows: BATCH, dividing them by the first column of the primary
+// key or of another index whose type it takes, or by TiDB's own row number. It is empty if there is no such column: then
+// one transaction has to do.
+func (x *alterTranslator) inBatches() string {
+	k := x.before.d.primary()
+	if k == nil || !x.clusters(x.before, k) {
+		return fmt.Sprintf("BATCH LIMIT %d ", rebuildRows)
+	}
+	for _, k := range append([]*keyDef{k}, x.before.d.keys...) {
+		c := x.before.d.column(k.parts[0].column)
+		if _, carried := x.before.carried(k); c == nil || !carried || x.trimmedKeys[strings.ToLower(k.name)] || k.parts[0].prefix > 0 ||
+			c.generated != "" || slices.Contains([]string{"enum", "set", "bit", "json"}, c.typ.base) {
+			continue
+		}
+		return fmt.Sprintf("BATCH ON %s.%s LIMIT %d ", x.name, replica.Quote(c.name), rebuildRows)
+	}
+	return ""
+}
+
+// retyped returns true if a column of the primary key gets a type that TiDB does not give to it.
+func (x *alterTranslator) retyped(k *keyDef) bool {
+	recollated := x.recollated()
+	for _, p := range k.parts {
+		was := x.before.d.column(p.column)
+		now := x.becomes(was)
+		if now == nil {
+			continue
+		}
+		a, b := slices.Index(integers, was.typ.base), slices.Index(integers, now.typ.base)
+		if recollated[strings.ToLower(p.column)] || a >= 0 && b >= 0 && (was.typ.unsigned != now.typ.unsigned || b < a) {
+			return true
+		}
+	}
+	return false
+}
+
+// moves returns true if the new table's column takes the old one's values as they are: those of integers and texts
+// that keep them. Others are TiDB's to convert.
+func (x *alterTranslator) moves(was, c *columnDef) bool {
+	if c.typ.sql() == was.typ.sql() && c.typ.charset == was.typ.charset && c.typ.collation == was.typ.collation {
+		return true
+	}
+	integer := slices.Contains(integers, was.typ.base) && slices.Contains(integers, c.typ.base)
+	text := textKind(&was.typ) == 1 && was.typ.base == c.typ.base
+	how := conversionOf(&was.typ, &c.typ).how
+	return (integer || text) && (how == howAlways || how == howStrict && x.c.ddl.SQLMode&strictModes != 0 && !x.c.ignore)
 }
 
 // numbers returns true if a column that exists becomes AUTO_INCREMENT. A condition

@@ -257,7 +257,7 @@ func TestTargetDDL(t *testing.T) {
 }
 
 // TestRebuild: a change of the key that clusters the target's table becomes a new
-// table, where it does nothing else to the rows.
+// table, where values stay as they are.
 func TestRebuild(t *testing.T) {
 	const base = "create table t (id int primary key, x int not null, y int not null, s varchar(5), k int)"
 	for _, c := range []struct {
@@ -272,13 +272,17 @@ func TestRebuild(t *testing.T) {
 		{"alter table t drop primary key, add primary key (id)", false, ""},
 		{"alter table t drop primary key, change id nr int not null, add primary key (nr)", false, ""},
 		{"alter table t drop primary key", false, ""},
-		{"alter table t drop primary key, add primary key (x), modify s varchar(9)", false, ""},
+		{"alter table t drop primary key, add primary key (x), modify s varchar(9)", true, "`s` varchar(9)"},
+		{"alter table t drop primary key, add primary key (x), modify s datetime", false, ""},
+		{"alter table t modify id int unsigned not null", true, "`id` int unsigned NOT NULL"},
+		{"alter table t modify id bigint not null", false, ""},
 		{"alter table t drop primary key, add primary key (x), add column z int default 4 first", true, "SELECT `z`,`id`,`x`,`y`,`s`,`k` FROM `d`.`t`"},
 		{"alter table t drop primary key, add primary key (x), drop column s, add column s int", true, "SELECT `id`,`x`,`y`,`k`,`_sluice_column_5_1` FROM `d`.`t`"},
 		{"alter table t drop primary key, add primary key (x), add column z int as (y) stored", false, ""},
 		{"alter table t add key (x)", false, ""},
 		{"alter table t modify id int not null auto_increment, auto_increment=9", true, "BATCH ON `d`.`t`.`id` LIMIT 5000 REPLACE INTO `d`.`_sluice_"},
-		{"alter table t modify id bigint not null auto_increment", false, ""},
+		{"alter table t modify id bigint not null auto_increment", true, "`id` bigint NOT NULL AUTO_INCREMENT"},
+		{"alter table t modify id decimal(10) not null, drop primary key, add primary key (x)", false, ""},
 		{"alter table t change id n int not null auto_increment, add z int", true, "(`n`,`x`,`y`,`s`,`k`,`z`) SELECT `id`,`x`,`y`,`s`,`k`,`z` FROM `d`.`t`"},
 		{"alter table t modify k int not null auto_increment, add unique key (k), drop primary key", false, ""},
 	} {

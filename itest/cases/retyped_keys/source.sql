@@ -1,0 +1,14 @@
+CREATE TABLE a (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY, v INT);
+INSERT INTO a VALUES (1, 1), (5, 2);
+CREATE TABLE b (id BIGINT NOT NULL PRIMARY KEY, v INT);
+INSERT INTO b VALUES (1, 1), (5, 2);
+CREATE TABLE s (id INT PRIMARY KEY, s VARCHAR(20), t VARCHAR(20), KEY (s), UNIQUE KEY ts (t, s)) DEFAULT CHARSET=utf8mb3;
+INSERT INTO s VALUES (1, 'é', 'a'), (2, 'b', 'A ');
+CREATE TABLE p (s VARCHAR(20), v INT, w VARCHAR(9), PRIMARY KEY (s, v)) DEFAULT CHARSET=latin1 COLLATE=latin1_bin;
+INSERT INTO p VALUES ('é', 1, 'w'), ('b', 2, 'W');
+CREATE TABLE k (a INT, b VARCHAR(9));
+INSERT INTO k VALUES (1, 'x'), (2, 'y');
+CREATE TABLE e (e ENUM('z','m','a'), n INT, PRIMARY KEY (e, n));
+INSERT INTO e VALUES ('z', 1), ('a', 2);
+CREATE TABLE bits (b BIT(8), n SET('a','b'), PRIMARY KEY (b, n));
+INSERT INTO bits VALUES (1, 'a'), (2, 'a,b');
