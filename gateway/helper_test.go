@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -116,7 +117,8 @@ func (n *testNode) end(t testing.TB) time.Duration {
 	select {
 	case <-n.done:
 	case <-time.After(15 * time.Second):
-		t.Fatalf("the node did not stop:\n%s", n.logs)
+		stacks := make([]byte, 1<<20)
+		t.Fatalf("the node did not stop:\n%s\n%s", n.logs, stacks[:runtime.Stack(stacks, true)])
 	}
 	return time.Since(began)
 }

@@ -88,11 +88,8 @@ func decodeText(ddl replica.DDL) (text string, damaged bool) {
 	if unconverted(cs) {
 		return strings.ToValidUTF8(ddl.Text, undecoded), !utf8.ValidString(ddl.Text)
 	}
-	if enc := clientCharsets[cs]; enc != nil {
-		text, err := enc.NewDecoder().String(ddl.Text)
-		if err == nil {
-			return text, strings.Contains(text, undecoded)
-		}
+	if text, whole := decodeCharset(cs, ddl.Text); whole || text != "" {
+		return text, !whole
 	}
 	var b strings.Builder
 	for i := range len(ddl.Text) {
@@ -103,6 +100,23 @@ func decodeText(ddl replica.DDL) (text string, damaged bool) {
 		}
 	}
 	return b.String(), true
+}
+
+// decodeCharset decodes text of a character set. whole is false if some of it has no meaning that is certain: undecoded stands
+// for that. The text is empty if the character set is not known.
+func decodeCharset(cs, text string) (out string, whole bool) {
+	enc := clientCharsets[cs]
+	if enc == nil {
+		return "", false
+	}
+	out, err := enc.NewDecoder().String(text)
+	if err != nil {
+		return "", false
+	}
+	if fix, ok := decodeFixes()[cs]; ok {
+		out = fix.apply(out)
+	}
+	return out, !strings.Contains(out, undecoded)
 }
 
 // Text returns the statement in UTF-8, with U+FFFD for bytes that are no text of
