@@ -227,7 +227,6 @@ func (a *alteration) attributes(was []*columnDef) {
 func (a *alteration) fixKeys() {
 	renames := map[string]string{}
 	dropped := map[string]bool{}
-	final := map[string]*columnDef{}
 	for c, n := range a.columns {
 		key := strings.ToLower(c.name)
 		switch {
@@ -236,24 +235,17 @@ func (a *alteration) fixKeys() {
 		case n.name != c.name:
 			renames[key] = n.name
 		}
-		final[key] = n
-	}
-	for name := range dropped {
-		if c := a.addedAgain(name); c != nil {
-			final[name] = c
-		}
 	}
 	kept := a.new.keys[:0]
 	for _, k := range a.new.keys {
-		a.partsAgain(k, dropped, final)
-		if k.follow(final, renames); len(k.parts) > 0 {
+		if a.follow(k, renames); len(k.parts) > 0 {
 			kept = append(kept, k)
 		}
 	}
 	a.new.keys = kept
 	absent := a.new.absent[:0]
 	for _, k := range a.new.absent {
-		if k.follow(final, renames); len(k.parts) > 0 {
+		if a.follow(k, renames); len(k.parts) > 0 {
 			absent = append(absent, k)
 		}
 	}
@@ -266,71 +258,6 @@ func (a *alteration) fixKeys() {
 		}
 	}
 	a.followExpressions(renames, dropped)
-}
-
-// addedAgain returns the column that the statement adds under the name of one that it drops; nil if it adds none.
-func (a *alteration) addedAgain(name string) *columnDef {
-	for i := range a.actions {
-		if act := &a.actions[i]; act.kind == addColumn && !act.ifNotExists && strings.EqualFold(act.column.name, name) {
-			return act.column
-		}
-	}
-	return nil
-}
-
-// partsAgain changes a key's parts for columns that are dropped and added again: the source keeps such a part, with its
-// length as a prefix of a column of texts (mysql_prepare_alter_table).
-func (a *alteration) partsAgain(k *keyDef, dropped map[string]bool, final map[string]*columnDef) {
-	for i := range k.parts {
-		p := &k.parts[i]
-		name := strings.ToLower(p.column)
-		if p.expr != "" || !dropped[name] || final[name] == nil {
-			continue
-		}
-		was, now := a.old.column(p.column), final[name]
-		n := p.prefix
-		if n == 0 {
-			n = partLength(&was.typ)
-		}
-		switch {
-		case textKind(&now.typ) == 0:
-			p.prefix = 0
-		case n == 0:
-			a.r.fail("the statement drops column %s and adds it again as one of texts, and the length of its part in index %s is not known", p.column, k.name)
-		case strings.HasSuffix(now.typ.base, "text"), strings.HasSuffix(now.typ.base, "blob"), n < now.typ.length:
-			p.prefix = n
-		default:
-			p.prefix = 0
-		}
-	}
-}
-
-// partLength returns the length of a whole column in an index: characters, or bytes. It is 0 where that is not known.
-func partLength(t *typeDef) int {
-	if textKind(t) != 0 {
-		return max(t.length, 0)
-	}
-	return map[string]int{"tinyint": 1, "smallint": 2, "mediumint": 3, "int": 4, "bigint": 8, "float": 4, "double": 8, "date": 3, "year": 1}[t.base]
-}
-
-// follow adjusts a key's parts: a dropped column's part goes, and a prefix that
-// the changed column no longer needs.
-func (k *keyDef) follow(final map[string]*columnDef, renames map[string]string) {
-	parts := k.parts[:0]
-	for _, p := range k.parts {
-		if p.expr != "" {
-			p.expr = renameInText(p.expr, renames)
-			parts = append(parts, p)
-			continue
-		}
-		n := final[strings.ToLower(p.column)]
-		if n == nil {
-			continue
-		}
-		p.column = n.name
-		parts = append(parts, p)
-	}
-	k.parts = parts
 }
 
 func (a *alteration) followExpressions(renames map[string]string, dropped map[string]bool) {

@@ -238,39 +238,6 @@ func columnsIn(expr string) []string {
 	return out
 }
 
-// trimmed handles the indexes from which the source drops a part because its
-// column goes, and those over a column that gets another collation: TiDB refuses
-// that, so such an index is dropped and made anew. Nothing of this channel is applied
-// in between. If another channel writes rows that a unique one forbids, its ADD INDEX fails.
-func (x *alterTranslator) trimmed() {
-	dropped := x.recollated()
-	for _, a := range x.c.actions {
-		if a.kind == dropColumn {
-			dropped[strings.ToLower(a.old)] = true
-		}
-	}
-	if len(dropped) == 0 {
-		return
-	}
-	explicit := x.explicitDrops()
-	for _, k := range x.before.d.keys {
-		hit := false
-		for _, p := range k.parts {
-			hit = hit || dropped[strings.ToLower(p.column)]
-		}
-		if _, ok := x.before.carried(k); !hit || !ok || explicit[strings.ToLower(k.name)] || k.kind == keyPrimary {
-			continue
-		}
-		x.trimmedKeys[strings.ToLower(k.name)] = true
-		x.add("DROP INDEX "+replica.Quote(k.name), keyUses(k)...)
-		if n := x.after.d.key(k.name); n != nil && !x.isAdded(n) {
-			if s := x.after.key(n); s != "" {
-				x.last = append(x.last, targetItem{sql: "ADD " + s, uses: lower(keyUses(n))})
-			}
-		}
-	}
-}
-
 // recollated returns the columns, in lower case, that get another collation in the target.
 func (x *alterTranslator) recollated() map[string]bool {
 	out := map[string]bool{}
@@ -525,8 +492,14 @@ func (x *alterTranslator) keyAction(a *action) {
 		}
 		x.add("DROP INDEX "+replica.Quote(a.old), keyUses(k)...)
 	case renameKey:
+		if x.trimmedKeys[strings.ToLower(a.old)] {
+			return
+		}
 		x.add("RENAME INDEX "+replica.Quote(a.old)+" TO "+replica.Quote(a.new), useKey(a.old), useKey(a.new))
 	case keyVisible:
+		if x.trimmedKeys[strings.ToLower(a.old)] {
+			return
+		}
 		state := "INVISIBLE"
 		if a.on {
 			state = "VISIBLE"

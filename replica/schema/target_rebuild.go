@@ -162,13 +162,14 @@ func (x *alterTranslator) clusters(t *translator, k *keyDef) bool {
 }
 
 // samePrimary returns true if the key has the same columns, under other names
-// perhaps.
+// perhaps. A column that is dropped and added again is another one.
 func (x *alterTranslator) samePrimary(old, now *keyDef) bool {
 	if len(old.parts) != len(now.parts) {
 		return false
 	}
 	for i := range old.parts {
-		if !strings.EqualFold(old.parts[i].column, x.oldName(now.parts[i].column)) {
+		name := now.parts[i].column
+		if x.adds[strings.ToLower(name)] != nil || !strings.EqualFold(old.parts[i].column, x.oldName(name)) {
 			return false
 		}
 	}
