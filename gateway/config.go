@@ -119,7 +119,8 @@ const (
 	storeDialTimeout = 5 * time.Second
 	// storeReadTimeout is above what a DDL of the store takes on a slow TiDB.
 	storeReadTimeout = 2 * time.Minute
-	// laneReadTimeout is above what the commit of a batch takes on a slow target.
+	// laneReadTimeout is above what the commit of a batch takes on a slow target. The first answer that is missed costs less:
+	// see wire.Connector.
 	laneReadTimeout   = 5 * time.Minute
 	storeWriteTimeout = 30 * time.Second
 	maxPacketBytes    = 64 << 20

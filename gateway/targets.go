@@ -48,8 +48,9 @@ type target struct {
 	db        *sql.DB         // for reading and claiming
 	checks    *sql.DB         // for checks: answers have migration.CheckAnswer
 	addrs     []string
-	plain     atomic.Bool // PREFERRED, and a host offered no TLS
-	tls       *tls.Config // of its hosts; nil without TLS
+	patience  *apply.Patience // of the lanes, for answers
+	plain     atomic.Bool     // PREFERRED, and a host offered no TLS
+	tls       *tls.Config     // of its hosts; nil without TLS
 	users     int
 	key       [sha256.Size]byte // of everything that connections depend on
 }
@@ -161,7 +162,7 @@ func targetTLSError(err error) error {
 // openTarget prepares connections; it does no I/O. password is the store's for
 // target DEFAULT, and nil for others, whose password is in configs.
 func openTarget(name string, configs []*mysql.Config, password *storePassword) (*target, error) {
-	t := &target{name: name, tls: configs[0].TLS}
+	t := &target{name: name, tls: configs[0].TLS, patience: apply.NewPatience(laneReadTimeout)}
 	var reading, checking pooled
 	var writing hosts[apply.Conn]
 	for _, cfg := range configs {
@@ -174,8 +175,7 @@ func openTarget(name string, configs []*mysql.Config, password *storePassword) (
 		w := cfg.Clone()
 		// A lane sends a batch as one packet. An answer that was lost on the way
 		// never comes: the lane connects again and finds out whether it committed.
-		// A DDL, which may take hours, waits for ever.
-		w.ReadTimeout = laneReadTimeout
+		// A DDL, which may take hours, waits for ever. See t.patience.
 		wc, err := t.writer(w)
 		if err != nil {
 			return nil, err
@@ -240,7 +240,7 @@ func (t *target) reader(cfg *mysql.Config) (driver.Connector, error) {
 }
 
 func (t *target) writer(cfg *mysql.Config) (func(context.Context) (apply.Conn, error), error) {
-	w, err := apply.NewConnector(cfg)
+	w, err := apply.NewConnector(cfg, t.patience)
 	if err != nil {
 		return nil, fmt.Errorf("prepare connections to target %s: %w", t.name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -48,10 +49,16 @@ type Connector interface {
 	Connect(ctx context.Context) (Conn, error)
 }
 
+// Patience is how long the answers of a target may take: see wire.Patience.
+type Patience = wire.Patience
+
+// NewPatience is wire.NewPatience.
+func NewPatience(most time.Duration) *Patience { return wire.NewPatience(most) }
+
 // NewConnector returns a Connector with a driver's settings: see
 // wire.NewConnector.
-func NewConnector(cfg *mysql.Config) (Connector, error) {
-	c, err := wire.NewConnector(cfg)
+func NewConnector(cfg *mysql.Config, patience *Patience) (Connector, error) {
+	c, err := wire.NewConnector(cfg, patience)
 	if err != nil {
 		return nil, err
 	}

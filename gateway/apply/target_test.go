@@ -67,7 +67,7 @@ func (tt *testTarget) connector(addr string) Connector {
 		tt.t.Fatal(err)
 	}
 	cfg.Net, cfg.Addr = "tcp", addr
-	c, err := NewConnector(cfg)
+	c, err := NewConnector(cfg, nil)
 	if err != nil {
 		tt.t.Fatal(err)
 	}

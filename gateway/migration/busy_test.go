@@ -137,7 +137,7 @@ func TestCopyKeepsConnectionsBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	mc.Addr = net.JoinHostPort(away.host, fmt.Sprint(away.port))
-	if cfg.Connector, err = apply.NewConnector(mc); err != nil {
+	if cfg.Connector, err = apply.NewConnector(mc, nil); err != nil {
 		t.Fatal(err)
 	}
 	r, err := New(cfg)

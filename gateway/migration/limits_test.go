@@ -159,7 +159,7 @@ func TestCheckFindsTargetRights(t *testing.T) {
 		t.Fatal(err)
 	}
 	mc.User, mc.Passwd = "mover", "p"
-	if cfg.Connector, err = apply.NewConnector(mc); err != nil {
+	if cfg.Connector, err = apply.NewConnector(mc, nil); err != nil {
 		t.Fatal(err)
 	}
 	found, err := Check(t.Context(), cfg)

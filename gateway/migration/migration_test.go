@@ -35,7 +35,7 @@ func config(t *testing.T, src, dst *servers.Server, channel string, spec ruleset
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := apply.NewConnector(mc)
+	conn, err := apply.NewConnector(mc, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
+	"os"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -23,6 +25,7 @@ type Conn struct {
 	taken   int    // memory of the answer under way
 	answer  protocol.Answer
 	wait    time.Duration // for an answer; 0: as long as it takes
+	missed  func(time.Duration)
 	// writeWait is how long the server may take to take in a piece of a command.
 	writeWait time.Duration
 }
@@ -68,6 +71,9 @@ func (c *Conn) during(ctx context.Context, f func() error) error {
 	err := f()
 	if !stop() && ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if c.missed != nil && c.wait > 0 && errors.Is(err, os.ErrDeadlineExceeded) {
+		c.missed(c.wait)
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"net"
 	"strings"
@@ -30,7 +31,7 @@ func open(t *testing.T, s *servers.Server, change func(*mysql.Config)) (*Conn, e
 	if change != nil {
 		change(cfg)
 	}
-	c, err := NewConnector(cfg)
+	c, err := NewConnector(cfg, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,7 +233,7 @@ func TestConnect(t *testing.T) {
 	if _, err := open(t, s, func(c *mysql.Config) { c.Addr = gone.Addr().String() }); !errors.As(err, &ne) {
 		t.Errorf("no server: %v", err)
 	}
-	if _, err := NewConnector(&mysql.Config{}); err == nil {
+	if _, err := NewConnector(&mysql.Config{}, nil); err == nil {
 		t.Error("no address, no error")
 	}
 }
@@ -360,4 +361,37 @@ func TestSlowServer(t *testing.T) {
 	}
 	_ = server.Close()
 	_ = client.Close()
+}
+
+// TestPatience: an answer that does not come is missed, and the next connections wait longer, up to the most.
+func TestPatience(t *testing.T) {
+	p := NewPatience(70 * time.Millisecond)
+	p.now.Store(int64(20 * time.Millisecond))
+	for _, want := range []time.Duration{20, 40, 70, 70} {
+		client, server := net.Pipe()
+		go io.Copy(io.Discard, server)
+		c := newConn(client, time.Duration(p.now.Load()), 0)
+		c.missed = p.missed
+		if c.wait != want*time.Millisecond {
+			t.Errorf("the answer may take %v, want %v ms", c.wait, int(want))
+		}
+		began := time.Now()
+		if _, err := c.Exec(t.Context(), AppendQuery(nil, "x")); !errors.Is(err, mysql.ErrInvalidConn) {
+			t.Error(err)
+		}
+		if took := time.Since(began); took < c.wait {
+			t.Errorf("it waited %v instead of %v", took, c.wait)
+		}
+		server.Close()
+	}
+	for range 3 { // connections of an earlier time
+		p.missed(20 * time.Millisecond)
+	}
+	if now := time.Duration(p.now.Load()); now != p.most {
+		t.Errorf("then %v", now)
+	}
+	c, err := NewConnector(&mysql.Config{Addr: "127.0.0.1:1", Net: "tcp", User: "u", ReadTimeout: time.Hour}, nil)
+	if err != nil || time.Duration(c.patience.now.Load()) != leastPatience || c.patience.most != time.Hour {
+		t.Errorf("a new connector: %v", err)
+	}
 }
