@@ -97,8 +97,18 @@ type Applier struct {
 	cancel context.CancelFunc
 }
 
-// baton is a mutex that is held over network calls.
+// baton is a mutex that is held over network calls: for as long as the target is away, if a checkpoint waits for it.
 type baton chan struct{}
+
+// take locks, unless ctx ends before.
+func (b baton) take(ctx context.Context) error {
+	select {
+	case b <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 func (b baton) Lock()   { b <- struct{}{} }
 func (b baton) Unlock() { <-b }
@@ -378,7 +388,9 @@ func (a *Applier) applyPart(ctx context.Context, t *replica.Transaction) error {
 	if err := a.Drain(ctx); err != nil {
 		return err
 	}
-	a.controlMu.Lock()
+	if err := a.controlMu.take(ctx); err != nil {
+		return err
+	}
 	defer a.controlMu.Unlock()
 	done := uint64(0)
 	if a.partial != nil && a.partial.ID == t.ID {
@@ -464,7 +476,9 @@ func (a *Applier) Drain(ctx context.Context) error { return a.sched.drain(ctx) }
 // SetBase records a channel's first position, in one fenced commit together
 // with stmts.
 func (a *Applier) SetBase(ctx context.Context, base replica.Position, stmts ...Statement) error {
-	a.controlMu.Lock()
+	if err := a.controlMu.take(ctx); err != nil {
+		return err
+	}
 	defer a.controlMu.Unlock()
 	if err := a.control.commit(ctx, base.String(), replica.NewTxnSet(), nil, convert(stmts)); err != nil {
 		return err

@@ -247,10 +247,8 @@ func (a *Applier) RaiseIDs(ctx context.Context) error {
 	if len(due) == 0 || a.Err() != nil {
 		return nil
 	}
-	select {
-	case a.controlMu <- struct{}{}:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	if err := a.controlMu.take(ctx); err != nil {
+		return err
 	}
 	defer a.controlMu.Unlock()
 	return a.raise(ctx, due)

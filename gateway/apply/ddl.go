@@ -91,7 +91,9 @@ func (a *Applier) RunDDL(ctx context.Context, p *DDLPlan) error {
 	if err := a.Drain(ctx); err != nil {
 		return err
 	}
-	a.controlMu.Lock()
+	if err := a.controlMu.take(ctx); err != nil {
+		return err
+	}
 	defer a.controlMu.Unlock()
 	if a.partial != nil && a.partial.ID == p.Txn.ID {
 		return nil // its DDL part is done, some of its rows too
