@@ -22,6 +22,21 @@ func TestValuesByHand(t *testing.T) {
 				{hand: []string{"UPDATE n SET c = 0 WHERE c IS NULL"}},
 			},
 			after: []string{"UPDATE n SET c = 7 WHERE id = 2"}},
+		{name: "byhand_primary_null", source: []string{"CREATE TABLE k (a INT, b VARCHAR(9))", "INSERT INTO k VALUES (1, 'x'), (NULL, NULL), (3, NULL)", "SET SESSION sql_mode=''"},
+			ddl: "ALTER TABLE k ADD PRIMARY KEY (a, b)",
+			tries: []attempt{
+				{says: "became NOT NULL without strict mode"},
+				{hand: []string{"UPDATE k SET a = IFNULL(a, 0), b = IFNULL(b, '')"}},
+			},
+			after: []string{"INSERT INTO k VALUES (4, 'y')", "DELETE FROM k WHERE a = 0"}, unsure: true},
+		{name: "byhand_rebuild", source: []string{"CREATE TABLE w (id BIGINT PRIMARY KEY, v INT)", "INSERT INTO w VALUES (1, 1), (3000000000, 2)", "SET SESSION sql_mode=''"},
+			ddl: "ALTER TABLE w MODIFY id INT NOT NULL", steps: 3,
+			tries: []attempt{
+				{says: "the target refused"},
+				{hand: []string{"CREATE TABLE w2 (id INT NOT NULL PRIMARY KEY, v INT)", "INSERT INTO w2 SELECT LEAST(id, 2147483647), v FROM w",
+					"DROP TABLE w", "RENAME TABLE w2 TO w"}},
+			},
+			after: []string{"UPDATE w SET v = 7 WHERE id > 1"}},
 		{name: "byhand_fraction", source: []string{"CREATE TABLE f (id INT PRIMARY KEY, c DATETIME(6))", "INSERT INTO f VALUES (1, '2024-01-31 23:59:59.7'), (2, NULL)"},
 			ddl: "ALTER TABLE f MODIFY c DATE",
 			tries: []attempt{

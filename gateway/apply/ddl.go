@@ -15,6 +15,8 @@ type Step struct {
 	// whether it ran.
 	Tables [][2]string
 	Schema string
+	// Tidy reports that the statement drops a table that only Sluice's other steps use.
+	Tidy bool
 }
 
 // DDLPlan is everything that one DDL transaction of the source changes.

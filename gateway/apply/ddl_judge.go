@@ -66,6 +66,9 @@ func (d *ddlRunner) run(ctx context.Context, p *DDLPlan) error {
 			return err
 		}
 		if done {
+			if err := d.tidy(ctx, p, recs); err != nil {
+				return err
+			}
 			return d.closeAll(ctx, p, recs)
 		}
 	}
@@ -238,6 +241,23 @@ func (d *ddlRunner) compared(ctx context.Context, p *DDLPlan) error {
 		Message: fmt.Sprintf("the DDL of transaction %s on %s (%s) is executed, and what was changed by hand in the target before that is not as the statement leads to: %s",
 			p.Txn.ID, p.SourceTable, p.Txn.DDL.Excerpt(), clipNote(strings.Join(differs, "; "))),
 		Remedy: "make in the target what is missing (an index that was removed so that the target takes the statement) until nothing of this differs, then START MIGRATION again"}
+}
+
+// tidy executes the steps that drop Sluice's own tables, though the others were made up
+// for by hand. They are recorded like every step, so that a former owner drops nothing
+// from a later rebuild; dying after one leaves the refused step's record, and with it the
+// same judgement.
+func (d *ddlRunner) tidy(ctx context.Context, p *DDLPlan, recs []*ddlRecord) error {
+	for i := range p.Steps {
+		if !p.Steps[i].Tidy {
+			continue
+		}
+		if err := d.runStep(ctx, p, i); err != nil {
+			return err
+		}
+		recs[i] = &ddlRecord{state: ddlDone}
+	}
+	return nil
 }
 
 // closeAll records all of a DDL as done, in one commit.

@@ -117,8 +117,10 @@ func (d *ddlDraft) add(ctx context.Context, c schema.Change) error {
 	if len(tr.Statements) == 0 && len(tr.Notes) > 0 && err == nil {
 		x.r.event("DDL", fmt.Sprintf("transaction %s changes nothing in the target: %s", p.Txn.ID, strings.Join(tr.Notes, "; ")))
 	}
-	for _, s := range tr.Statements {
-		p.Steps = append(p.Steps, x.step(c, s))
+	for i, s := range tr.Statements {
+		step := x.step(c, s)
+		step.Tidy = i >= len(tr.Statements)-tr.Tidy
+		p.Steps = append(p.Steps, step)
 	}
 	for _, c := range tr.Conditions {
 		p.Conditions = append(p.Conditions, apply.DDLCondition{Query: c.Query, Failed: d.located(c.Failed), Values: c.Values})

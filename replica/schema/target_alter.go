@@ -88,7 +88,7 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 	targetSchema, targetTable := rules.Target(c.After.Schema, c.After.Name)
 	to := replica.QuoteTable(targetSchema, targetTable)
 	if stmts, ok := x.rebuild(targetSchema, to); ok {
-		t.Statements = stmts
+		t.Statements, t.Tidy = stmts, 2
 		t.Notes = append(t.Notes, "TiDB cannot change the primary key of a table, nor make a column AUTO_INCREMENT: a new table took the rows and the name")
 	} else if !strings.EqualFold(to, name) {
 		t.Statements = append(t.Statements, "RENAME TABLE "+name+" TO "+to)
@@ -331,6 +331,7 @@ func (x *alterTranslator) additions() {
 }
 
 // neverNull makes columns of a new primary key NOT NULL, as the sources do by themselves.
+// Without strict mode these replace each NULL by a value that is in no row event.
 func (x *alterTranslator) neverNull(k *keyDef) {
 	for _, p := range k.parts {
 		was, now := x.before.d.column(x.oldName(p.column)), x.after.d.column(p.column)
@@ -339,6 +340,7 @@ func (x *alterTranslator) neverNull(k *keyDef) {
 			continue
 		}
 		if def, err := x.after.column(now); err == nil {
+			x.converted(was, now)
 			x.add("MODIFY COLUMN "+def, useColumn(p.column))
 		}
 	}

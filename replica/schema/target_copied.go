@@ -103,11 +103,22 @@ func (x *alterTranslator) copies() bool {
 				return true
 			}
 		}
+		if a.also != nil && x.makesNotNull(a.also.primary()) {
+			return true
+		}
 		if a.also != nil && (len(a.also.checks) > 0 || len(a.also.foreign) > 0) {
 			return true
 		}
 	}
 	return false
+}
+
+// makesNotNull returns true if a column of an added primary key can be NULL before the statement.
+func (x *alterTranslator) makesNotNull(k *keyDef) bool {
+	return k != nil && slices.ContainsFunc(k.parts, func(p keyPart) bool {
+		c := x.before.d.column(x.oldName(p.column))
+		return c != nil && c.nullable()
+	})
 }
 
 // plainInTarget is a condition that the target has a column as a plain one: that was decided by a definition of earlier,

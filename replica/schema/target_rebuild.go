@@ -13,12 +13,12 @@ import (
 const rebuildRows = 5000
 
 // TiDB cannot drop or add the primary key that clusters a table, nor drop a
-// column of it, nor give one another collation or sign, nor make a column AUTO_INCREMENT. Such an ALTER TABLE becomes a new table that takes the rows and
-// then the name:
+// column of it, nor give one another collation or type, nor make a column AUTO_INCREMENT.
+// Such an ALTER TABLE becomes a new table that takes the rows and then the name:
 //
 //	DROP TABLE IF EXISTS new; CREATE TABLE new ..
 //	BATCH ON key LIMIT n REPLACE INTO new (..) SELECT .. FROM table
-//	RENAME TABLE table TO old, new TO table; DROP TABLE old
+//	RENAME TABLE table TO old, new TO table; DROP TABLE old; DROP TABLE IF EXISTS new
 //
 // Columns that the statement adds are added to the table first, so that its rows get
 // the values of the source's rows. A column whose name is taken gets another one
@@ -86,6 +86,7 @@ func (x *alterTranslator) rebuild(targetSchema, to string) ([]string, bool) {
 		fmt.Sprintf("%sREPLACE INTO %s (%s) SELECT %s FROM %s", x.inBatches(), side("new"), strings.Join(into, ","), strings.Join(from, ","), x.name),
 		"RENAME TABLE "+x.name+" TO "+side("old")+", "+side("new")+" TO "+to,
 		"DROP TABLE IF EXISTS "+side("old"),
+		"DROP TABLE IF EXISTS "+side("new"), // after a repair by hand: see Translation.Tidy
 	), true
 }
 
@@ -97,9 +98,10 @@ func (x *alterTranslator) inBatches() string {
 	if k == nil || !x.clusters(x.before, k) {
 		return fmt.Sprintf("BATCH LIMIT %d ", rebuildRows)
 	}
+	dropped := x.explicitDrops() // an UPDATE runs after that
 	for _, k := range append([]*keyDef{k}, x.before.d.keys...) {
 		c := x.before.d.column(k.parts[0].column)
-		if _, carried := x.before.carried(k); c == nil || !carried || x.trimmedKeys[strings.ToLower(k.name)] || k.parts[0].prefix > 0 ||
+		if _, carried := x.before.carried(k); c == nil || !carried || x.trimmedKeys[strings.ToLower(k.name)] || dropped[strings.ToLower(k.name)] || k.invisible || k.parts[0].prefix > 0 ||
 			c.generated != "" || slices.Contains([]string{"enum", "set", "bit", "json"}, c.typ.base) {
 			continue
 		}
@@ -111,30 +113,61 @@ func (x *alterTranslator) inBatches() string {
 // retyped returns true if a column of the primary key gets a type that TiDB does not give to it.
 func (x *alterTranslator) retyped(k *keyDef) bool {
 	recollated := x.recollated()
-	for _, p := range k.parts {
+	return slices.ContainsFunc(k.parts, func(p keyPart) bool {
 		was := x.before.d.column(p.column)
 		now := x.becomes(was)
-		if now == nil {
-			continue
-		}
-		a, b := slices.Index(integers, was.typ.base), slices.Index(integers, now.typ.base)
-		if recollated[strings.ToLower(p.column)] || a >= 0 && b >= 0 && (was.typ.unsigned != now.typ.unsigned || b < a) {
-			return true
-		}
+		return now != nil && (recollated[strings.ToLower(p.column)] || !widened(&was.typ, &now.typ))
+	})
+}
+
+// widened returns true for a change of type that TiDB makes without writing rows, so that
+// it takes it for a column of the primary key.
+func widened(from, to *typeDef) bool {
+	if from.sql() == to.sql() {
+		return true
+	}
+	a, b := slices.Index(integers, from.base), slices.Index(integers, to.base)
+	switch {
+	case a >= 0 && b >= 0:
+		return from.unsigned == to.unsigned && b >= a
+	case from.base != to.base:
+		return false
+	}
+	switch families[from.base] {
+	case familyText:
+		return to.length >= from.length
+	case familyBinary:
+		return to.length >= from.length && from.base != "binary"
+	case familyDateTime, familyTimestamp, familyTime:
+		return to.scale >= from.scale
+	case familyEnum, familySet:
+		return len(to.elements) >= len(from.elements) && slices.Equal(from.elements, to.elements[:len(from.elements)])
 	}
 	return false
 }
 
-// moves returns true if the new table's column takes the old one's values as they are: those of integers and texts
-// that keep them. Others are TiDB's to convert.
+// moves returns true if the new table's column takes the old one's values as the source
+// converted them.
 func (x *alterTranslator) moves(was, c *columnDef) bool {
 	if c.typ.sql() == was.typ.sql() && c.typ.charset == was.typ.charset && c.typ.collation == was.typ.collation {
 		return true
 	}
-	integer := slices.Contains(integers, was.typ.base) && slices.Contains(integers, c.typ.base)
-	text := textKind(&was.typ) == 1 && was.typ.base == c.typ.base
 	how := conversionOf(&was.typ, &c.typ).how
-	return (integer || text) && (how == howAlways || how == howStrict && x.c.ddl.SQLMode&strictModes != 0 && !x.c.ignore)
+	return movable(&was.typ, &c.typ) && (how == howAlways || how == howStrict && x.c.ddl.SQLMode&strictModes != 0 && !x.c.ignore)
+}
+
+// movable returns true for types between which REPLACE .. SELECT converts as MODIFY does:
+// TestConversions proves it. It runs in strict mode, and refuses what does not fit. Other
+// types are TiDB's to convert.
+func movable(from, to *typeDef) bool {
+	a, b := families[from.base], families[to.base]
+	switch {
+	case a != b:
+		return false
+	case a == familyText:
+		return from.base == to.base
+	}
+	return slices.Contains([]family{familyInt, familyDecimal, familyBinary, familyBit, familyDateTime, familyEnum, familySet}, a)
 }
 
 // numbers returns true if a column that exists becomes AUTO_INCREMENT. A condition

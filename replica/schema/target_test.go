@@ -276,6 +276,8 @@ func TestRebuild(t *testing.T) {
 		{"alter table t drop primary key, add primary key (x), modify s datetime", false, ""},
 		{"alter table t modify id int unsigned not null", true, "`id` int unsigned NOT NULL"},
 		{"alter table t modify id bigint not null", false, ""},
+		{"alter table t modify id varchar(20) not null", false, ""},
+		{"alter table t drop primary key, add primary key (id, k)", true, "`k` int NOT NULL"},
 		{"alter table t drop primary key, add primary key (x), add column z int default 4 first", true, "SELECT `z`,`id`,`x`,`y`,`s`,`k` FROM `d`.`t`"},
 		{"alter table t drop primary key, add primary key (x), drop column s, add column s int", true, "SELECT `id`,`x`,`y`,`k`,`_sluice_column_5_1` FROM `d`.`t`"},
 		{"alter table t drop primary key, add primary key (x), add column z int as (y) stored", false, ""},

@@ -13,6 +13,9 @@ type Translation struct {
 	// Statements are executed in order. There are none when nothing that the
 	// rules want changed.
 	Statements []string
+	// Tidy is how many of the last statements only drop tables that Sluice made for the
+	// others. They are executed, too, where somebody made the change by hand.
+	Tidy int
 	// Notes say what was left out or done otherwise.
 	Notes []string
 	// Session is what the session that executes the statements must have.
