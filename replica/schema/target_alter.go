@@ -340,7 +340,9 @@ func (x *alterTranslator) neverNull(k *keyDef) {
 			continue
 		}
 		if def, err := x.after.column(now); err == nil {
-			x.converted(was, now)
+			if !x.c.ignore { // lost has refused it for good
+				x.converted(was, now)
+			}
 			x.add("MODIFY COLUMN "+def, useColumn(p.column))
 		}
 	}

@@ -192,7 +192,9 @@ func TestTargetDDL(t *testing.T) {
 		{stmts: []string{base, "drop index ft on t"}, notes: []string{"index ft is not at the target"}},
 		{stmts: []string{base, "alter table t engine=innodb, force"}},
 		{stmts: []string{base, "alter table t comment='it''s', stats_persistent=1 tablespace=x"}, want: "ALTER TABLE `new`.`t` COMMENT='it''s'", notes: []string{"table option TABLESPACE"}},
-		{stmts: []string{base, "alter table t convert to charset utf8mb4 collate utf8mb4_bin"}, want: "ALTER TABLE `new`.`t` DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;ALTER TABLE `new`.`t` MODIFY COLUMN `b` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL"},
+		{stmts: []string{base, "alter table t convert to charset utf8mb4 collate utf8mb4_bin"},
+			want: "ALTER TABLE `new`.`t` DROP INDEX `k`;ALTER TABLE `new`.`t` DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;" +
+				"ALTER TABLE `new`.`t` MODIFY COLUMN `b` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL;ALTER TABLE `new`.`t` ADD KEY `k` (`b`,`c`)"},
 		{stmts: []string{base, "alter table t convert to charset utf8mb3"}, condition: "rows have characters that utf8mb3 does not have", notes: []string{"the default charset and collation stay the same"}},
 		{stmts: []string{base, "alter table t alter c set default 7, alter b drop default"}, want: "ALTER TABLE `new`.`t` ALTER COLUMN `c` SET DEFAULT 7, ALTER COLUMN `b` DROP DEFAULT"},
 		{stmts: []string{base, "alter table t drop primary key, rename index k to kk, alter index s invisible"}, want: "ALTER TABLE `new`.`t` DROP PRIMARY KEY, RENAME INDEX `k` TO `kk`, ALTER INDEX `s` INVISIBLE"},
