@@ -70,6 +70,13 @@ func TestRepairByHand(t *testing.T) {
 				{hand: []string{"ALTER TABLE p DROP COLUMN g", "ALTER TABLE p ADD COLUMN g LONGBLOB, ADD COLUMN x INT"}},
 			},
 			after: []string{"INSERT INTO p VALUES (2, ST_GeomFromText('POINT(1 2)'), 5)"}, pairs: true},
+		{name: "byhand_partitions", source: []string{"CREATE TABLE q (id INT PRIMARY KEY, v INT) PARTITION BY HASH (id) PARTITIONS 3", "INSERT INTO q VALUES (1, 1), (2, 2)"},
+			ddl: "ALTER TABLE q MODIFY v VARCHAR(20)",
+			tries: []attempt{
+				{says: "the target refused"},
+				{hand: []string{"ALTER TABLE q REMOVE PARTITIONING", "ALTER TABLE q MODIFY v VARCHAR(20)", "ALTER TABLE q PARTITION BY HASH (id) PARTITIONS 3"}},
+			},
+			after: []string{"INSERT INTO q VALUES (3, 'x')", "ALTER TABLE q COALESCE PARTITION 1", "INSERT INTO q VALUES (4, 'y')"}},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, r) })
 	}
@@ -137,4 +144,37 @@ func (s *stream) stoppedSince(since time.Time, says string) {
 	if !strings.Contains(row["Last_Error"], says) {
 		s.t.Errorf("%s: it stops with %q, want %q", s.name, row["Last_Error"], says)
 	}
+}
+
+// TestExpressionIndexFails: a session of the source without strict mode writes a row for which
+// TiDB's index over an expression has no value. The remedy names the index, and works.
+func TestExpressionIndexFails(t *testing.T) {
+	r := theRig(t)
+	const name = "expression_index"
+	s := r.newStream(t, r.sources[servers.MySQL], name, "CREATE TABLE u (id INT PRIMARY KEY, s VARCHAR(20), d VARCHAR(20), j JSON, "+
+		"KEY k1 ((CAST(s AS SIGNED))), KEY k2 ((CAST(d AS DECIMAL(4,1)))), KEY k3 ((CAST(j->'$.a' AS UNSIGNED ARRAY))))")
+	target := open(t, r.target, name)
+	s.replicate()
+	conn, err := s.from.Conn(t.Context())
+	must(t, err)
+	defer conn.Close()
+	_, err = conn.ExecContext(t.Context(), "SET sql_mode=''")
+	must(t, err)
+	for _, step := range [][2]string{
+		{"INSERT INTO u VALUES (1, 'abc', NULL, NULL)", "k1"},
+		{"INSERT INTO u VALUES (2, NULL, '1234567', NULL)", "k2"},
+		{`INSERT INTO u VALUES (3, NULL, NULL, '{"a": [1, 2.0, true]}')`, "k3"},
+	} {
+		at := time.Now()
+		_, err := conn.ExecContext(t.Context(), step[0])
+		must(t, err)
+		s.stoppedSince(at, "the target refuses a row")
+		s.until(caughtLimit, "its remedy names the index", func(row node.Row) bool { return strings.Contains(row["Remedy"], "the indexes over expressions") })
+		if _, err := target.ExecContext(t.Context(), "ALTER TABLE u DROP INDEX "+step[1]); err != nil {
+			t.Fatal(err)
+		}
+		must(t, r.nodes.Exec(t.Context(), "START MIGRATION "+name))
+		s.caughtUp()
+	}
+	s.equal()
 }

@@ -127,15 +127,26 @@ func targetError(err error, what string) error {
 		e.Class, e.Message = "DATA", what+": the target refuses a row ("+dataReason[me.Number]+")"
 		e.Remedy = "in the target, SET GLOBAL tidb_txn_entry_size_limit to more than the row's size, at most 125829120 (before TiDB 7.6 performance.txn-entry-size-limit " +
 			"in its configuration; above 8 MB TiKV needs a larger raftstore.raft-entry-max-size, too), then START MIGRATION again"
+	case 3903, 3904, 3907:
+		e.Class, e.Message = "DATA", what+": the target refuses a row ("+dataReason[me.Number]+")"
+		e.Remedy = remedyExpressionIndex
 	case 1264, 1265, 1292, 1366, 1406, 1048, 3140, 1690, 1062, 1136, 8004, 1153, 1217, 1451, 1452, 3819:
 		e.Class = "DATA"
 		e.Message = what + ": the target refuses a row (" + dataReason[me.Number] + ")"
 		e.Remedy = "compare the target's column definitions with the source's; widen the target's column or repair the row on the source"
+		if me.Number == 1292 || me.Number == 1690 || me.Number == 3140 {
+			e.Remedy += ". If they agree, the expression of an index fails for the row: " + remedyExpressionIndex
+		}
 	default:
 		e.Err, e.Remedy = err, "look the target's error up, mend its cause, then START MIGRATION again"
 	}
 	return e
 }
+
+// remedyExpressionIndex is for an index over an expression that TiDB computes in strict mode,
+// while a session of the source without strict mode clips its value.
+const remedyExpressionIndex = "SHOW CREATE TABLE in the target shows the indexes over expressions; drop the one over a CAST of the row's value there, " +
+	"which changes no row, then START MIGRATION again"
 
 // Once returns the cause of err where err's first words are what, and so would be said twice after it; err otherwise.
 func Once(what string, err error) error {
@@ -153,5 +164,6 @@ var dataReason = map[uint16]string{
 	1366: "a text is not valid in the column's character set", 1406: "a value is too long", 1048: "a column cannot be NULL",
 	3140: "a JSON text is not valid", 1690: "a number is out of range", 1062: "a unique key has the value already",
 	1136: "the number of columns differs", 8025: "the row is above TiDB's entry size limit", 8004: "the transaction is too large",
+	3903: "the expression of an index fails for it", 3904: "the expression of an index fails for it", 3907: "the expression of an index fails for it",
 	1153: "the row is above max_allowed_packet", 1217: "a foreign key", 1451: "a foreign key", 1452: "a foreign key", 3819: "a check constraint",
 }

@@ -40,6 +40,7 @@ type alterTranslator struct {
 	renamed       map[string]bool       // names that the items so far have given to columns
 	adds          map[string]*columnDef // columns that are added, as they are then
 	fills         []string              // statements that give added columns their values
+	renames       keyRenames
 }
 
 func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translation, error) {
@@ -110,7 +111,7 @@ func (o Target) altered(c Change, rules *ruleset.Rules, name string) (Translatio
 // keyOrder returns the order in which the target takes the actions: indexes are
 // dropped first, and hidden before they are renamed; one is renamed after
 // the index that has its new name. The source takes all of them at once. Two
-// indexes that swap their names stay in the statement's order.
+// indexes that swap their names stay in the statement's order: see renameKey.
 func keyOrder(actions []action) []int {
 	renamed := map[string]bool{}
 	for i := range actions {
@@ -499,7 +500,7 @@ func (x *alterTranslator) keyAction(a *action) {
 		if x.trimmedKeys[strings.ToLower(a.old)] {
 			return
 		}
-		x.add("RENAME INDEX "+replica.Quote(a.old)+" TO "+replica.Quote(a.new), useKey(a.old), useKey(a.new))
+		x.renameKey(a.old, a.new)
 	case keyVisible:
 		if x.trimmedKeys[strings.ToLower(a.old)] {
 			return

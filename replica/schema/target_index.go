@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"fmt"
 	"strings"
 
 	"sluice/replica"
@@ -93,4 +94,54 @@ func (k *keyDef) plainColumns() bool {
 		}
 	}
 	return true
+}
+
+// keyRenames are the names of indexes while they are renamed, in lower case.
+type keyRenames struct {
+	free  map[string]bool   // names that the items so far have taken from an index
+	aside map[string]string // by the new name of an index: its name until the new one is free
+}
+
+// renameKey renames an index. If its new name belongs to another index that the statement
+// renames later, as when two indexes swap their names, it has a third name until then.
+func (x *alterTranslator) renameKey(from, to string) {
+	if x.renames.free == nil {
+		x.renames = keyRenames{free: map[string]bool{}, aside: map[string]string{}}
+	}
+	if x.takenKey(from, to) {
+		aside := x.freeIndexName()
+		x.renames.aside[strings.ToLower(to)] = aside
+		x.addRename(from, aside)
+	} else {
+		x.addRename(from, to)
+	}
+	old := strings.ToLower(from)
+	x.renames.free[old] = true
+	if aside := x.renames.aside[old]; aside != "" {
+		x.addRename(aside, from)
+	}
+}
+
+func (x *alterTranslator) addRename(from, to string) {
+	x.add("RENAME INDEX "+replica.Quote(from)+" TO "+replica.Quote(to), useKey(from), useKey(to))
+}
+
+// takenKey returns true if the target has an index of the new name that is renamed later.
+func (x *alterTranslator) takenKey(from, to string) bool {
+	name := strings.ToLower(to)
+	k := x.before.d.key(to)
+	if k == nil || strings.EqualFold(from, to) || x.renames.free[name] || x.trimmedKeys[name] || strings.EqualFold(x.keyName(to), to) {
+		return false
+	}
+	_, carried := x.before.carried(k)
+	return carried
+}
+
+func (x *alterTranslator) freeIndexName() string {
+	for n := len(x.renames.aside) + 1; ; n++ {
+		free := fmt.Sprintf("_sluice_index_%d", n)
+		if x.before.d.key(free) == nil && x.after.d.key(free) == nil {
+			return free
+		}
+	}
 }

@@ -78,11 +78,14 @@ func (x *alterTranslator) grown(schemaName, table string) Condition {
 func (x *alterTranslator) unpartitioned(a *action) {
 	what := ""
 	switch {
+	case a.kind == partitionOther && a.value == "TRUNCATE PARTITION ALL":
+		x.items = append(x.items, targetItem{sql: "TRUNCATE TABLE " + x.name, whole: true})
+		return
 	case a.kind == dropPartition:
 		what = "DROP PARTITION"
 	case a.kind == partitionOther && a.name[1] != "":
 		what = "EXCHANGE PARTITION"
-	case a.kind == partitionOther && (len(a.names) > 0 || a.value == "TRUNCATE PARTITION ALL"):
+	case a.kind == partitionOther && len(a.names) > 0:
 		what = "TRUNCATE PARTITION"
 	default:
 		x.note("the target table has no partitions: nothing to do")
