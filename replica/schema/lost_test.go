@@ -23,7 +23,7 @@ func TestLostRows(t *testing.T) {
 		{"ALTER TABLE p IMPORT PARTITION ALL TABLESPACE", "IMPORT PARTITION .. TABLESPACE"},
 		{"ALTER TABLE skip_me IMPORT TABLESPACE", ""},
 		{"ALTER TABLE other.t IMPORT TABLESPACE", ""},
-		{"ALTER TABLE p EXCHANGE PARTITION p0 WITH TABLE t", "a column was added to app.t"}, // if the target says so
+		{"ALTER TABLE p EXCHANGE PARTITION p0 WITH TABLE t", "a column was added to app.t"},                    // if the target says so
 		{"ALTER TABLE p EXCHANGE PARTITION p0 WITH TABLE t WITHOUT VALIDATION", "a column was added to app.t"}, // if the target says so
 		{"ALTER TABLE p EXCHANGE PARTITION p0 WITH TABLE skip_me", "EXCHANGE PARTITION with a table that is not replicated"},
 		{"ALTER TABLE p EXCHANGE PARTITION p0 WITH TABLE other.unseen", "EXCHANGE PARTITION with a table that is not replicated"},
