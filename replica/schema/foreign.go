@@ -253,7 +253,7 @@ func (a *alteration) dropImplicit() {
 			break
 		}
 		d.keys = before
-		there, asked := a.indexNow(k.name)
+		there, asked := a.indexNow(k)
 		switch {
 		case a.r.err != nil:
 			return
@@ -284,8 +284,8 @@ func firstUnsure(keys []*keyDef) *keyDef {
 }
 
 // indexNow asks the source for an index of the table. asked is false when it
-// cannot be asked, or no longer has the table.
-func (a *alteration) indexNow(name string) (there, asked bool) {
+// cannot be asked, or no longer has the table. Another index may have got the name since.
+func (a *alteration) indexNow(k *keyDef) (there, asked bool) {
 	if a.r.shown == nil {
 		return false, false
 	}
@@ -297,7 +297,26 @@ func (a *alteration) indexNow(name string) (there, asked bool) {
 	if now == nil {
 		return false, false
 	}
-	return now.key(name) != nil, true
+	n := now.key(k.name)
+	return n != nil && !k.replacedBy(n, now), true
+}
+
+// replacedBy returns true if n, an index of a later definition with the key's name, is another
+// one. An index gets no more parts, and loses one with its column only.
+func (k *keyDef) replacedBy(n *keyDef, now *definition) bool {
+	if n.kind != k.kind || len(n.parts) > len(k.parts) {
+		return true
+	}
+	for i, p := range n.parts {
+		if p.expr != "" || p.desc {
+			return true
+		}
+		was := k.parts[i].column // of a key that may be one for a foreign key: no expression
+		if len(n.parts) == len(k.parts) && now.column(was) != nil && !strings.EqualFold(was, p.column) {
+			return true
+		}
+	}
+	return false
 }
 
 // finishImplicit records what went. An index that has the name of one that the

@@ -174,3 +174,33 @@ func TestLikeOutside(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestForeignKeyIndexNameAgain: the source dropped the index of a foreign key for a longer one,
+// which has got its name by the time that the source is asked.
+func TestForeignKeyIndexNameAgain(t *testing.T) {
+	const head, tail = "CREATE TABLE `c` (`id` int NOT NULL, `a` int, `b` int, PRIMARY KEY (`id`), KEY `ab` (`a`,`b`), ", ", CONSTRAINT `f2` FOREIGN KEY (`b`, `a`) REFERENCES `p2` (`x`, `y`))"
+	for now, kept := range map[string]bool{
+		"KEY `f2` (`b`,`a`,`id`)":                      false,
+		"KEY `f2` (`b`,`id`)":                          false,
+		"UNIQUE KEY `f2` (`b`,`a`)":                    false,
+		"KEY `big` (`b`,`a`,`id`)":                     false,
+		"KEY `big` (`b`,`a`,`id`), KEY `f2` (`b`,`a`)": true,
+		"KEY `big` (`b`,`a`,`id`), KEY `f2` (`b`)":     true, // a was dropped and added again
+	} {
+		tracker := NewTracker(compile(t, ruleset.Spec{}), Defaults{MariaDB: true, Charset: "utf8mb4"})
+		_, err := tracker.Load("d", head+"KEY `f2` (`b`,`a`)"+tail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tracker.ApplyAt(replica.DDL{Schema: "d", Text: "ALTER TABLE c ADD KEY big (b,a,id)"}, shownNow(head+now+tail)); err != nil {
+			t.Fatal(err)
+		}
+		d, err := parseDefinition(tracker.Table("d", "c").Create, Defaults{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (d.key("f2") != nil) != kept {
+			t.Errorf("the source has %s now: known are %s", now, indexes(d))
+		}
+	}
+}
