@@ -83,7 +83,7 @@ func (h *drawnHistory) create(table string) string {
 	if h.r.IntN(2) == 0 {
 		items = append(items, "PRIMARY KEY "+h.pick("(id)", "(a,id)", "(b,a)"))
 	}
-	return "CREATE TABLE " + table + " (" + strings.Join(items, ", ") + ") DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_bin"
+	return "CREATE TABLE " + table + " (" + strings.Join(items, ", ") + ") ENGINE=InnoDB DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_bin"
 }
 
 func (h *drawnHistory) action(table string) string {
@@ -244,7 +244,7 @@ func followDrawn(t *testing.T, source, target *servers.Server, seed uint64, relo
 	h := &drawnHistory{r: rand.New(rand.NewPCG(seed, 1))}
 	history := []string{h.create("c")}
 	if exec(t.Context(), l.source, history[0]) != nil {
-		history[0] = "CREATE TABLE c (id INT, a INT, b INT, s VARCHAR(20) COLLATE utf8mb4_bin, CONSTRAINT f0 FOREIGN KEY (a) REFERENCES p (pa))"
+		history[0] = "CREATE TABLE c (id INT, a INT, b INT, s VARCHAR(20) COLLATE utf8mb4_bin, CONSTRAINT f0 FOREIGN KEY (a) REFERENCES p (pa)) ENGINE=InnoDB"
 		l.must(exec(t.Context(), l.source, history[0]))
 	}
 	ask := &askSource{l: l}
