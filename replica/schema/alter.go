@@ -290,45 +290,6 @@ func (a *alteration) followExpressions(renames map[string]string, dropped map[st
 	}
 }
 
-// mentions says whether an expression uses one of the columns.
-func mentions(text string, columns map[string]bool) bool {
-	if len(columns) == 0 {
-		return false
-	}
-	tokens, err := tokenize(text, 0)
-	if err != nil {
-		return false
-	}
-	for i, t := range tokens {
-		if isColumnToken(tokens, i) && columns[strings.ToLower(t.text)] {
-			return true
-		}
-	}
-	return false
-}
-
-func isColumnToken(tokens []token, i int) bool {
-	t := tokens[i]
-	return t.kind == tokIdent || t.kind == tokWord && !tokens[min(i+1, len(tokens)-1)].punct("(")
-}
-
-// renameInText renames columns in an expression.
-func renameInText(text string, renames map[string]string) string {
-	if len(renames) == 0 || text == "" {
-		return text
-	}
-	tokens, err := tokenize(text, 0)
-	if err != nil {
-		return text
-	}
-	for i := range tokens {
-		if n := renames[strings.ToLower(tokens[i].text)]; n != "" && isColumnToken(tokens, i) {
-			tokens[i].kind, tokens[i].text = tokIdent, n
-		}
-	}
-	return joinTokens(tokens)
-}
-
 // convert applies CONVERT TO CHARACTER SET: every character column changes, and
 // TEXT grows so that it still holds as many characters.
 func (a *alteration) convert(to *definition) {

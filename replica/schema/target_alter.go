@@ -231,9 +231,9 @@ func columnsIn(expr string) []string {
 		return nil
 	}
 	var out []string
-	for i, t := range tokens {
-		if isColumnToken(tokens, i) && t.kind != tokEOF {
-			out = append(out, t.text)
+	for i, column := range columnTokens(tokens) {
+		if column {
+			out = append(out, tokens[i].text)
 		}
 	}
 	return out
