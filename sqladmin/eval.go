@@ -3,7 +3,6 @@ package sqladmin
 import (
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/pingcap/tidb/pkg/parser/opcode"
@@ -354,8 +353,18 @@ func (s *scope) cast(e *ast.FuncCastExpr) (any, error) {
 		return nil, nil
 	}
 	text := asString(v)
-	if length := e.Tp.GetFlen(); length >= 0 && e.FunctionType != ast.CastBinaryOperator && utf8.RuneCountInString(text) > length {
-		text = string([]rune(text)[:length])
+	if length := e.Tp.GetFlen(); length >= 0 && e.FunctionType != ast.CastBinaryOperator {
+		text = firstRunes(text, length)
 	}
-	return text, nil
+	return s.computed("cast", text)
+}
+
+// firstRunes returns the first n characters of a text. It copies nothing.
+func firstRunes(text string, n int) string {
+	for i := range text {
+		if n--; n < 0 {
+			return text[:i]
+		}
+	}
+	return text
 }

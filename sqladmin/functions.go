@@ -256,24 +256,26 @@ func concatWS(_ *scope, a []any) any {
 }
 
 func substring(_ *scope, a []any) any {
-	text := []rune(asString(a[0]))
-	from, length := asInt(a[1]), int64(len(text))
+	text := asString(a[0])
+	count := int64(utf8.RuneCountInString(text))
+	from, length := asInt(a[1]), count
 	if len(a) > 2 {
 		length = asInt(a[2])
 	}
 	if from < 0 {
-		from += int64(len(text)) + 1
+		from += count + 1
 	}
-	if from < 1 || from > int64(len(text)) || length < 1 {
+	if from < 1 || from > count || length < 1 {
 		return ""
 	}
-	return string(text[from-1 : min(from-1+min(length, int64(len(text))), int64(len(text)))])
+	return firstRunes(text[len(firstRunes(text, int(from-1))):], int(min(length, count)))
 }
 
 func right(_ *scope, a []any) any {
-	text := []rune(asString(a[0]))
-	n := min(max(asInt(a[1]), 0), int64(len(text)))
-	return string(text[int64(len(text))-n:])
+	text := asString(a[0])
+	count := int64(utf8.RuneCountInString(text))
+	n := min(max(asInt(a[1]), 0), count)
+	return text[len(firstRunes(text, int(count-n))):]
 }
 
 // trim removes a string, again and again, from both ends or from one.

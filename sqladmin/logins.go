@@ -79,7 +79,8 @@ func newLoginGuard() *loginGuard {
 }
 
 // enter registers a connection that begins to log in; leave undoes it. When
-// there are too many, of its address or in all, the oldest is cut.
+// there are too many of its address, the oldest of them is cut; when there are too many in all, the oldest of the address
+// that has most.
 func (g *loginGuard) enter(from netip.Prefix, cut func()) *login {
 	l := &login{from: from, cut: cut}
 	g.mu.Lock()
@@ -98,14 +99,43 @@ func (g *loginGuard) enter(from netip.Prefix, cut func()) *login {
 		victim = g.pending[oldest]
 		g.pending = append(g.pending[:oldest], g.pending[oldest+1:]...)
 	case len(g.pending) > maxLogins:
-		victim = g.pending[0]
-		g.pending = g.pending[1:]
+		i := g.crowd()
+		victim = g.pending[i]
+		g.pending = append(g.pending[:i], g.pending[i+1:]...)
 	}
 	g.mu.Unlock()
 	if victim != nil {
 		victim.cut()
 	}
 	return l
+}
+
+// crowd returns the oldest login of the address that has most under way, in the network that has most: /24, or /48 in IPv6,
+// where one host may have many addresses. An administrator elsewhere has few.
+func (g *loginGuard) crowd() int {
+	networks, addresses := map[netip.Prefix]int{}, map[netip.Prefix]int{}
+	for _, p := range g.pending {
+		networks[network(p.from)]++
+		addresses[p.from]++
+	}
+	at := 0
+	for i, p := range g.pending {
+		best := g.pending[at].from
+		more := networks[network(p.from)] - networks[network(best)]
+		if more > 0 || more == 0 && addresses[p.from] > addresses[best] {
+			at = i
+		}
+	}
+	return at
+}
+
+func network(from netip.Prefix) netip.Prefix {
+	bits := 48
+	if from.Addr().Is4() {
+		bits = 24
+	}
+	p, _ := from.Addr().Prefix(bits) // the zero Prefix for a Unix socket
+	return p
 }
 
 func (g *loginGuard) leave(l *login) {

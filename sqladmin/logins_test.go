@@ -53,6 +53,36 @@ func TestIdleConnectionsKeepNobodyOut(t *testing.T) {
 	}
 }
 
+// TestManyAddressesKeepNobodyOut opens connections from several addresses that never log in; an administrator at another one
+// takes his time.
+func TestManyAddressesKeepNobodyOut(t *testing.T) {
+	s := open(t, newDouble())
+	admin := dialFrom(t, s, "127.0.0.1")
+	for i := range 2 * maxLogins {
+		dialFrom(t, s, fmt.Sprintf("127.0.9.%d", 10+i%8))
+	}
+	r := rawHandshake(t, admin, rawOptions{password: testPassword})
+	if err := r.finishLogin(rawOptions{password: testPassword}); err != nil || r.do("SELECT 1").err != nil {
+		t.Errorf("the administrator: %v", err)
+	}
+}
+
+// TestCrowd: the oldest login of the address that has most gives way, and of the network that has most.
+func TestCrowd(t *testing.T) {
+	g := newLoginGuard()
+	cut := map[string]int{}
+	enter := func(address string) {
+		g.enter(netip.MustParsePrefix(address), func() { cut[address]++ })
+	}
+	enter("192.0.2.1/32")
+	for i := range 3 * maxLogins { // one host with many addresses
+		enter(fmt.Sprintf("2001:db8:1:%x::/64", i))
+	}
+	if len(g.pending) > maxLogins || cut["192.0.2.1/32"] != 0 || cut["2001:db8:1:0::/64"] != 1 {
+		t.Errorf("%d logins; cut: %d of another network", len(g.pending), cut["192.0.2.1/32"])
+	}
+}
+
 // TestGuessesAreDelayed tries passwords from one address for a while: few are
 // looked at, few lines are logged, and another address is not delayed.
 func TestGuessesAreDelayed(t *testing.T) {

@@ -232,6 +232,13 @@ func TestMemoryOfClientsIsBounded(t *testing.T) {
 			r.sendShared(mysql.COM_QUERY, []byte("SELECT @a"+strings.Repeat(",@a", 300)))
 			return r.skipRows()
 		}},
+		{"texts that CAST cuts, in many rows", CodeMemory, func(r *raw) error {
+			if err := r.do("SET @a = '" + strings.Repeat("x", 60_000) + "'").err; err != nil {
+				return err
+			}
+			r.sendShared(mysql.COM_QUERY, []byte("SELECT CAST(@a AS CHAR(59999)), CONVERT(@a, CHAR(59998)), SUBSTR(@a, 2) FROM information_schema.columns"))
+			return r.skipRows()
+		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, clients := memoryClients(t, sessions, limit)
