@@ -164,7 +164,7 @@ func withoutFraction(from, to *typeDef) conversion {
 // intoTimestamp: the servers treat times that a TIMESTAMP does not hold by different
 // rules. See also converted, for times that a time zone does not have.
 func intoTimestamp(from, to *typeDef) conversion {
-	where := "(%[1]s < '1970-01-02' OR %[1]s >= '2038-01-19')"
+	where := "(%[1]s < '1970-01-02' OR %[1]s >= '2038-01-19') OR " + dayOutsideMonth + " OR " + zeroInDate
 	if c := withoutFraction(from, to); c.where != "" {
 		where += " OR " + strings.ReplaceAll(c.where, "%s", "%[1]s")
 	}
@@ -351,6 +351,16 @@ func (x *alterTranslator) converted(was, now *columnDef) {
 		}
 		x.refuseRows("", remedy, "the source converted column %s of %s from %s to %s, and TiDB may make other values of the rows that exist",
 			was.name, x.c.Before, typeText(&was.typ), typeText(&now.typ))
+	}
+	x.neverNulls(was, now)
+}
+
+// neverNulls adds the condition that a column which becomes NOT NULL has no NULL that the source replaced. In a TIMESTAMP the
+// sources put the time of the statement, in strict mode, too.
+func (x *alterTranslator) neverNulls(was, now *columnDef) {
+	mode, name := x.c.ddl.SQLMode, replica.Quote(was.name)
+	if x.c.ignore {
+		mode &^= strictModes
 	}
 	if was.nullable() && !now.nullable() && now.typ.base == "timestamp" {
 		value := "the time of the statement"

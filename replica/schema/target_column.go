@@ -147,6 +147,12 @@ func (x *translator) targetDefault(c *columnDef, t typeDef) (def string, ok bool
 	if !calendarDate(t.base, tokens[len(tokens)-1].text) {
 		return "", false
 	}
+	switch {
+	case t.base == "year" && len(tokens) == 1 && tokens[0].kind == tokNumber && strings.Trim(tokens[0].text, "0") == "":
+		return "'0000'", true // TiDB makes 2000 of the number
+	case t.base == "time" && hasOffset(tokens[len(tokens)-1].text):
+		return "", false // MySQL moves the time to the time zone of the session, and TiDB keeps it
+	}
 	if t.base == "timestamp" && x.zone != nil {
 		return moveTimestamp(joinTokens(tokens), time.UTC, x.zone)
 	}

@@ -16,54 +16,91 @@ import (
 //   - STORED generated columns are computed again: HOUR(ts) in another time zone is another number.
 //
 // The binlog does not say that the source copied. What InnoDB copies by default is known; copies by the settings
-// old_alter_table and alter_algorithm are not (docs/limits.md).
+// old_alter_table and alter_algorithm are not. Dates are looked at in any case, generated columns in the known ones
+// (docs/limits.md).
 
 const (
 	modeNoZeroInDate = 1 << 23
+	modeNoZeroDate   = 1 << 24
 	modeInvalidDates = 1 << 25
 )
 
 // rewritten adds the conditions for such a statement.
 func (x *alterTranslator) rewritten() {
+	x.clearedDates()
 	if !x.copies() {
 		return
 	}
-	mode := x.c.ddl.SQLMode
 	for _, was := range x.before.d.columns {
 		now := x.becomes(was)
-		if now == nil {
-			continue
-		}
-		if was.generated != "" && was.stored && now.generated != "" && x.before.d.ofSession(was) {
+		if now != nil && was.generated != "" && was.stored && now.generated != "" && x.before.d.ofSession(was) {
 			x.refuseRows(x.plainInTarget(was), remedyGeneratedRows(now),
 				"the source may have computed column %s of %s again, with the settings of the session that altered the table, and no row event says the values", was.name, x.c.Before)
-		}
-		if mode&strictModes != 0 && !x.c.ignore { // it would have refused them
-			continue
-		}
-		if f := families[was.typ.base]; (f == familyDate || f == familyDateTime) && was.generated == "" {
-			if where := refusedDates(replica.Quote(was.name), mode); where != "" {
-				x.refuseRows(where, remedyZeros(was), "the source's session had a sql_mode that does not allow some dates in column %s of %s, and the source makes zeros of them when it copies the table",
-					was.name, x.c.Before)
-			}
 		}
 	}
 }
 
-func remedyZeros(c *columnDef) string {
-	return fmt.Sprintf("compare those rows with the source's; in the target, give %s the source's values (UPDATE .. SET %s = '0000-00-00'), then START MIGRATION again%s; "+remedyCopy,
-		c.name, c.name, afterRepair)
+// clearedDates adds the condition that no column has a date that the sql_mode of a session without strict mode does not
+// allow. Any ALTER TABLE but a mere RENAME may have been carried out by copying: old_alter_table=1, alter_algorithm and the
+// source's version decide, too. Dates that need the condition are rare, so it also holds for what InnoDB does in place.
+func (x *alterTranslator) clearedDates() {
+	mode := x.c.ddl.SQLMode
+	if mode&strictModes != 0 && !x.c.ignore || x.onlyRenamed() { // in strict mode it would have refused them
+		return
+	}
+	var where, names []string
+	for _, was := range x.before.d.columns {
+		now := x.becomes(was)
+		if now == nil || was.generated != "" || !isDate(was) || families[now.typ.base] == familyText {
+			continue // the copy of a date into a text is the text of the date
+		}
+		if w := refusedDates(replica.Quote(was.name), mode); w != "" {
+			where, names = append(where, w), append(names, was.name)
+		}
+	}
+	if where == nil {
+		return
+	}
+	x.refuseRows(strings.Join(where, " OR "), remedyZeros(names),
+		"the source's session had a sql_mode that does not allow some dates in rows of %s (columns %s), and the source makes zeros of them when it copies the table",
+		x.c.Before, strings.Join(names, ", "))
 }
+
+func isDate(c *columnDef) bool {
+	return families[c.typ.base] == familyDate || families[c.typ.base] == familyDateTime
+}
+
+// onlyRenamed returns true if the statement does nothing but rename the table.
+func (x *alterTranslator) onlyRenamed() bool {
+	return !slices.ContainsFunc(x.c.actions, func(a action) bool { return a.kind != renameTo })
+}
+
+func remedyZeros(columns []string) string {
+	return fmt.Sprintf("compare those rows with the source's; in the target, give %s the zeros that the source has (SET sql_mode='', then UPDATE .. SET %s = '0000-00-00'), then START MIGRATION again%s; "+
+		"where the source has kept the dates, bring the target's table to the new definition by hand"+remedyComment+" and START MIGRATION; "+remedyCopy,
+		strings.Join(columns, ", "), columns[0], afterRepair)
+}
+
+// dayOutsideMonth and zeroInDate are conditions on a DATE or DATETIME column. The year 0 is no leap year at the sources,
+// and is one for TiDB's LAST_DAY, so they use only functions that TiKV computes by the same rules.
+const (
+	dayOutsideMonth = "(DAY(%[1]s)=31 AND MONTH(%[1]s) IN (2,4,6,9,11) OR DAY(%[1]s)=30 AND MONTH(%[1]s)=2 OR " +
+		"DAY(%[1]s)=29 AND MONTH(%[1]s)=2 AND (YEAR(%[1]s)=0 OR MOD(YEAR(%[1]s),4)<>0 OR MOD(YEAR(%[1]s),100)=0 AND MOD(YEAR(%[1]s),400)<>0))"
+	zeroInDate = "((MONTH(%[1]s)=0 OR DAY(%[1]s)=0) AND %[1]s<>'0000-00-00')"
+)
 
 // refusedDates returns the condition for the dates of a column that a sql_mode without strict mode makes zeros, "" when it
 // allows all.
 func refusedDates(name string, mode uint64) string {
 	var list []string
-	if mode&modeNoZeroInDate != 0 {
-		list = append(list, fmt.Sprintf("(MONTH(%[1]s)=0 OR DAY(%[1]s)=0) AND (YEAR(%[1]s)<>0 OR MONTH(%[1]s)<>0 OR DAY(%[1]s)<>0)", name))
+	switch {
+	case mode&modeNoZeroInDate != 0:
+		list = append(list, fmt.Sprintf(zeroInDate, name))
+	case mode&modeNoZeroDate != 0: // MySQL clears the time of a day that is zero
+		list = append(list, fmt.Sprintf("(YEAR(%[1]s)=0 AND MONTH(%[1]s)=0 AND DAY(%[1]s)=0 AND %[1]s<>'0000-00-00')", name))
 	}
 	if mode&modeInvalidDates == 0 {
-		list = append(list, fmt.Sprintf("DAY(%[1]s)>28 AND DAY(%[1]s)>DAY(LAST_DAY(%[1]s))", name))
+		list = append(list, fmt.Sprintf(dayOutsideMonth, name))
 	}
 	return strings.Join(list, " OR ")
 }

@@ -1,0 +1,2 @@
+SET SESSION sql_mode = '';
+ALTER TABLE t MODIFY d DATETIME;

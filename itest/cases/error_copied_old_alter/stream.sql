@@ -1,0 +1,2 @@
+SET SESSION sql_mode = 'NO_ZERO_IN_DATE', old_alter_table = 1;
+ALTER TABLE t ADD COLUMN x INT DEFAULT 5;
