@@ -181,11 +181,23 @@ func withoutDigits(s string) string {
 	}, lower(s))
 }
 
+// longestNear is the longest name that is compared with others, and mostNear how many it is compared with.
+const (
+	longestNear = 64
+	mostNear    = 1000
+)
+
 // nearest returns the known word that is most like word, or "" when none is
 // near: at most a third of its letters, and never more than 3, may differ.
 func nearest(word string, known []string) string {
+	if len(word) > longestNear {
+		return ""
+	}
 	best, bestDistance := "", min(3, max(1, len(word)/3))+1
-	for _, k := range known {
+	for _, k := range known[:min(len(known), mostNear)] {
+		if len(k) > longestNear {
+			continue
+		}
 		if d := distance(lower(word), lower(k), bestDistance); d < bestDistance {
 			best, bestDistance = k, d
 		}

@@ -509,3 +509,25 @@ func TestTrim(t *testing.T) {
 		t.Errorf("TRIM of long texts took %s: %v", time.Since(began), err)
 	}
 }
+
+// TestManyUnknownColumns has thousands of columns that a derived table of thousands does not have: only the first is compared
+// with what there is.
+func TestManyUnknownColumns(t *testing.T) {
+	const n = 2500
+	name := func(prefix string, i int) string { return fmt.Sprintf("%s%s_%04d", prefix, strings.Repeat("x", 50), i) }
+	var unknown, known []string
+	for i := range n {
+		unknown, known = append(unknown, name("u", i)), append(known, "1 "+name("k", i))
+	}
+	r, err := rawDial(t, open(t, newDouble()), rawOptions{password: testPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := r.do("SELECT " + strings.Join(unknown, ",") + " FROM (SELECT " + strings.Join(known, ",") + ") t").err; rawCode(err) != CodeUnknownColumn {
+		t.Errorf("got %v", err)
+	}
+	if d := time.Since(began); d > 10*time.Second {
+		t.Errorf("it took %v", d)
+	}
+}

@@ -146,12 +146,10 @@ type columnCheck struct {
 func (c *columnCheck) Enter(n ast.Node) (ast.Node, bool) {
 	switch n := n.(type) {
 	case *ast.ColumnNameExpr:
-		if n.Name.Table.O == "" && c.aliases[n.Name.Name.L] {
+		if c.err != nil || n.Name.Table.O == "" && c.aliases[n.Name.Name.L] {
 			break
 		}
-		if _, err := c.rel.find(n.Name, c.clause); err != nil && c.err == nil {
-			c.err = err
-		}
+		_, c.err = c.rel.find(n.Name, c.clause)
 	case *ast.PositionExpr:
 		if c.err == nil && (n.N < 1 || n.N > c.items) {
 			c.err = unknownColumn(strconv.Itoa(n.N), c.clause)
