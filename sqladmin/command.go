@@ -88,7 +88,8 @@ func (c *conn) executor(ctx context.Context) *executor {
 	}
 	return &executor{server: c.server, controller: c.server.cfg.Controller, session: c.session,
 		now: now.UTC().Truncate(time.Millisecond), stop: newStopper(ctx),
-		held: m.holding("the statement", maxRowBytes), computed: m.holding("what the statement's functions return", maxComputedBytes)}
+		held: m.holding("the statement", maxRowBytes), computed: m.holding("what the statement's functions return", maxComputedBytes),
+		compiled: m.holding("the statement's regular expressions", maxRowBytes)}
 }
 
 // textQuery executes one statement that came as text, in the character set of
@@ -123,6 +124,7 @@ func (c *conn) query(sql string, binary bool) error {
 		}
 		return err
 	})
+	x.forgetPatterns()
 	if err != nil {
 		res = nil
 	}

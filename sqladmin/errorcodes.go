@@ -186,7 +186,7 @@ var serverCodes = []errorCode{
 	{CodeUnknownChannel, "STATEMENT", "ER_REPLICA_CHANNEL_DOES_NOT_EXIST", "there is no such channel", "SHOW MIGRATION CHANNELS"},
 	{3118, "SOURCE", "ER_ACCOUNT_HAS_BEEN_LOCKED", "the source's account is locked", "ALTER USER .. ACCOUNT UNLOCK"},
 	{3159, "STATEMENT", "ER_SECURE_TRANSPORT_REQUIRED", "the connection has to use TLS", ""},
-	{3685, "STATEMENT", "ER_REGEXP_ILLEGAL_ARGUMENT", "a regular expression has an error", "use the syntax of RE2"},
+	{codeBadPattern, "STATEMENT", "ER_REGEXP_ILLEGAL_ARGUMENT", "a regular expression has an error", "use the syntax of RE2"},
 	{3700, "STATEMENT", "ER_REGEXP_PATTERN_TOO_BIG", "a regular expression is too large", ""},
 	{CodeCannotConvert, "STATEMENT", "ER_CANNOT_CONVERT_STRING", "characters do not exist in the client's character set (a warning)", "SET NAMES utf8mb4"},
 	{4031, "NETWORK", "ER_CLIENT_INTERACTION_TIMEOUT", "the source closed an idle connection", ""},

@@ -24,6 +24,7 @@ type executor struct {
 	held     *holding // the statement's text and tree, and the rows that it reads
 	computed *holding // what its functions return
 	patterns patternCache
+	compiled *holding // what they take
 }
 
 // patternCache holds the regular expressions of one statement. With one of each
@@ -35,21 +36,34 @@ func (x *executor) pattern(text string) (*regexp.Regexp, error) {
 	if re := x.patterns[text]; re != nil {
 		return re, nil
 	}
-	re, err := compilePattern(text)
+	if len(x.patterns) >= 16 {
+		x.forgetPatterns()
+	}
+	re, size, err := compilePattern(text)
+	if err == nil {
+		err = x.compiled.add(size)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if x.patterns == nil || len(x.patterns) >= 16 {
+	if x.patterns == nil {
 		x.patterns = patternCache{}
 	}
 	x.patterns[text] = re
 	return re, nil
 }
 
+// forgetPatterns drops the compiled patterns: the rows that they made do not need them.
+func (x *executor) forgetPatterns() {
+	x.patterns = nil
+	x.compiled.drop()
+}
+
 // drop gives back what the statement held.
 func (x *executor) drop() {
 	x.held.drop()
 	x.computed.drop()
+	x.compiled.drop()
 }
 
 // runner is a Statement that this package carries out itself.

@@ -531,3 +531,46 @@ func TestManyUnknownColumns(t *testing.T) {
 		t.Errorf("it took %v", d)
 	}
 }
+
+// TestRegularExpressionsAreBounded: those of a statement count while it runs, and those of ROUTE are few.
+func TestRegularExpressionsAreBounded(t *testing.T) {
+	s := open(t, newDouble())
+	r, err := rawDial(t, s, rawOptions{password: testPassword})
+	if err != nil {
+		t.Fatal(err)
+	}
+	big := strings.Repeat("a{1000}", 19)
+	var list []string
+	for i := range 12 {
+		list = append(list, fmt.Sprintf("'x' REGEXP '%s%d'", big, i))
+	}
+	s.memory.mu.Lock()
+	s.memory.limit = 8 << 20 // less than twelve take
+	s.memory.mu.Unlock()
+	if err := r.do("SELECT " + strings.Join(list, ",")).err; rawCode(err) != CodeMemory {
+		t.Errorf("got %v", err)
+	}
+	if err := r.do("SELECT " + list[0]).err; err != nil {
+		t.Error(err)
+	}
+	if used := usedBytes(s); used != 0 {
+		t.Errorf("%d bytes are counted afterwards", used)
+	}
+	route := func(pattern string, n int) error {
+		item := "('~" + pattern + "'.'x' TO b.c"
+		return r.do("CREATE MIGRATION m FROM SOURCE s REPLICATE_DO_DB=(a) ROUTE " + item + strings.Repeat(", "+item[1:], n-1) + ")").err
+	}
+	began := time.Now()
+	if err := route("a(b)", maxRegexps+1); rawCode(err) != CodeLimit {
+		t.Errorf("many: %v", err)
+	}
+	if err := route(strings.Repeat("a{1000}", 3000), 1); rawCode(err) != 3700 {
+		t.Errorf("a large one: %v", err)
+	}
+	if err := route(big, maxRegexps); err != nil && rawCode(err) == CodeLimit {
+		t.Errorf("as many as may be: %v", err)
+	}
+	if d := time.Since(began); d > 20*time.Second {
+		t.Errorf("they took %v", d)
+	}
+}

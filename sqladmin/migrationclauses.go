@@ -1,6 +1,7 @@
 package sqladmin
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 )
@@ -121,6 +122,9 @@ func (p *parser) routes() []Route {
 	return l
 }
 
+// maxRegexps bounds the regular expressions of a statement: each takes up to some milliseconds to compile.
+const maxRegexps = 100
+
 // pattern reads a name, or a string: a LIKE pattern, or ~regexp.
 func (p *parser) pattern(what string) Pattern {
 	if p.peek().kind != tokString {
@@ -130,7 +134,14 @@ func (p *parser) pattern(what string) Pattern {
 	expr, isRegexp := strings.CutPrefix(text, "~")
 	switch {
 	case isRegexp:
-		if _, err := regexp.Compile(expr); err != nil {
+		if p.regexps++; p.regexps > maxRegexps {
+			p.fail(Errorf(CodeLimit, "a statement has at most %d regular expressions in ROUTE", maxRegexps))
+			return Pattern{}
+		}
+		var big *Error
+		if _, _, err := compilePattern(expr); errors.As(err, &big) && big.Code != codeBadPattern {
+			p.fail(big)
+		} else if err != nil {
 			p.fail(Errorf(CodeBadOption, "Option ROUTE: '%s' is not a regular expression", cut(expr, 80)).WithRemedy("use the syntax of RE2"))
 		}
 		return Pattern{Kind: "REGEXP", Text: expr}
@@ -146,7 +157,10 @@ var captureRef = regexp.MustCompile(`\$(\d+)`)
 func (p *parser) checkCaptures(r *Route) {
 	groups := 0
 	for _, pat := range []Pattern{r.Schema, r.Table} {
-		if re, err := regexp.Compile(pat.Text); pat.Kind == "REGEXP" && err == nil {
+		if pat.Kind != "REGEXP" || p.err != nil {
+			continue
+		}
+		if re, _, err := compilePattern(pat.Text); err == nil {
 			groups += re.NumSubexp()
 		}
 	}

@@ -17,6 +17,8 @@ type parser struct {
 	mode   lexMode
 	held   *holding // what the statement's tree takes; nil counts nothing
 	err    *Error
+
+	regexps int // in ROUTE so far
 }
 
 var endToken = token{}

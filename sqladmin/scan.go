@@ -40,21 +40,28 @@ func (s *stopper) like(value, like string, escape rune) (bool, error) {
 }
 
 // compilePattern compiles a regular expression whose size is bounded: a counted
-// repetition makes a large program of a short text.
-func compilePattern(pattern string) (*regexp.Regexp, error) {
+// repetition makes a large program of a short text. size is about what it takes in memory.
+func compilePattern(pattern string) (re *regexp.Regexp, size int, err error) {
 	if len(pattern) > maxPatternBytes {
-		return nil, patternTooBig()
+		return nil, 0, patternTooBig()
 	}
 	parsed, err := syntax.Parse("(?i)"+pattern, syntax.Perl)
 	if err != nil {
-		return nil, &Error{Code: 3685, State: "HY000", Message: "Illegal argument to a regular expression", Remedy: "use the syntax of RE2"}
+		return nil, 0, &Error{Code: codeBadPattern, State: "HY000", Message: "Illegal argument to a regular expression", Remedy: "use the syntax of RE2"}
 	}
 	program, err := syntax.Compile(parsed.Simplify())
 	if err != nil || len(program.Inst) > maxPatternSteps {
-		return nil, patternTooBig()
+		return nil, 0, patternTooBig()
 	}
-	return regexp.Compile("(?i)" + pattern)
+	re, err = regexp.Compile("(?i)" + pattern)
+	return re, len(program.Inst) * patternStepBytes, err
 }
+
+const (
+	codeBadPattern = 3685
+	// patternStepBytes is about what a step of a pattern takes, with the matcher's queues (measured).
+	patternStepBytes = 100
+)
 
 func patternTooBig() error {
 	return &Error{Code: 3700, State: "HY000", Message: "The regular expression pattern exceeds the limit of 4096 bytes or of 20000 steps when compiled",
