@@ -22,6 +22,14 @@ func TestValuesByHand(t *testing.T) {
 				{hand: []string{"UPDATE n SET c = 0 WHERE c IS NULL"}},
 			},
 			after: []string{"UPDATE n SET c = 7 WHERE id = 2"}},
+		{name: "byhand_null_timestamp", source: []string{"CREATE TABLE q (id INT PRIMARY KEY, d DATE)", "INSERT INTO q VALUES (1, NULL), (2, '2024-01-01')", "SET SESSION timestamp=1580731200"},
+			ddl: "ALTER TABLE q MODIFY d TIMESTAMP(3) NOT NULL DEFAULT '2024-01-01 00:00:00'",
+			tries: []attempt{
+				{says: "MODIFY d TIMESTAMP(3) NULL, then give d"},
+				{hand: []string{"ALTER TABLE q MODIFY d TIMESTAMP(3) NULL", "UPDATE q SET d = '2020-02-03 12:00:00' WHERE d IS NULL",
+					"ALTER TABLE q MODIFY d TIMESTAMP(3) NOT NULL DEFAULT '2024-01-01 00:00:00'"}},
+			},
+			after: []string{"INSERT INTO q VALUES (3, '2024-01-02 03:04:05.678')"}, unsure: true},
 		{name: "byhand_primary_null", source: []string{"CREATE TABLE k (a INT, b VARCHAR(9))", "INSERT INTO k VALUES (1, 'x'), (NULL, NULL), (3, NULL)", "SET SESSION sql_mode=''"},
 			ddl: "ALTER TABLE k ADD PRIMARY KEY (a, b)",
 			tries: []attempt{

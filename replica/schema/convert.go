@@ -367,8 +367,12 @@ func (x *alterTranslator) neverNulls(was, now *columnDef) {
 		if at := x.c.ddl.At; !at.IsZero() {
 			value = "'" + at.UTC().Format("2006-01-02 15:04:05.000000") + "' in UTC, rounded to the column's digits"
 		}
-		x.refuseRows(name+" IS NULL", fmt.Sprintf("in the target, give %s of the rows where it is NULL the value that it has at the source (UPDATE .. WHERE %s IS NULL): %s; "+
-			"then START MIGRATION again%s; "+remedyCopy, was.name, was.name, value, afterRepair),
+		first, last := "", ""
+		if was.typ.base != "timestamp" {
+			first, last = fmt.Sprintf("MODIFY %s %s NULL, then ", was.name, typeText(&now.typ)), "MODIFY it to the new definition, and "
+		}
+		x.refuseRows(name+" IS NULL", fmt.Sprintf("in the target, %sgive %s of the rows where it is NULL the value that it has at the source (UPDATE .. WHERE %s IS NULL): %s; "+
+			"%sthen START MIGRATION again%s; "+remedyCopy, first, was.name, was.name, value, last, afterRepair),
 			"column %s of %s became TIMESTAMP NOT NULL, and the source replaced each NULL by the time of the statement", was.name, x.c.Before)
 	} else if was.nullable() && !now.nullable() && mode&strictModes == 0 {
 		x.refuseRows(name+" IS NULL", fmt.Sprintf("in the target, give %s of the rows where it is NULL the value that it has at the source (UPDATE .. WHERE %s IS NULL), "+
