@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sluice/gateway/catalog"
+	"sluice/replica/protocol"
 	"sluice/sqladmin"
 )
 
@@ -134,10 +135,10 @@ func (c *controller) storeError(guarded context.Context, err error, outcome stri
 			c.targets.store.Addr, c.pulse.silence().Seconds(), outcome).
 			WithRemedy("%s; when it answers again, look at what there is and repeat the statement", storeRemedy(c.cfg.Name))
 	case guarded.Err() == nil && ofStore(err):
-		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store at %s cannot be reached: %s: %s", c.targets.store.Addr, err.Error(), outcome).
+		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store at %s cannot be reached: %s: %s", c.targets.store.Addr, protocol.Plain(err).Error(), outcome).
 			WithRemedy("%s; when it answers again, look at what there is and repeat the statement", storeRemedy(c.cfg.Name))
 	case accessDenied(err) && bare(err):
-		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store at %s refuses this node's account: %s: %s", c.targets.store.Addr, err.Error(), outcome).
+		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "the store at %s refuses this node's account: %s: %s", c.targets.store.Addr, protocol.Plain(err).Error(), outcome).
 			WithRemedy("write the account's password into the file of --store-password-file, which is read at each login; " +
 				"without the option, start the node with the right --store")
 	}

@@ -143,7 +143,7 @@ func (c *controller) withTargetNamed(ctx context.Context, name string, fn func(c
 		e.Message = fmt.Sprintf("target '%s': %s", def.Name, e.Message)
 		return e
 	case unreachable(err) || bounded.Err() != nil:
-		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "target '%s' cannot be reached: %s", def.Name, err.Error()).
+		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "target '%s' cannot be reached: %s", def.Name, protocol.Plain(err).Error()).
 			WithRemedy("check TARGET_HOSTS: each has to be host and port of a TiDB; see whether it is up, and whether node %s reaches it", c.cfg.Name)
 	case errors.As(err, &me):
 		return sqladmin.Errorf(me.Number, "target '%s' refuses: %s", def.Name, me.Message).

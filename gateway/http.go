@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"sluice/replica/protocol"
 )
 
 // httpTimeout bounds a request's header and answer.
@@ -101,7 +103,7 @@ func (n *Node) notReady() string {
 		return "the node is starting: " + n.starting.state()
 	}
 	if err := n.services.cluster.StoreError(); err != nil {
-		return "the store cannot be reached: " + err.Error()
+		return "the store cannot be reached: " + protocol.Plain(err).Error()
 	}
 	return ""
 }
