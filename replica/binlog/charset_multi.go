@@ -134,12 +134,18 @@ func (d *codeDecoder) rune(b []byte) (r rune, n int) {
 	case 3:
 		return d.euc3[uint(b[1])<<8|uint(b[2])], 3
 	}
+	if [4]byte(b) == swapped18030 {
+		return 0xe7c7, 4
+	}
 	out, err := d.base.NewDecoder().Bytes(b[:4])
 	if rs := []rune(string(out)); err == nil && len(rs) == 1 {
 		return rs[0], 4
 	}
 	return 0, 4
 }
+
+// swapped18030 and A8BC changed places between the editions of GB 18030; MySQL has the first one.
+var swapped18030 = [4]byte{0x81, 0x35, 0xf4, 0x37}
 
 func init() {
 	for name, fixes := range charsetFixes {

@@ -104,6 +104,7 @@ var charsetTexts = map[string][]string{
 	"ujis":    {"'日本語'", "_ujis x'8fb0a1a1c1'"},
 	"eucjpms": {"'日本語'", "_eucjpms x'f9a1'"},
 	"euckr":   {"'한국어'"},
+	"gb18030": {"'汉字😀'", "_gb18030 x'8135f437a8bc'"},
 	"gb2312":  {"'汉字'", "_gb2312 x'a1a4a1aa'"},
 	"ucs2":    {"'日本é'", "_ucs2 x'fffd'"},
 	"utf16":   {"'😀日本'", "_utf16 x'fffd'"},

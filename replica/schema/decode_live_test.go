@@ -31,6 +31,9 @@ func sequences(cs string) []string {
 	if cs == "ujis" || cs == "eucjpms" {
 		out = append(out, "SELECT CHAR(143, a.n, b.n) AS x FROM "+bytes("a", 0xa1)+", "+bytes("b", 0xa1))
 	}
+	if cs == "gb18030" {
+		out = append(out, "SELECT UNHEX('8135F437') AS x")
+	}
 	return out
 }
 

@@ -121,7 +121,7 @@ func introduces(word string) bool {
 func (l literals) raw(text string) string {
 	if enc := clientCharsets[l.client]; enc != nil {
 		raw, err := enc.NewEncoder().String(text)
-		if err != nil {
+		if again, _ := decodeCharset(l.client, raw); err != nil || again != text { // the encoder does not know the corrections
 			return undecoded
 		}
 		return raw
