@@ -113,3 +113,40 @@ func TestNotReadyAfterAConflict(t *testing.T) {
 	s.start()
 	ready("No")
 }
+
+// TestDroppedTable: a target table that somebody drops or alters, and makes again without its rows, leaves the migration not
+// ready for a cutover.
+func TestDroppedTable(t *testing.T) {
+	r := theRig(t)
+	for name, c := range map[string]struct{ gone, again, code string }{
+		"dropped":        {"DROP TABLE dropped.t", "CREATE TABLE dropped.t (id INT PRIMARY KEY, v INT)", "1146"},
+		"altered":        {"ALTER TABLE altered.t DROP COLUMN v", "ALTER TABLE altered.t ADD COLUMN v INT", "1054"},
+		"dropped_before": {"DROP TABLE dropped_before.t", "CREATE TABLE dropped_before.t (id INT PRIMARY KEY, v INT)", "61093"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := r.newStream(t, r.sources[servers.MySQL], name, "CREATE TABLE t (id INT PRIMARY KEY, v INT)", "INSERT INTO t VALUES (1, 1)")
+			s.replicate()
+			s.exec("INSERT INTO t VALUES (2, 2)")
+			s.caughtUp()
+			if c.code == "61093" {
+				must(t, r.nodes.Exec(t.Context(), "STOP MIGRATION "+s.name))
+				s.until(caughtLimit, "it stands", func(row node.Row) bool { return row["Status"] == "STOPPED" })
+			}
+			_, err := s.to.ExecContext(t.Context(), c.gone)
+			must(t, err)
+			s.exec("INSERT INTO t VALUES (3, 3)")
+			if c.code == "61093" {
+				must(t, r.nodes.Exec(t.Context(), "START MIGRATION "+s.name))
+			}
+			row := s.until(caughtLimit, "it stops", func(row node.Row) bool { return row["Status"] == "ERROR" })
+			if row["Last_Errno"] != c.code {
+				t.Errorf("error %s %s", row["Last_Errno"], row["Last_Error"])
+			}
+			_, err = s.to.ExecContext(t.Context(), c.again)
+			must(t, err)
+			must(t, r.nodes.Exec(t.Context(), "START MIGRATION "+s.name))
+			s.caughtUp()
+			s.until(caughtLimit, "it is not ready", func(row node.Row) bool { return row["Status"] == "RUNNING" && row["Ready_For_Cutover"] == "No" })
+		})
+	}
+}

@@ -46,6 +46,15 @@ func (a *Applier) stopDiverged(ctx context.Context, s *slot, e *replica.Error) e
 	return e
 }
 
+// RecordDivergence records a divergence of a channel's target table outside of a lane's commit. A former owner's record makes
+// the channel no more than not ready.
+func RecordDivergence(ctx context.Context, db *sql.DB, channel, table string) error {
+	if _, err := db.ExecContext(ctx, divergence(channel, 0, table, "CONFLICT")); err != nil {
+		return fmt.Errorf("record a divergence: %w", err)
+	}
+	return nil
+}
+
 // Divergences returns how many times rows of a channel's target tables were not
 // what they must be since the channel began, and the tables' names.
 func Divergences(ctx context.Context, db *sql.DB, channel string) (times uint64, tables []string, err error) {

@@ -122,7 +122,7 @@ func targetError(err error, what string) error {
 	case 1044, 1045, 1142, 1143, 1227, 8121:
 		e.Err, e.Remedy = err, "give the target's user the rights on the schemas of the migration and on sluice_meta"
 	case 1146, 1049, 1054:
-		e.Err, e.Remedy = err, "the target's table was changed by somebody else: restore it, or RESET MIGRATION and start again"
+		e.Err, e.Remedy = err, "the target's table was changed by somebody else: restore it with its rows (Ready_For_Cutover is No from then on), or RESET MIGRATION and start again"
 	case 8025:
 		e.Class, e.Message = "DATA", what+": the target refuses a row ("+dataReason[me.Number]+")"
 		e.Remedy = "in the target, SET GLOBAL tidb_txn_entry_size_limit to more than the row's size, at most 125829120 (before TiDB 7.6 performance.txn-entry-size-limit " +

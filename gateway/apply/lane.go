@@ -84,10 +84,30 @@ func (l *lane) write(ctx context.Context, batch []*unit) (rows int, err error) {
 		err = l.a.conflict(ctx, &l.slot, base, extra, nil, l.spans, batch[0].id, err)
 	}
 	if err != nil {
-		return 0, rowError(err, batch[0].id)
+		err = rowError(err, batch[0].id)
+		if e := altered(err, bindingsOf(l.spans)); e != nil {
+			err = l.a.stopDiverged(ctx, &l.slot, e)
+		}
+		return 0, err
 	}
 	l.a.ids.note(ids)
 	return rows, nil
+}
+
+// altered returns the error if it says that somebody dropped or altered a target's table; nil for others. Rows went with it,
+// and making it again does not bring them back.
+func altered(err error, bindings []*Binding) *replica.Error {
+	var e *replica.Error
+	if !errors.As(err, &e) || e.Transient || e.Code != 1146 && e.Code != 1049 && e.Code != 1054 {
+		return nil
+	}
+	named := *e
+	for _, b := range bindings {
+		if table := b.Schema + "." + b.Name; len(bindings) == 1 || strings.Contains(err.Error(), "'"+table+"'") {
+			named.Table = table
+		}
+	}
+	return &named
 }
 
 // rowError names the transaction at which the target refused the rows.

@@ -423,7 +423,8 @@ func (x *run) adoptOrRemake(ctx context.Context, t *sourceTable, ts, tt string, 
 
 func missingTable(ts, tt string) error {
 	return &replica.Error{Code: 61093, Class: "TARGET", Table: ts + "." + tt, Message: fmt.Sprintf("the target has no table %s.%s", ts, tt),
-		Remedy: "a migration that does not copy needs its tables in the target: create it, or copy with mode=ALL and START AT SNAPSHOT"}
+		Remedy: "a migration that does not copy needs its tables in the target: create it, or copy with mode=ALL and START AT SNAPSHOT; if it was there, " +
+			"somebody dropped it: STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again"}
 }
 
 // tableExists is ER_TABLE_EXISTS_ERROR.

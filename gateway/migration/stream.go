@@ -499,6 +499,11 @@ func (x *run) bind(ctx context.Context, t *replica.Table) (*apply.Binding, error
 		return nil, x.targetError(err, "read the target's columns")
 	}
 	if have == nil {
+		// It was there, and its rows went with it: making it again does not bring them back. The record comes before the
+		// error; without it the error comes again.
+		if err := apply.RecordDivergence(ctx, x.cfg.Target, x.cfg.Channel, ts+"."+tt); err != nil {
+			return nil, x.targetError(err, "record that its table "+ts+"."+tt+" is gone")
+		}
 		return nil, missingTable(ts, tt)
 	}
 	return bindTo(t, ts, tt, have)
