@@ -104,12 +104,23 @@ func (s *Source) listTables(ctx context.Context, wanted func(schema, table strin
 // ShowCreate returns the statement that makes the table. It needs the right
 // SELECT on it.
 func (s *Source) ShowCreate(ctx context.Context, schema, table string) (string, error) {
-	create, err := s.showCreate(ctx, schema, table)
-	if err != nil {
-		return "", Classify(fmt.Errorf("read the definition of %s.%s: %w", schema, table, err))
+	var err error
+	for range deadlockTries {
+		var create string
+		if create, err = s.showCreate(ctx, schema, table); err == nil {
+			return create, nil
+		}
+		var me *mysql.MySQLError
+		if !errors.As(err, &me) || me.Number != 1213 {
+			break
+		}
 	}
-	return create, nil
+	return "", Classify(fmt.Errorf("read the definition of %s.%s: %w", schema, table, err))
 }
+
+// deadlockTries is how often a definition is read that MySQL does not give because of a deadlock of its metadata locks, as
+// with a DROP DATABASE beside it.
+const deadlockTries = 5
 
 func (s *Source) showCreate(ctx context.Context, schema, table string) (string, error) {
 	rows, err := s.db.QueryContext(ctx, "SHOW CREATE TABLE "+replica.QuoteTable(schema, table))

@@ -11,7 +11,7 @@ ALTER TABLE `matomo_log_action` CHANGE `name` `name` VARCHAR(4096) /* tidb may r
 CREATE TABLE `matomo_archive_numeric_2026_01` (`idarchive` INTEGER UNSIGNED NOT NULL, `name` VARCHAR(190) NOT NULL, `idsite` INTEGER UNSIGNED NULL, `date1` DATE NULL, `period` TINYINT UNSIGNED NULL, `ts_archived` DATETIME NULL, `value` DOUBLE NULL, PRIMARY KEY(`idarchive`, `name`), INDEX index_idsite_dates_period(`idsite`, `date1`, `period`, `name`(6)), INDEX index_period_archived(`period`, `ts_archived`)) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
 CREATE TABLE `matomo_archive_numeric_2026_02` LIKE `matomo_archive_numeric_2026_01`;
 ALTER TABLE `matomo_archive_numeric_2026_02` DROP INDEX index_idsite_dates_period, ADD INDEX index_idsite_dates_period(`idsite`, `date1`, `period`, `name`(7));
-ALTER TABLE `matomo_option` MODIFY COLUMN `option_name` VARCHAR(191) NOT NULL /* tidb refuses: primary key */;
+ALTER TABLE `matomo_option` MODIFY COLUMN `option_name` VARCHAR(191) NOT NULL;
 CREATE TABLE `matomo_locks` (`key` VARCHAR(70) NOT NULL, `value` VARCHAR(255) NULL DEFAULT NULL, `expiry_time` BIGINT UNSIGNED DEFAULT 9999999999, PRIMARY KEY (`key`)) ENGINE=InnoDB;
 ALTER TABLE `matomo_locks` ADD COLUMN `created` TIMESTAMP NULL, ADD COLUMN `flags` SET('a','b','c') NOT NULL DEFAULT 'a,b';
 ALTER TABLE `matomo_locks` MODIFY `flags` SET('a','b','c','d') NOT NULL DEFAULT 'a';

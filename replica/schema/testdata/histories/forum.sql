@@ -10,7 +10,7 @@ ALTER TABLE phpbb_posts ADD FULLTEXT post_content (post_subject, post_text);
 ALTER TABLE phpbb_posts ADD FULLTEXT INDEX post_subject (post_subject), ADD poster_id int(10) UNSIGNED DEFAULT '0' NOT NULL AFTER topic_id;
 ALTER TABLE phpbb_posts CHANGE post_subject post_subject varchar(200) DEFAULT '' NOT NULL, MODIFY poster_ip varchar(45) DEFAULT '' NOT NULL AFTER post_time;
 ALTER TABLE phpbb_posts ADD INDEX poster (poster_id, post_time), DROP INDEX topic_id, ALTER bbcode_bitfield DROP DEFAULT;
-ALTER TABLE phpbb_config CHANGE config_name config_name varchar(191) DEFAULT '' NOT NULL COLLATE utf8mb4_bin /* tidb refuses: primary key */;
+ALTER TABLE phpbb_config CHANGE config_name config_name varchar(191) DEFAULT '' NOT NULL COLLATE utf8mb4_bin;
 ALTER TABLE phpbb_topics ADD COLUMN poll_title varchar(255), ADD COLUMN poll_start int(11) UNSIGNED DEFAULT 0 NOT NULL FIRST;
 CREATE TABLE phpbb_acl_options LIKE phpbb_config;
 ALTER TABLE phpbb_acl_options ADD founder_only tinyint(1) UNSIGNED DEFAULT '0' NOT NULL, DROP KEY is_dynamic;

@@ -17,7 +17,7 @@ CREATE TABLE `tmp_recreate__repository` (`id` BIGINT(20) PRIMARY KEY AUTO_INCREM
 DROP TABLE `repository`;
 ALTER TABLE `tmp_recreate__repository` RENAME TO `repository`;
 ALTER TABLE `repository` DROP INDEX `UQE_tmp_s`, ADD UNIQUE `UQE_repository_s` (`owner_id`, `lower_name`);
-ALTER TABLE `repository` CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin /* tidb refuses: collation of an index */;
+ALTER TABLE `repository` CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 CREATE TABLE `comment` (`id` BIGINT(20) PRIMARY KEY AUTO_INCREMENT NOT NULL, `content` LONGTEXT NULL, `patch` LONGTEXT NULL, `created_unix` INT NULL, `line` BIGINT(20) NULL);
 ALTER TABLE `comment` ADD `review_id` BIGINT(20) NULL AFTER `id`, ADD INDEX `IDX_comment_review_id` (`review_id`), MODIFY `created_unix` BIGINT NULL FIRST;
 ALTER TABLE `comment` DROP COLUMN `line`, DROP `patch`;
