@@ -1,6 +1,7 @@
 package itest
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -136,6 +137,11 @@ func TestDroppedTable(t *testing.T) {
 			must(t, err)
 			s.exec("INSERT INTO t VALUES (3, 3)")
 			if c.code == "61093" {
+				checks, err := r.nodes.Query(t.Context(), "CHECK MIGRATION "+s.name)
+				must(t, err)
+				if !slices.ContainsFunc(checks, func(c node.Row) bool { return c["Check_Id"] == "target.missing" && c["Object"] == s.name+".t" }) {
+					t.Errorf("CHECK does not say that the table is gone: %v", checks)
+				}
 				must(t, r.nodes.Exec(t.Context(), "START MIGRATION "+s.name))
 			}
 			row := s.until(caughtLimit, "it stops", func(row node.Row) bool { return row["Status"] == "ERROR" })

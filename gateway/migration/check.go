@@ -170,6 +170,9 @@ func (r *Runner) check(ctx context.Context, look *sourceLook) (c Checked) {
 	if c.Err = r.add(ctx, &c, "target.diverged", r.checkDiverged); c.Err != nil {
 		return c
 	}
+	if c.Err = r.add(ctx, &c, "target.missing", r.checkMissing); c.Err != nil {
+		return c
+	}
 	if c.Err = r.add(ctx, &c, "target.kind", func(ctx context.Context) ([]Finding, error) { return r.checkKind(ctx, look.src) }); c.Err != nil {
 		return c
 	}
