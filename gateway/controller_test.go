@@ -324,7 +324,18 @@ func TestStartIsRefused(t *testing.T) {
 	if message := c.fails(61010, "START MIGRATION far"); !strings.Contains(message, "source.connect") || !strings.Contains(message, "refused") {
 		t.Errorf("the refusal does not say that the source does not answer: %s", message)
 	}
-	c.rows("CHECK SOURCE src")
+	looked := 0
+	for _, f := range c.rows("CHECK SOURCE src") {
+		switch f["Check_Id"] {
+		case "source.right_select", "source.right_lock_tables", "source.no_key", "source.column_type", "source.hash_key":
+			t.Errorf("CHECK SOURCE says something of tables, at which it does not look: %v", f)
+		case "source.log_bin":
+			looked++
+		}
+	}
+	if looked != 1 {
+		t.Error("CHECK SOURCE does not say that the source writes a binlog")
+	}
 	c.rows("CHECK TARGET default")
 	if _, err := c.query("CHECK SOURCE away"); err == nil || !strings.Contains(err.Error(), "check of source 'away'") && !strings.Contains(err.Error(), "away") {
 		t.Errorf("CHECK SOURCE of a source that does not answer: %v", err)
