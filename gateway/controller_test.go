@@ -79,7 +79,8 @@ func TestMigrationLife(t *testing.T) {
 	if s := c.one("SHOW REPLICA STATUS"); s["Replica_IO_Running"] != "No" || s["Replica_SQL_Running"] != "No" || s["Seconds_Behind_Source"] != "NULL" {
 		t.Errorf("SHOW REPLICA STATUS of a stopped channel: %v", s)
 	}
-	c.fails(61031, "WAIT FOR MIGRATION store UNTIL PHASE='CUTOVER'")
+	c.fails(61031, "WAIT FOR MIGRATION store UNTIL STATUS='DONE'")
+	c.fails(1235, "WAIT FOR MIGRATION store UNTIL PHASE='CUTOVER'")
 	c.fails(61012, "ALTER MIGRATION store START AT CURRENT")
 
 	// A stopped channel goes on where it was.

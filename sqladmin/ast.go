@@ -130,6 +130,9 @@ func (u *Until) String() string {
 // Phases lists a migration's phases in their order.
 var Phases = []string{"NEW", "CHECK", "SCHEMA", "COPY", "CATCHUP", "REPLICATE", "CUTOVER", "SWITCHED", "FINISHED"}
 
+// laterPhases are those that no migration of this version reaches.
+var laterPhases = []string{"CUTOVER", "SWITCHED", "FINISHED"}
+
 // Statuses lists what Status can be.
 var Statuses = []string{"STOPPED", "STARTING", "RUNNING", "STOPPING", "WAITING", "RETRYING", "ERROR", "DONE"}
 

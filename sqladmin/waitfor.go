@@ -1,6 +1,7 @@
 package sqladmin
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -86,7 +87,9 @@ func (p *parser) waitCondition() WaitCondition {
 	case p.words("PHASE"):
 		p.symbols(">=")
 		p.equals()
-		c.Phase = p.enum("PHASE", Phases)
+		if c.Phase = p.enum("PHASE", Phases); slices.Contains(laterPhases, c.Phase) {
+			p.fail(NotSupported("Phase " + c.Phase).WithRemedy("docs/cutover-by-hand.md says how to switch to the target today"))
+		}
 	case p.words("STATUS"):
 		p.equals()
 		c.Status = p.enum("STATUS", Statuses)
