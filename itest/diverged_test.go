@@ -156,3 +156,42 @@ func TestDroppedTable(t *testing.T) {
 		})
 	}
 }
+
+// TestTableThatNobodyWrites: a target table that was dropped, and that the source does not write, makes the migration not
+// ready, too. One that the source dropped does not.
+func TestTableThatNobodyWrites(t *testing.T) {
+	r := theRig(t)
+	s := r.newStream(t, r.sources[servers.MySQL], "unwritten", "CREATE TABLE t (id INT PRIMARY KEY)", "CREATE TABLE u (id INT PRIMARY KEY)",
+		"CREATE TABLE v (id INT PRIMARY KEY)", "INSERT INTO u VALUES (1)")
+	s.replicate()
+	s.exec("DROP TABLE v", "INSERT INTO t VALUES (1)")
+	s.caughtUp()
+	s.until(caughtLimit, "it is ready", func(row node.Row) bool { return row["Ready_For_Cutover"] == "Yes" })
+	must(t, r.nodes.Exec(t.Context(), "STOP MIGRATION "+s.name))
+	s.until(caughtLimit, "it stands", func(row node.Row) bool { return row["Status"] == "STOPPED" })
+	_, err := s.to.ExecContext(t.Context(), "DROP TABLE unwritten.u")
+	must(t, err)
+	must(t, r.nodes.Exec(t.Context(), "START MIGRATION "+s.name))
+	s.until(caughtLimit, "it is not ready", func(row node.Row) bool {
+		return row["Status"] == "RUNNING" && row["Ready_For_Cutover"] == "No" && strings.Contains(row["Next_Step"], "CHECK MIGRATION")
+	})
+	events, err := r.nodes.Query(t.Context(), "SHOW MIGRATION EVENTS FOR MIGRATION "+s.name)
+	must(t, err)
+	said := 0
+	for _, e := range events {
+		if e["Kind"] == "CONFLICT" {
+			said++
+			if !strings.Contains(e["Message"], "unwritten.u") {
+				t.Errorf("an event about another table: %v", e)
+			}
+		}
+	}
+	if said != 1 {
+		t.Errorf("%d events say that the table is gone", said)
+	}
+	_, err = s.to.ExecContext(t.Context(), "CREATE TABLE unwritten.u (id INT PRIMARY KEY)")
+	must(t, err)
+	s.exec("INSERT INTO t VALUES (2)")
+	s.caughtUp()
+	s.until(caughtLimit, "it stays so", func(row node.Row) bool { return row["Ready_For_Cutover"] == "No" })
+}

@@ -112,24 +112,15 @@ func (r *Runner) checkDiverged(ctx context.Context) ([]Finding, error) {
 		Remedy:  "stop whoever else writes to the target's tables; then RESET MIGRATION, drop or empty them, and START MIGRATION: Ready_For_Cutover stays No until all is copied again"}}, nil
 }
 
-// checkMissing finds the tables that the channel writes and the target does not have. It is a warning: a table whose CREATE
-// is under way is recorded before it is there.
+// checkMissing finds the tables that the channel writes and the target does not have. It is a warning: a DDL that drops or
+// renames one may be under way.
 func (r *Runner) checkMissing(ctx context.Context) ([]Finding, error) {
-	rows, err := r.cfg.Target.QueryContext(ctx, "SELECT o.target_schema, o.target_table FROM "+apply.MetaSchema+".target_tables o LEFT JOIN information_schema.tables t"+
-		" ON LOWER(t.table_schema)=o.target_schema AND LOWER(t.table_name)=o.target_table WHERE o.channel=? AND t.table_name IS NULL ORDER BY 1, 2", r.cfg.Channel)
-	if err != nil {
-		return nil, absentIsNil(err)
-	}
-	defer rows.Close()
+	missing, err := apply.MissingTables(ctx, r.cfg.Target, r.cfg.Channel)
 	var out []Finding
-	for rows.Next() {
-		var schemaName, table string
-		if err := rows.Scan(&schemaName, &table); err != nil {
-			return nil, err
-		}
-		out = append(out, Finding{ID: "target.missing", Severity: "WARNING", Scope: "TABLE", Object: schemaName + "." + table, Blocks: "CUTOVER",
+	for _, table := range missing {
+		out = append(out, Finding{ID: "target.missing", Severity: "WARNING", Scope: "TABLE", Object: table, Blocks: "CUTOVER",
 			Finding: "the migration writes this table, and the target does not have it: somebody dropped it, with its rows",
 			Remedy:  "STOP MIGRATION, RESET MIGRATION, drop the target's tables of this migration, and START MIGRATION, which copies them again"})
 	}
-	return out, rows.Err()
+	return out, absentIsNil(err)
 }

@@ -81,6 +81,7 @@ func (x *run) stream(ctx context.Context) error {
 	})
 	g.Go(func() error { return replica.Safely(func() error { return x.applyAll(gctx, a, pipe, budget) }) })
 	g.Go(func() error { return replica.Safely(func() error { return x.watchLanes(gctx, a) }) })
+	g.Go(func() error { return replica.Safely(func() error { return x.watchTables(gctx, a) }) })
 	err = g.Wait()
 	x.storeLast(actx, a)
 	cerr := a.Close()
