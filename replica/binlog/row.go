@@ -8,10 +8,10 @@ import (
 	"math"
 
 	"sluice/replica"
+	"sluice/replica/charset"
 )
 
 var (
-	errText  = errors.New("a text value has bytes that its character set does not define")
 	errShort = errors.New("a row image is cut off")
 )
 
@@ -41,7 +41,7 @@ type columnDecoder struct {
 	text     bool
 	costly   bool // values are not parts of the image
 	pad      int  // BINARY(n): n
-	dec      textDecoder
+	dec      charset.Decoder
 }
 
 // newRowDecoder returns a decoder for rows of m whose definition is t. It
@@ -67,12 +67,12 @@ func newRowDecoder(m *TableMap, t *replica.Table, mem *arena) (*rowDecoder, erro
 		if col.IsText() {
 			cd.text = true
 			var err error
-			if cd.dec, err = newTextDecoder(col); err != nil && !cd.optional {
+			if cd.dec, err = textDecoder(col); err != nil && !cd.optional {
 				return nil, err
 			}
 			cd.skip = err != nil
 		}
-		cd.costly = cd.dec.rune != nil || cd.pad > 0 || cd.printed()
+		cd.costly = !cd.dec.IsUTF8() || cd.pad > 0 || cd.printed()
 	}
 	return d, nil
 }
@@ -335,7 +335,7 @@ func (cd *columnDecoder) appendTemporal(out, raw []byte) []byte {
 func (cd *columnDecoder) stringValue(v *replica.Value, raw []byte) (err error) {
 	if cd.text {
 		v.Kind = replica.KindString
-		v.Bytes, err = cd.dec.decode(raw)
+		v.Bytes, err = cd.dec.Decode(raw)
 		return err
 	}
 	if cd.pad > len(raw) {

@@ -6,29 +6,23 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/pingcap/tidb/pkg/parser/charset"
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/encoding/japanese"
-	"golang.org/x/text/encoding/korean"
-	"golang.org/x/text/encoding/simplifiedchinese"
-	"golang.org/x/text/encoding/traditionalchinese"
+	tidb "github.com/pingcap/tidb/pkg/parser/charset"
 
 	"sluice/replica"
+	"sluice/replica/charset"
 )
 
-// clientCharsets are the values of character_set_client that are not UTF-8 and
-// can be decoded. MySQL allows no UTF-16 or UTF-32 there.
-var clientCharsets = map[string]encoding.Encoding{
-	"latin1": latin1, "latin2": charmap.ISO8859_2, "latin5": charmap.ISO8859_9, "latin7": charmap.ISO8859_13,
-	"cp1250": charmap.Windows1250, "cp1251": charmap.Windows1251, "cp1256": charmap.Windows1256, "cp1257": charmap.Windows1257,
-	"cp850": charmap.CodePage850, "cp852": charmap.CodePage852, "cp866": charmap.CodePage866,
-	"koi8r": charmap.KOI8R, "koi8u": charmap.KOI8U, "greek": charmap.ISO8859_7, "hebrew": charmap.ISO8859_8,
-	"macroman": charmap.Macintosh, "tis620": charmap.Windows874,
-	"gbk": simplifiedchinese.GBK, "gb2312": simplifiedchinese.GBK, "gb18030": simplifiedchinese.GB18030,
-	"big5": traditionalchinese.Big5, "sjis": japanese.ShiftJIS, "cp932": japanese.ShiftJIS,
-	"ujis": japanese.EUCJP, "eucjpms": japanese.EUCJP, "euckr": korean.EUCKR,
+// decodes returns the decoder of a character set whose text is ASCII below 0x80; ok is
+// false for others. MySQL allows no UTF-16 or UTF-32 in character_set_client.
+func decodes(cs string) (d charset.Decoder, ok bool) {
+	if d, ok = charset.Of(cs); cs == "swe7" || charsets[cs].max == 0 || isWide(cs) || unconverted(cs) {
+		return d, false
+	}
+	return d, ok
 }
+
+// isWide returns true for the character sets without characters of one byte.
+func isWide(cs string) bool { return cs == "ucs2" || strings.HasPrefix(cs, "utf16") || cs == "utf32" }
 
 // clientCharset returns the charset of a collation number, "" when the number
 // is 0.
@@ -42,7 +36,7 @@ func clientCharset(id uint16) string {
 	case n >= 1024: // MariaDB's NOPAD twins
 		n -= 1024
 	}
-	c, err := charset.GetCollationByID(n)
+	c, err := tidb.GetCollationByID(n)
 	if err != nil {
 		return "number " + strconv.Itoa(int(id))
 	}
@@ -88,7 +82,8 @@ func decodeText(ddl replica.DDL) (text string, damaged bool) {
 	if unconverted(cs) {
 		return strings.ToValidUTF8(ddl.Text, undecoded), !utf8.ValidString(ddl.Text)
 	}
-	if text, whole := decodeCharset(cs, ddl.Text); whole || text != "" {
+	if d, ok := decodes(cs); ok {
+		text, whole := d.Text(ddl.Text)
 		return text, !whole
 	}
 	var b strings.Builder
@@ -100,23 +95,6 @@ func decodeText(ddl replica.DDL) (text string, damaged bool) {
 		}
 	}
 	return b.String(), true
-}
-
-// decodeCharset decodes text of a character set. whole is false if some of it has no meaning that is certain: undecoded stands
-// for that. The text is empty if the character set is not known.
-func decodeCharset(cs, text string) (out string, whole bool) {
-	enc := clientCharsets[cs]
-	if enc == nil {
-		return "", false
-	}
-	out, err := enc.NewDecoder().String(text)
-	if err != nil {
-		return "", false
-	}
-	if fix, ok := decodeFixes()[cs]; ok {
-		out = fix.apply(out)
-	}
-	return out, !strings.Contains(out, undecoded)
 }
 
 // Text returns the statement in UTF-8, with U+FFFD for bytes that are no text of

@@ -6,74 +6,9 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/encoding"
-	"golang.org/x/text/encoding/charmap"
-	"golang.org/x/text/transform"
-
 	"sluice/replica"
+	"sluice/replica/charset"
 )
-
-// latin1 is the servers' latin1: cp1252, with the C1 controls for the five bytes
-// that cp1252 leaves undefined.
-var latin1 encoding.Encoding = latin1Encoding{}
-
-type latin1Encoding struct{}
-
-func (latin1Encoding) NewDecoder() *encoding.Decoder {
-	return &encoding.Decoder{Transformer: mapBytes{func(b []byte, _ bool) ([]byte, int, error) {
-		return utf8.AppendRune(nil, latin1Rune(b[0])), 1, nil
-	}}}
-}
-
-func (latin1Encoding) NewEncoder() *encoding.Encoder {
-	return &encoding.Encoder{Transformer: mapBytes{func(b []byte, atEOF bool) ([]byte, int, error) {
-		if !atEOF && !utf8.FullRune(b) {
-			return nil, 0, transform.ErrShortSrc
-		}
-		r, n := utf8.DecodeRune(b)
-		c, ok := latin1Byte(r)
-		if !ok {
-			return nil, 0, fmt.Errorf("latin1 has no U+%04X", r)
-		}
-		return []byte{c}, n, nil
-	}}}
-}
-
-func latin1Rune(b byte) rune {
-	if r := charmap.Windows1252.DecodeByte(b); r != utf8.RuneError {
-		return r
-	}
-	return rune(b)
-}
-
-func latin1Byte(r rune) (byte, bool) {
-	if b, ok := charmap.Windows1252.EncodeRune(r); ok && latin1Rune(b) == r {
-		return b, true
-	}
-	return byte(r), r < 0x100 && latin1Rune(byte(r)) == r
-}
-
-// mapBytes is a transformer of one character after the other.
-type mapBytes struct {
-	next func(src []byte, atEOF bool) (out []byte, read int, err error)
-}
-
-func (mapBytes) Reset() {}
-
-func (m mapBytes) Transform(dst, src []byte, atEOF bool) (wrote, read int, err error) {
-	for read < len(src) {
-		out, n, err := m.next(src[read:], atEOF)
-		if err != nil {
-			return wrote, read, err
-		}
-		if wrote+len(out) > len(dst) {
-			return wrote, read, transform.ErrShortDst
-		}
-		wrote += copy(dst[wrote:], out)
-		read += n
-	}
-	return wrote, read, nil
-}
 
 // literals reads the string literals of a statement as the source does: it
 // converts them from character_set_client to character_set_connection, and makes
@@ -85,10 +20,13 @@ type literals struct{ client, connection string }
 // readLiterals gives each literal its text, and the other tokens valid UTF-8.
 // It returns true if some of them cannot be read: undecoded stands for those.
 func readLiterals(ddl replica.DDL, text string, tokens []token) (damaged bool) {
-	if isASCII(text) {
-		return false
-	}
 	l := literals{clientCharset(ddl.CharsetID), clientCharset(ddl.ConnectionID)}
+	if l.client == "swe7" || l.connection == "swe7" {
+		damaged = swe7Literals(tokens)
+	}
+	if isASCII(text) {
+		return damaged
+	}
 	for i := range tokens {
 		t := &tokens[i]
 		switch {
@@ -111,22 +49,33 @@ func readLiterals(ddl replica.DDL, text string, tokens []token) (damaged bool) {
 	return damaged
 }
 
+// swe7Literals makes the literals that swe7 has otherwise undecoded: it has letters in
+// the place of signs of ASCII. It returns true if there are any.
+func swe7Literals(tokens []token) (damaged bool) {
+	for i := range tokens {
+		if t := &tokens[i]; t.kind == tokString && !afterComment(tokens[:i]) && strings.ContainsAny(t.text, "@[\\]^`{|}~\x7f") {
+			t.text, damaged = undecoded, true
+		}
+	}
+	return damaged
+}
+
 // introduces returns true for the introducer of a known character set.
 func introduces(word string) bool {
 	_, known := charsets[canonicalCharset(strings.TrimPrefix(word, "_"))]
 	return known && strings.HasPrefix(word, "_")
 }
 
-// raw returns the bytes that a literal had in the statement.
+// raw returns the bytes that a literal had in the statement, undecoded where several codes have one character.
 func (l literals) raw(text string) string {
-	if enc := clientCharsets[l.client]; enc != nil {
-		raw, err := enc.NewEncoder().String(text)
-		if again, _ := decodeCharset(l.client, raw); err != nil || again != text { // the encoder does not know the corrections
-			return undecoded
-		}
-		return raw
+	if _, ok := decodes(l.client); !ok {
+		return text
 	}
-	return text
+	raw, ok := charset.Encode(l.client, text)
+	if !ok {
+		return undecoded
+	}
+	return raw
 }
 
 // introduced reads the literal after an introducer. That of a default becomes
@@ -158,8 +107,8 @@ func (l literals) converted(t *token) {
 	case connection == "", connection == "utf8mb4":
 		t.charset = ""
 		t.text = strings.ToValidUTF8(t.text, undecoded)
-	case l.client == connection && clientCharsets[connection] != nil:
-	case l.client == "binary" && clientCharsets[connection] != nil:
+	case l.client == connection && decodable(connection):
+	case l.client == "binary" && decodable(connection):
 		t.text = decodeLiteral(connection, t.text)
 	case connection == "binary":
 		t.text = strings.ToValidUTF8(t.text, undecoded)
@@ -177,15 +126,20 @@ func (l literals) converted(t *token) {
 // decodeLiteral returns bytes of a character set in UTF-8, undecoded where the
 // servers' reading of them is not certain.
 func decodeLiteral(cs, raw string) string {
-	enc := clientCharsets[cs]
-	if enc == nil {
+	d, ok := decodes(cs)
+	if !ok {
 		return undecoded
 	}
-	text, err := enc.NewDecoder().String(raw)
-	if err != nil || strings.Contains(text, undecoded) || throughCharset(cs, text) != text {
+	text, whole := d.Text(raw)
+	if !whole {
 		return undecoded
 	}
 	return text
+}
+
+func decodable(cs string) bool {
+	_, ok := decodes(cs)
+	return ok
 }
 
 // throughCharset returns what is left of text after a conversion to a character
@@ -219,29 +173,14 @@ func hasRune(cs string, r rune) (has, certain bool) {
 	case "ascii":
 		return r < 0x80, true
 	case "latin1":
-		_, ok := latin1Byte(r)
+		_, ok := charset.Encode(cs, string(r))
 		return ok, true
 	}
 	if r < 0x80 {
 		return true, cs != "swe7" && (cs != "sjis" || r != '\\' && r != '~')
 	}
-	enc := clientCharsets[cs]
-	if enc == nil || !unicode.IsLetter(r) || strings.ContainsRune(elsewhere[cs], r) {
-		return false, false
-	}
-	raw, err := enc.NewEncoder().String(string(r))
-	if err != nil {
-		return false, false
-	}
-	back, err := enc.NewDecoder().String(raw)
-	return true, err == nil && back == string(r) && common(cs, raw)
-}
-
-// elsewhere has the letters that other versions of a character set have, and
-// MySQL 9.7 and MariaDB 10.11 do not; all others that hasRune takes were
-// compared with both.
-var elsewhere = map[string]string{
-	"cp1256": "\u0679\u0688\u0691\u06a9\u06ba\u06be\u06c1\u06d2", "greek": "\u037a", "koi8u": "\u040e\u045e",
+	raw, ok := charset.Encode(cs, string(r))
+	return true, ok && unicode.IsLetter(r) && common(cs, raw)
 }
 
 // common returns true for the code of a letter in the part of a character set

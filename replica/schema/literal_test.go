@@ -45,6 +45,12 @@ func TestLiteralCharsets(t *testing.T) {
 		{8, 8, "varchar(9) default N'\xe9'", refused},
 		{8, 45, "varchar(9) default '\xe9'", "'é'"},
 		{8, 8, "varbinary(9) default '\xe9'", refused},
+		{13, 13, "varchar(9) default '\x81\x60'", "'〜'"},    // sjis
+		{13, 13, "varchar(9) default '\x81\x5f'", refused},  // its backslash of two bytes
+		{12, 12, "varchar(9) default N'\xa1\xc1'", refused}, // ujis: bytes that are no UTF-8
+		{45, 10, "varchar(9) default 'x'", "'x'"},           // swe7
+		{45, 10, "varchar(9) default '[x]'", refused},
+		{10, 45, "varchar(9) default '[x]'", refused},
 		{45, 8, "varbinary(9) default 'é'", refused},
 		{45, 45, "varbinary(9) default 'é'", "'é'"},
 	} {

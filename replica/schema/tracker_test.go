@@ -234,7 +234,8 @@ func TestDamagedText(t *testing.T) {
 		{"create table app.x (id int default 'caf\xe9')", 45, true},
 		{"create table app.x (id int, `caf\xe9` int)", 45, true},
 		{"create table app.x (id int, `caf\xe9` int)", 8, false},
-		{"create table app.x (id int, `caf\xe9` int)", 3, true}, // dec8, which is not decoded
+		{"create table app.x (id int, `caf\xe9` int)", 3, false}, // dec8
+		{"create table app.x (id int, `caf\xdb` int)", 18, true}, // tis620 has no such character
 		{"create table app.`caf\xe9` (id int)", 45, true},
 		{"create table app.skip_me (`caf\xe9` int)", 45, false},
 		{"create table `\xe9`.x (id int)", 45, true},

@@ -1,4 +1,4 @@
-package binlog
+package charset
 
 // singleByte holds, for each character set of one byte, the characters of the
 // bytes from 0x80 on; U+FFFD where the byte has none. They are what the servers
