@@ -35,9 +35,9 @@ type keys struct {
 const minClusterKeyBytes = 16
 
 // minClusterKeyKinds is how many different bytes a cluster key has at least. A
-// file of blanks, or of one repeated byte, is no key. Of the keys of 16 random
-// hexadecimal digits, one in two million has fewer; of those that the
-// documentation's command makes, none in the life of the universe.
+// file of blanks, or of one repeated byte, is no key. A random key of 16
+// hexadecimal digits has fewer in one case of two million, and one that the
+// documentation's command makes in none that will ever happen.
 const minClusterKeyKinds = 5
 
 // keylessBefore is the value of --old-cluster-key-file for a cluster that had no

@@ -255,7 +255,7 @@ func TestStoreAccountChanges(t *testing.T) {
 	// The wrong order: statements say what is wrong until the file is right.
 	exec(t, r.store, "ALTER USER two IDENTIFIED BY 'store-4'")
 	r.endConnections("two")
-	var message string // one says that the connection ended, if it was ended under way
+	var message string // the first statement may find that its connection was ended
 	until(t, "a statement says that the account is refused", 15*time.Second, func() bool {
 		message = c.fails(61021, "CREATE SOURCE later SOURCE_HOST='h'")
 		return strings.Contains(message, "refuses this node's account")

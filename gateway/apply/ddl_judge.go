@@ -211,10 +211,10 @@ func (d *ddlRunner) differences(ctx context.Context, p *DDLPlan) ([]string, erro
 	return differs, nil
 }
 
-// compareAfterwards records that the target was changed by hand before Sluice executes
-// the steps again: what was removed so that the target takes them, an index for one, is
-// then missing. The record's number is that after the last step's. It is written before
-// any step runs again, so that whoever goes on after a crash compares, too.
+// compareAfterwards records that the target was changed by hand: an index, say, was
+// removed so that the target takes the steps, and is missing once they are executed. The
+// record has the number after the last step's. It is written before a step runs again,
+// so that the comparison also follows when the process dies and another owner goes on.
 func (d *ddlRunner) compareAfterwards(ctx context.Context, p *DDLPlan) error {
 	return d.record(ctx, p, len(p.Steps), ddlRecord{state: ddlFailed}, "", "the target was changed by hand: it is compared with what the statement leads to")
 }

@@ -199,8 +199,8 @@ func ddlReason(err error) string {
 	return "no answer"
 }
 
-// ddlError names a DDL that the target refused. A repair by hand is only possible where
-// the definition shows it: one that the statement does not change never does.
+// ddlError names a DDL that the target refused. The remedy has a repair by hand only if
+// the statement changes the table's definition: else nothing shows that it was made.
 func ddlError(err error, p *DDLPlan, i int) error {
 	remedy := "see SHOW MIGRATION DDL for both statements; bring the target's table by hand to the definition that the whole statement leads to, " +
 		"or remove what the target objects to, then START MIGRATION again; or STOP MIGRATION, RESET MIGRATION, drop the target's tables of this " +

@@ -17,8 +17,8 @@ import (
 // reached.
 const whichServer = "SELECT CONCAT_WS(':', @@hostname, @@port, @@datadir)"
 
-// checkKind refuses a target that is no TiDB, and one that is the source itself: hosts
-// and ports that were mixed up.
+// checkKind refuses a target that is no TiDB, and one that is the source itself, as
+// happens when hosts or ports are mixed up.
 func (r *Runner) checkKind(ctx context.Context, src *source.Source) ([]Finding, error) {
 	_, wrong, err := TargetKind(ctx, r.cfg.Target)
 	if err != nil {

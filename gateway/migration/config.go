@@ -114,7 +114,7 @@ type Config struct {
 type Reporter interface {
 	// Error is told of an error of the channel: table and position may be "".
 	Error(e *replica.Error, table, position string)
-	// Recovered says that the channel works again after errors.
+	// Recovered is told that the channel works again after errors.
 	Recovered()
 	// Event is told what happened: kinds are PHASE, TABLE, DDL, SOURCE, CONFLICT.
 	Event(kind, message string)

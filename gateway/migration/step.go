@@ -14,8 +14,8 @@ import (
 const (
 	// CheckAnswer is how long a source may take for the next piece of an answer to a check.
 	CheckAnswer = 15 * time.Second
-	// targetAnswer is how long one check may wait for the target. It is above CheckAnswer: checks that ask both
-	// servers name the source if it is the one that does not answer.
+	// targetAnswer is how long one check may wait for the target. It is above CheckAnswer, so that a check which asks
+	// both servers names the source if the source does not answer.
 	targetAnswer = 17 * time.Second
 )
 

@@ -364,7 +364,8 @@ func Mismatch(t *replica.Table, what string) error {
 			"set binlog_row_metadata=FULL on the source, then RESET MIGRATION and start again"}
 }
 
-// hidden returns true if the columns from the nth on may be those that MariaDB hides: the hashes of long unique keys.
+// hidden returns true if all columns from number n on, counted from 0, may be hashes of MariaDB's long unique keys, which
+// no definition shows.
 func (m *TableMap) hidden(n int) bool {
 	for i, t := range m.types[n:] {
 		if t != colLongLong || m.names != nil && !strings.HasPrefix(m.names[n+i], "DB_ROW_HASH_") {

@@ -15,7 +15,7 @@ import (
 // statement did is not known, and the connection is of no use any more.
 type Silent struct{ After time.Duration }
 
-// Error says how long the answer was waited for.
+// Error returns a text with the read timeout.
 func (s *Silent) Error() string {
 	return fmt.Sprintf("no answer within %s", s.After.Round(time.Second))
 }

@@ -178,7 +178,7 @@ func (a *alteration) place(list, was []*columnDef, changes map[*columnDef]*actio
 // generatedKey returns true for the column of a generated invisible primary key (MySQL
 // 8.0.30 and newer). If it was the first one and invisible, it is put before the others
 // after all of them have their places: FIRST means after it, and AFTER it means after
-// those that are FIRST. A server takes any column of its form for one.
+// those that are FIRST. MySQL treats a user's own column of the same name and form alike.
 func (a *alteration) generatedKey(c *columnDef) bool {
 	return !a.r.d.MariaDB && a.old.generatedKey() && strings.EqualFold(c.name, generatedKeyName) && c.invisible && c.autoInc && c.typ.base == "bigint" && c.typ.unsigned
 }

@@ -11,7 +11,7 @@ import "strings"
 // DROP COLUMN a, ADD COLUMN a .. keeps the indexes over a. Over an added column the server
 // keeps the length of the part in the old index as a prefix length.
 func (a *alteration) follow(k *keyDef, renames map[string]string) {
-	was := map[*columnDef]*columnDef{} // of the new columns, those that existed
+	was := map[*columnDef]*columnDef{} // the old column of each new one that existed before
 	for c, n := range a.columns {
 		if n != nil {
 			was[n] = c
@@ -99,5 +99,6 @@ func (t *typeDef) storedBytes() int {
 	return indexBytes[t.base] // TiDB counts the others as the source does
 }
 
-// decimalBytes returns the size of so many digits before or after the point of a DECIMAL.
+// decimalBytes returns how many bytes the digits of a DECIMAL before its point, or those
+// after it, take.
 func decimalBytes(digits int) int { return digits/9*4 + (digits%9+1)/2 }

@@ -42,9 +42,9 @@ func NewConnector(cfg *mysql.Config, patience *Patience) (*Connector, error) {
 // leastPatience is above the 50 s for which TiDB waits for a lock.
 const leastPatience = time.Minute
 
-// Patience is how long an answer may take. One that is lost on the way never comes, and costs that time; one that a slow
-// server needs more time for would be missed at each attempt. So the time doubles with each answer that is missed, for the
-// connections that are made after it, and never gets shorter again. Connectors to one server may share it.
+// Patience is how long an answer may take. An answer that was lost on the way costs all of this time, so it is short at
+// first. A slow server would miss a short time at each attempt, so each missed answer doubles it, for the connections that
+// are made later. It never gets shorter again. Connectors to one server may share it.
 type Patience struct {
 	now  atomic.Int64 // nanoseconds
 	most time.Duration
@@ -57,7 +57,7 @@ func NewPatience(most time.Duration) *Patience {
 	return p
 }
 
-// missed is called with the time that an answer was waited for. Several connections may miss theirs at once.
+// missed doubles the time, unless another connection that waited for as long has done so.
 func (p *Patience) missed(after time.Duration) {
 	p.now.CompareAndSwap(int64(after), int64(min(2*after, p.most)))
 }
