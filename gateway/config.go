@@ -140,6 +140,9 @@ func (c *Config) storeConfig() (*mysql.Config, error) {
 	if cfg.Net != "tcp" && cfg.Net != "unix" {
 		return nil, badConfig("store", remedy, "only tcp and unix addresses are known")
 	}
+	if host, port, err := net.SplitHostPort(cfg.Addr); cfg.Net == "tcp" && (err != nil || host == "" || port == "") {
+		return nil, badConfig("store", remedy, "its address has no host, or no port")
+	}
 	if c.StorePasswordFile != "" {
 		password, err := readSecretFile("store-password-file", c.StorePasswordFile)
 		if err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"sluice/gateway/catalog"
 	"sluice/gateway/migration"
+	"sluice/replica"
 	"sluice/replica/protocol"
 	"sluice/sqladmin"
 )
@@ -141,6 +142,10 @@ func (c *controller) withTargetNamed(ctx context.Context, name string, fn func(c
 	case protocol.Named(err, "target", "TARGET") != nil:
 		e := protocol.Named(err, "target", "TARGET")
 		e.Message = fmt.Sprintf("target '%s': %s", def.Name, e.Message)
+		var named *replica.Error
+		if errors.As(e.Err, &named) { // it says so already
+			e.Err = named.Err
+		}
 		return e
 	case unreachable(err) || bounded.Err() != nil:
 		return sqladmin.Errorf(sqladmin.CodeStoreUnreachable, "target '%s' cannot be reached: %s", def.Name, protocol.Plain(err).Error()).

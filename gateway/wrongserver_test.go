@@ -30,6 +30,11 @@ func (c *client) names(code uint16, statement string, parts ...string) {
 			c.t.Errorf("%s: %q is not in: %s", statement, p, m)
 		}
 	}
+	for _, p := range []string{"that it has to be", "Remedy: "} {
+		if strings.Count(m, p) > 1 {
+			c.t.Errorf("%s: %q is there twice: %s", statement, p, m)
+		}
+	}
 }
 
 // TestWrongServers: a source, a target or a store that is another server is refused by name, with the options that
