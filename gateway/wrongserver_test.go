@@ -3,6 +3,8 @@ package gateway
 import (
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +53,8 @@ func TestWrongServers(t *testing.T) {
 	t.Cleanup(masked.Close)
 	m := rogue.GreetsAs("TiDB", "Mine")
 	masked.Set(&m)
+	web := httptest.NewServer(http.NotFoundHandler()) // it waits for a request for as long as Sluice waits for a greeting, and longer
+	t.Cleanup(web.Close)
 	const remedy = "check SOURCE_HOST and SOURCE_PORT"
 	for name, s := range map[string]struct {
 		addr string
@@ -61,7 +65,7 @@ func TestWrongServers(t *testing.T) {
 		"masked": {masked.Addr(), 61227, "the source is TiDB"},
 		"admin":  {node.AdminAddr(), 61227, "the source is a node of Sluice"},
 		"gossip": {node.GossipAddr(), 61213, "no greeting"},
-		"http":   {node.HTTPAddr(), 61212, "no greeting"},
+		"http":   {web.Listener.Addr().String(), 61212, "no greeting"},
 	} {
 		t.Run("source "+name, func(t *testing.T) {
 			t.Parallel()
